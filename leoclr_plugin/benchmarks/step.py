@@ -1,0 +1,162 @@
+"""Time of a training step of LeOCLR against the host's mocov2plus."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from tqdm import tqdm
+
+from leoclr_plugin.environment import environment
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.features import device
+from leoclr_plugin.training.pretrain import build_method, prepare
+
+_QUEUE_SIZE = 65536
+_WARMUP_STEPS = 2
+
+
+class StepRunner:
+    """A method and all that a training step does, on synthetic images.
+
+    Forward, backward, optimizer, queue and momentum update; no loader, no logging.
+    """
+
+    def __init__(
+        self, method: str, backbone: str, batch_size: int, size: int, precision: str
+    ) -> None:
+        cfg = prepare(_config(method, backbone, batch_size, size))
+        self.precision, self.where = precision, device()
+        self.model = build_method(cfg).to(self.where).train()
+        self.model.log = self.model.log_dict = lambda *args, **kwargs: None
+        self.optimizer = self.model.configure_optimizers()
+        self.scaler = torch.amp.GradScaler(
+            self.where.type, enabled=precision == "16-mixed" and self.where.type == "cuda"
+        )
+        images = [
+            torch.randn(batch_size, 3, size, size, device=self.where)
+            for _ in range(self.model.num_crops)
+        ]
+        targets = torch.randint(0, cfg.data.num_classes, (batch_size,), device=self.where)
+        self.batch = [torch.arange(batch_size, device=self.where), images, targets]
+
+    def step(self) -> float:
+        """Make one training step and return its duration in seconds."""
+        self._synchronize()
+        start = time.perf_counter()
+        with self._autocast():
+            loss = self.model.training_step(self.batch, 0)
+        self.scaler.scale(loss).backward()
+        self.model.on_after_backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        for pair in self.model.momentum_pairs:
+            self.model.momentum_updater.update(*pair)
+        self._synchronize()
+        return time.perf_counter() - start
+
+    def _autocast(self) -> Any:
+        if self.precision == "32":
+            return nullcontext()
+        dtype = torch.bfloat16 if self.precision.startswith("bf16") else torch.float16
+        return torch.autocast(self.where.type, dtype)
+
+    def _synchronize(self) -> None:
+        if self.where.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def step_benchmark(
+    backbone: str, batch_size: int, size: int, precision: str, steps: int
+) -> dict[str, Any]:
+    """Time ``steps`` steps of both methods in turn, after a warm-up.
+
+    Args:
+        backbone: name of one of the host's backbones.
+        batch_size: images a step.
+        size: height and width in pixels.
+        precision: ``"32"``, ``"bf16-mixed"`` or ``"16-mixed"``.
+        steps: timed pairs of steps.
+
+    Returns:
+        ``ratio`` (median, min and max over the pairs of leoclr's time by mocov2plus's),
+        ``seconds_per_step`` of both, the settings and the environment.
+    """
+    if _QUEUE_SIZE % batch_size:
+        raise UserError(
+            f"--batch-size {batch_size} does not divide mocov2plus's queue of {_QUEUE_SIZE}; "
+            "take a power of two"
+        )
+    runners = {
+        name: StepRunner(name, backbone, batch_size, size, precision)
+        for name in ("leoclr", "mocov2plus")
+    }
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    for i in tqdm(range(_WARMUP_STEPS + steps), desc="Steps", leave=False):
+        # Each goes first in every second pair, so that neither always finds a warm cache.
+        order = list(runners) if i % 2 else list(reversed(runners))
+        for name in order:
+            seconds = runners[name].step()
+            if i >= _WARMUP_STEPS:
+                times[name].append(seconds)
+    ratios = [a / b for a, b in zip(times["leoclr"], times["mocov2plus"], strict=True)]
+    return {
+        "ratio": _spread(ratios),
+        "seconds_per_step": {name: _spread(values) for name, values in times.items()},
+        "raw_seconds": times,
+        "settings": {
+            "backbone": backbone,
+            "batch_size": batch_size,
+            "size": size,
+            "precision": precision,
+            "steps": steps,
+            "queue_size": _QUEUE_SIZE,
+        },
+        "environment": environment(),
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def _config(method: str, backbone: str, batch_size: int, size: int) -> Any:
+    crop = {"crop_size": size, "num_crops": 2, "rrc": {"enabled": True}}
+    original = {"crop_size": [size, size], "num_crops": 1, "rrc": {"enabled": False}}
+    # MoCo v2's projector and queue for both, so that only the methods differ.
+    return OmegaConf.create(
+        {
+            "method": method,
+            "name": method,
+            "backbone": {"name": backbone, "kwargs": _backbone_kwargs(backbone, size)},
+            "method_kwargs": {
+                "proj_hidden_dim": 2048,
+                "proj_output_dim": 128,
+                "temperature": 0.2,
+                "queue_size": _QUEUE_SIZE,
+            },
+            "momentum": {"base_tau": 0.999, "final_tau": 0.999},
+            "data": {"dataset": "imagenet", "train_path": "synthetic"},
+            "augmentations": [crop, original] if method == "leoclr" else [crop],
+            "optimizer": {
+                "name": "sgd",
+                "batch_size": batch_size,
+                "lr": 0.03,
+                "classifier_lr": 0.03,
+                "weight_decay": 1e-4,
+            },
+            "scheduler": {"name": "none"},
+            "max_epochs": 1,
+            "devices": [0],
+            "accelerator": "auto",
+        }
+    )
+
+
+def _backbone_kwargs(backbone: str, size: int) -> dict[str, int]:
+    return {"img_size": size} if backbone.startswith(("vit", "swin")) else {}

@@ -1,0 +1,1 @@
+"""The console script ``leoclr``: one file a command, heavy imports only when it runs."""

@@ -1,0 +1,60 @@
+"""Train a linear probe on a checkpoint's frozen backbone; writes linear.json beside it."""
+
+from __future__ import annotations
+
+import argparse
+
+from leoclr_plugin.commands.shared import add_checkpoint_argument
+
+EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
+_FOLDERS = {
+    "cifar10": "cifar",
+    "cifar100": "cifar",
+    "imagenet100": "imagenet-100",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_checkpoint_argument(parser)
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="changes to the config, as Hydra has them"
+    )
+    parser.add_argument(
+        "--config",
+        help="a name under scripts/linear or a YAML file (default: that of the checkpoint's data)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train the probe and print its accuracy."""
+    from leoclr_plugin.config import load_config
+    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+    from leoclr_plugin.evaluation.linear import linear
+    from leoclr_plugin.evaluation.results import write_json
+
+    source = CheckpointFolder.open(args.checkpoint_dir)
+    dataset = source.cfg.data.dataset
+    config = args.config or f"{_FOLDERS.get(dataset, dataset)}/leoclr"
+    cfg = load_config(config, "linear", [*_from_checkpoint(source), *args.overrides])
+    backbone = source.load_method().backbone
+    result = linear(backbone, cfg, input_size(source.cfg))
+    path = source.folder / "linear.json"
+    write_json(path, {**result, "checkpoint": source.checkpoint.name})
+    print(f"\nLinear probe: top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
+    print(f"Written to {path}")
+
+
+def _from_checkpoint(source: object) -> list[str]:
+    # The probe is of this backbone and, unless the user says otherwise, on this data.
+    data = source.cfg.data
+    values = {
+        "pretrained_feature_extractor": source.checkpoint,
+        "pretrain_method": source.cfg.method,
+        "backbone.name": source.cfg.backbone.name,
+        "data.dataset": data.dataset,
+        "data.train_path": data.train_path,
+        "data.val_path": data.get("val_path"),
+    }
+    quoted = {key: str(value).replace("'", "\\'") for key, value in values.items() if value}
+    return [f"{key}='{value}'" for key, value in quoted.items()]

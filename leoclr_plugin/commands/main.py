@@ -1,0 +1,59 @@
+"""Entry point of the console script ``leoclr``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+
+from leoclr_plugin.commands import bench, demo, doctor, knn, linear, pretrain, umap, views
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.version import __version__
+
+_COMMANDS = (demo, pretrain, linear, knn, umap, views, bench, doctor)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="leoclr",
+        description="LeOCLR: contrastive learning with the whole image as anchor.",
+        epilog="leoclr COMMAND --help shows a working example of each command.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error, not one line alone"
+    )
+    for command in _COMMANDS:
+        name = command.__name__.rsplit(".", 1)[-1]
+        sub = commands.add_parser(
+            name,
+            parents=[shared],
+            help=command.__doc__.splitlines()[0],
+            description=command.__doc__,
+            epilog=f"example:\n  {command.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 2 after a user's error, told in one line on stderr."""
+    args = build_parser().parse_args(argv)
+    try:
+        args.run(args)
+    except UserError as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"leoclr {args.command}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Arguments that the evaluators share, named as in solo-learn's main_knn.py and main_umap.py."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the checkpoint folder."""
+    parser.add_argument("checkpoint_dir", help="folder with a *.ckpt and its args.json")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the data set, by default the one that the checkpoint was trained on."""
+    parser.add_argument("--dataset", help="data set (default: the checkpoint's own)")
+    parser.add_argument("--train_data_path", help="folder of the training images")
+    parser.add_argument("--val_data_path", help="folder of the validation images")
+    parser.add_argument("--batch_size", type=positive, default=256, help="images encoded at once")
+    parser.add_argument("--num_workers", type=int, help="loader processes")
+
+
+def positive(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number

@@ -1,0 +1,40 @@
+"""Plot a UMAP of a checkpoint's features; writes umap-train.png and umap-val.png beside it."""
+
+from __future__ import annotations
+
+import argparse
+
+from leoclr_plugin.commands.shared import add_checkpoint_argument, add_data_arguments
+
+EXAMPLE = "leoclr umap trained_models/leoclr/offline-1a2b3c4d"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_checkpoint_argument(parser)
+    add_data_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Plot both splits."""
+    from leoclr_plugin.data.loaders import plain_train_loader, val_loader
+    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+    from leoclr_plugin.evaluation.data import evaluation_cfg
+    from leoclr_plugin.evaluation.features import device
+    from leoclr_plugin.host import host
+
+    source = CheckpointFolder.open(args.checkpoint_dir)
+    cfg = evaluation_cfg(
+        source.cfg,
+        args.dataset,
+        args.train_data_path,
+        args.val_data_path,
+        args.batch_size,
+        args.num_workers,
+    )
+    backbone = source.load_method().backbone.to(device())
+    size = input_size(source.cfg)
+    for split, loader in (("train", plain_train_loader), ("val", val_loader)):
+        path = source.folder / f"umap-{split}.png"
+        host().OfflineUMAP().plot(str(device()), backbone, loader(cfg, size), path)
+        print(f"Written to {path}")

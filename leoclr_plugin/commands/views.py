@@ -1,0 +1,46 @@
+"""Draw what the networks see: the crops and the original of several images, as a labelled grid."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from leoclr_plugin.commands.shared import positive
+
+EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("source", type=Path, metavar="IMAGE_OR_FOLDER")
+    parser.add_argument("--out", type=Path, default=Path("views.png"), help="PNG to write")
+    parser.add_argument("--config", default="imagenet/leoclr", help="whose augmentations to draw")
+    parser.add_argument("--images", type=positive, default=6, help="rows of the grid")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw the grid and write it."""
+    import torch
+
+    from leoclr_plugin.config import load_config
+    from leoclr_plugin.data.images import UnreadableImage, list_images, open_rgb
+    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.report.view_grid import view_grid
+
+    if not args.source.exists():
+        raise UserError(f"{args.source} is not there; name an image or a folder of images")
+    paths = [args.source] if args.source.is_file() else list_images(args.source)
+    if not paths:
+        raise UserError(f"the folder {args.source} holds no image")
+    torch.manual_seed(args.seed)
+    # Evenly over the folder, so that several classes are seen.
+    paths = paths[:: max(1, len(paths) // args.images)][: args.images]
+    try:
+        images = [open_rgb(path) for path in paths]
+    except UnreadableImage as error:
+        raise UserError(f"an image cannot be read: {error}") from error
+    cfg = load_config(args.config, "pretrain")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    view_grid(images, cfg.augmentations, cfg.data.dataset).save(args.out)
+    print(f"Written to {args.out}")

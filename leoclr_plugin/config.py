@@ -1,0 +1,81 @@
+"""Finding and composing the YAML configurations under ``scripts/``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from leoclr_plugin.errors import UserError, suggestion
+
+
+def scripts_folder() -> Path:
+    """The packaged ``scripts/``: inside the wheel, or in the checkout."""
+    spec = find_spec("leoclr_plugin.scripts")
+    if spec is None:
+        # A checkout on the path that was not installed.
+        return Path(__file__).resolve().parents[1] / "scripts"
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def config_names(kind: str) -> list[str]:
+    """Names of the packaged configurations of a kind (``pretrain``, ``linear``)."""
+    folder = scripts_folder() / kind
+    found = (path.relative_to(folder).with_suffix("") for path in folder.glob("*/*.yaml"))
+    return sorted(path.as_posix() for path in found)
+
+
+def find_config(config: str, kind: str) -> Path:
+    """Return the YAML file of ``config``.
+
+    Args:
+        config: a name under ``scripts/<kind>`` such as ``imagenette/leoclr``, or a path.
+        kind: ``"pretrain"`` or ``"linear"``.
+
+    Raises:
+        UserError: where there is none; near names are suggested.
+    """
+    path = Path(config)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path.resolve()
+        raise UserError(f"the config file {config} is not there")
+    packaged = scripts_folder() / kind / f"{config}.yaml"
+    if not packaged.is_file():
+        known = config_names(kind)
+        raise UserError(f"there is no config {config!r} for {kind}{suggestion(config, known)}")
+    return packaged
+
+
+def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Compose a configuration as Hydra does, open for new keys.
+
+    Args:
+        config: see ``find_config``.
+        kind: see ``find_config``.
+        overrides: Hydra's ``key=value``, ``+key=value``, ``~key``.
+
+    Raises:
+        UserError: for an unknown config, a bad override (with Hydra's reason), a value left open.
+    """
+    path = find_config(config, kind)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(path.parent), version_base="1.2"):
+            cfg = compose(path.stem, overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"config {config}: {reason}") from error
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise UserError(
+            f"config {config} has no value for {', '.join(missing)}; add {missing[0]}=..."
+        )
+    OmegaConf.set_struct(cfg, False)
+    return cfg

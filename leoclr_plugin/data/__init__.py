@@ -1,0 +1,1 @@
+"""Views, data sets and loaders, built from solo-learn's configuration nodes."""

@@ -1,0 +1,167 @@
+"""Data sets under solo-learn's names, for pretraining (views) and for evaluation (one image)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from sklearn.model_selection import train_test_split
+from torch.utils.data import Dataset, Subset
+from torchvision import datasets as tv
+
+from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb
+from leoclr_plugin.errors import UserError, suggestion
+
+DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
+_SPLIT_SEED = 42
+
+
+class UnlabelledFolder(Dataset):
+    """All images under a folder, each with the target -1.
+
+    Attributes:
+        samples: pairs (path, -1).
+        targets: -1 for each image.
+    """
+
+    def __init__(self, root: str | Path, transform: Callable) -> None:
+        self.samples = [(str(path), -1) for path in list_images(Path(root))]
+        self.targets = [-1] * len(self.samples)
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        path, target = self.samples[index]
+        return self.transform(open_rgb(path)), target
+
+
+class WithIndex(Dataset):
+    """A data set whose items are ``(index, item, target)``, as the host's batches want them."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[int, Any, int]:
+        image, target = self.dataset[index]
+        return index, image, target
+
+
+def build_pretrain_dataset(data: DictConfig, transform: Callable) -> Dataset:
+    """Build the training set of a pretraining run.
+
+    Args:
+        data: the ``data`` node: ``dataset``, ``train_path``, ``no_labels``, ``fraction`` (of the
+            images to use, in (0, 1); -1 for all), ``format``, and optionally ``download``.
+        transform: from a PIL image to its views.
+
+    Returns:
+        Items ``(index, views, target)``; stl10 is its labelled and its unlabelled part.
+
+    Raises:
+        UserError: for an unknown data set or format, or data that is not there.
+    """
+    split = "train+unlabeled" if data.dataset == "stl10" else "train"
+    dataset = build_dataset(data, split, transform)
+    if 0 < data.fraction < 1:
+        labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
+        stratify = None if data.no_labels else labels
+        kept, _ = train_test_split(
+            range(len(dataset)),
+            train_size=data.fraction,
+            stratify=stratify,
+            random_state=_SPLIT_SEED,
+        )
+        dataset = Subset(dataset, kept)
+    elif data.fraction != -1:
+        raise UserError(f"data.fraction={data.fraction}; it must be in (0, 1), or -1 for all")
+    return WithIndex(dataset)
+
+
+def build_dataset(data: DictConfig, split: str, transform: Callable) -> Dataset:
+    """Build one split of a labelled data set: items ``(transform(image), target)``.
+
+    Args:
+        data: the ``data`` node of the configuration.
+        split: ``"train"``, ``"val"`` or, for stl10, ``"train+unlabeled"``.
+        transform: of a PIL image.
+
+    Raises:
+        UserError: for an unknown data set or format, or data that is not there.
+    """
+    check_data(data)
+    name, download = data.dataset, data.get("download", False)
+    root = Path(data.val_path if split == "val" else data.train_path)
+    if name in ("cifar10", "cifar100"):
+        make = tv.CIFAR10 if name == "cifar10" else tv.CIFAR100
+        return _torchvision(make, root, download, train=split != "val", transform=transform)
+    if name == "stl10":
+        split = "test" if split == "val" else split
+        return _torchvision(tv.STL10, root, download, split=split, transform=transform)
+    if name == "imagenette" and download and not root.is_dir():
+        _download_imagenette(root)
+    return _folder(root, transform, labelled=not data.get("no_labels", False))
+
+
+def check_data(data: DictConfig) -> None:
+    """Check the data set's name and format.
+
+    Raises:
+        UserError: naming the key and what it may be.
+    """
+    if data.dataset not in DATASETS:
+        wanted = suggestion(data.dataset, DATASETS)
+        raise UserError(f"data.dataset={data.dataset} is not a data set{wanted}")
+    if data.get("format", "image_folder") != "image_folder":
+        raise UserError(f"data.format={data.format} is not supported; use data.format=image_folder")
+
+
+def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
+    try:
+        return make(root, download=download, **kwargs)
+    except RuntimeError as error:
+        raise UserError(
+            f"{make.__name__} is not in {root} (or is damaged): {error}; "
+            "data.download=True fetches it"
+        ) from error
+
+
+def _download_imagenette(root: Path) -> None:
+    if not hasattr(tv, "Imagenette"):
+        raise UserError("downloading imagenette needs torchvision >= 0.17; install a newer one")
+    archives = {"imagenette2": "full", "imagenette2-320": "320px", "imagenette2-160": "160px"}
+    name = root.parent.name
+    if name not in archives:
+        raise UserError(
+            f"data.download=True makes a folder imagenette2-160 (or imagenette2-320, imagenette2), "
+            f"but the path is {root}; write .../imagenette2-160/{root.name}"
+        )
+    tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
+
+
+def _folder(root: Path, transform: Callable, labelled: bool) -> Dataset:
+    if not root.is_dir():
+        raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
+    if not labelled:
+        dataset = UnlabelledFolder(root, transform)
+        if not len(dataset):
+            raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
+        return dataset
+    if not any(entry.is_dir() for entry in root.iterdir()):
+        found = len(list_images(root))
+        if not found:
+            raise UserError(f"the data folder {root} is empty")
+        raise UserError(
+            f"the data folder {root} has {found} images but no class folders; put them into one "
+            "folder a class, or set data.no_labels=True"
+        )
+    try:
+        return tv.ImageFolder(root, transform, loader=open_rgb)
+    except FileNotFoundError as error:
+        raise UserError(f"the data folder {root}: {error}".replace("\n", " ")) from error

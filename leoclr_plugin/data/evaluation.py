@@ -1,0 +1,32 @@
+"""Transforms of the evaluators and of the validation during pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torchvision import transforms
+
+from leoclr_plugin.data.views import mean_and_std
+
+
+def train_transform(dataset: str, size: tuple[int, int]) -> Callable:
+    """Random resized crop and flip of the linear probe's training images."""
+    crop = transforms.RandomResizedCrop(size, scale=(0.08, 1.0))
+    return _finish(dataset, [crop, transforms.RandomHorizontalFlip()])
+
+
+def val_transform(dataset: str, size: tuple[int, int]) -> Callable:
+    """The view that all methods are evaluated on.
+
+    cifar and stl10 images are resized to ``size`` ``(H, W)``; of others the shorter side is
+    resized to 256/224 of ``size`` and the centre is cropped, as is the habit on ImageNet.
+    """
+    if dataset in ("cifar10", "cifar100", "stl10"):
+        return _finish(dataset, [transforms.Resize(size)])
+    shorter = round(max(size) * 256 / 224)
+    return _finish(dataset, [transforms.Resize(shorter), transforms.CenterCrop(size)])
+
+
+def _finish(dataset: str, steps: list[Callable]) -> Callable:
+    normalize = transforms.Normalize(*mean_and_std(dataset))
+    return transforms.Compose([*steps, transforms.ToTensor(), normalize])

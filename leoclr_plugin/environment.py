@@ -1,0 +1,71 @@
+"""What a figure depends on: commit, versions and hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leoclr_plugin.host import host
+from leoclr_plugin.version import __version__
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "timm",
+    "torchmetrics",
+    "hydra-core",
+    "omegaconf",
+    "scikit-learn",
+    "numpy",
+    "pillow",
+)
+OPTIONAL_PACKAGES = ("umap-learn", "matplotlib", "nvidia-dali-cuda130", "wandb")
+
+
+def version_of(package: str) -> str | None:
+    """Installed version of a distribution, None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def environment() -> dict[str, Any]:
+    """Describe the machine, the versions, the host and the commit, for a benchmark's JSON."""
+    versions = {name: version_of(name) for name in (*PACKAGES, *OPTIONAL_PACKAGES)}
+    return {
+        "leoclr": __version__,
+        "commit": _commit(),
+        "host": host().name,
+        "python": platform.python_version(),
+        "versions": {name: version for name, version in versions.items() if version},
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _commit() -> str | None:
+    here = Path(__file__).resolve().parents[1]
+    if not (here / ".git").exists():
+        return None
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or None
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

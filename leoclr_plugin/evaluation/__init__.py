@@ -1,0 +1,1 @@
+"""The host's evaluators on a checkpoint folder."""

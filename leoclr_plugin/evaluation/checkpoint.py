@@ -1,0 +1,122 @@
+"""Checkpoint folders in the host's layout: ``*.ckpt`` with ``args.json`` beside it."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from torch import nn
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host import host
+from leoclr_plugin.methods import METHODS
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """A run's folder: its newest checkpoint and the configuration it was trained with."""
+
+    folder: Path
+    checkpoint: Path
+    cfg: DictConfig
+
+    @classmethod
+    def open(cls, folder: str | Path) -> CheckpointFolder:
+        """Find the checkpoint of the last epoch in ``folder``, and its ``args.json``.
+
+        Raises:
+            UserError: where the folder, the checkpoint or ``args.json`` is not there.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise UserError(f"the checkpoint folder {folder} is not there")
+        checkpoints = sorted(folder.glob("*.ckpt"), key=_epoch)
+        if not checkpoints:
+            deeper = [path.parent for path in sorted(folder.rglob("*.ckpt"))]
+            hint = f"; did you mean {deeper[-1]}?" if deeper else ""
+            raise UserError(f"{folder} holds no checkpoint (*.ckpt){hint}")
+        try:
+            args = json.loads((folder / "args.json").read_text())
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{folder} lacks args.json, the configuration that is written beside a checkpoint"
+            ) from error
+        except json.JSONDecodeError as error:
+            raise UserError(f"{folder}/args.json is damaged: {error}") from error
+        return cls(folder, checkpoints[-1], OmegaConf.create(args))
+
+    def load_method(self) -> nn.Module:
+        """Build the method as it was trained, with its weights, in evaluation mode.
+
+        Raises:
+            UserError: for a method that the host lacks, or weights of another one.
+        """
+        name = self.cfg.get("method")
+        if name not in METHODS:
+            raise UserError(
+                f"{self.folder}/args.json names the method {name}, which the {host().name} host "
+                "does not have"
+            )
+        model = METHODS[name](self.cfg)
+        load_state_dict(model, read_checkpoint(self.checkpoint)["state_dict"], self.checkpoint)
+        return model.eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint's tensors and plain values; code in it is refused.
+
+    Raises:
+        UserError: where it is not there, damaged, or needs more than ``weights_only=True``.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"the checkpoint {path} is not there") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise UserError(f"the checkpoint {path} cannot be read safely: {reason}") from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise UserError(f"{path} is not a checkpoint: it has no state_dict")
+    return content
+
+
+def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
+    """Load weights whose names and shapes must be the model's own.
+
+    Raises:
+        UserError: with the first difference, where they are of another architecture or method.
+    """
+    own = model.state_dict()
+    for key in sorted(own.keys() | state.keys()):
+        if key not in state:
+            difference = f"it lacks {key}"
+        elif key not in own:
+            difference = f"it has {key} besides"
+        elif own[key].shape != state[key].shape:
+            shapes = f"{list(state[key].shape)}, not {list(own[key].shape)}"
+            difference = f"{key} has the shape {shapes}"
+        else:
+            continue
+        raise UserError(
+            f"{path} is of another method, architecture or number of classes than its "
+            f"configuration: {difference}"
+        )
+    model.load_state_dict(state)
+
+
+def input_size(cfg: DictConfig) -> tuple[int, int]:
+    """Height and width in pixels of the first view that ``cfg`` was trained on."""
+    size = cfg.augmentations[0].crop_size
+    return tuple(size) if isinstance(size, ListConfig) else (size, size)
+
+
+def _epoch(path: Path) -> tuple[int, str]:
+    match = re.search(r"ep=(\d+)", path.name)
+    return (int(match.group(1)) if match else -1, path.name)

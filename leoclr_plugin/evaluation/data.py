@@ -1,0 +1,42 @@
+"""The data of an evaluation: what the checkpoint was trained on, or what the user names."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig, OmegaConf
+
+from leoclr_plugin.errors import UserError
+
+
+def evaluation_cfg(
+    trained: DictConfig,
+    dataset: str | None = None,
+    train_path: str | None = None,
+    val_path: str | None = None,
+    batch_size: int = 256,
+    num_workers: int | None = None,
+) -> DictConfig:
+    """Build the ``data`` and ``optimizer.batch_size`` nodes that the loaders read.
+
+    Args:
+        trained: configuration of the pretraining, whose data is the default.
+        dataset: name of the data set.
+        train_path: folder of the labelled training images.
+        val_path: folder of the validation images.
+        batch_size: images encoded at once.
+        num_workers: loader processes.
+
+    Raises:
+        UserError: where there is no validation set.
+    """
+    own = trained.data
+    data = {
+        "dataset": dataset or own.dataset,
+        "train_path": train_path or own.train_path,
+        "val_path": val_path or own.get("val_path"),
+        "num_workers": own.num_workers if num_workers is None else num_workers,
+    }
+    if data["val_path"] is None:
+        raise UserError(
+            "the checkpoint was trained without a validation set; name one with --val_data_path"
+        )
+    return OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})

@@ -1,0 +1,46 @@
+"""Finding the checkpoint of an interrupted run of the same configuration."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from leoclr_plugin.host.bundled.cfg import omegaconf_select
+
+
+class AutoResumer:
+    """Looks for the newest checkpoint, at most ``max_hours`` old, of the same run."""
+
+    SHOULD_MATCH = (
+        "name",
+        "backbone",
+        "method",
+        "data.dataset",
+        "max_epochs",
+        "optimizer.name",
+        "optimizer.batch_size",
+        "optimizer.lr",
+        "optimizer.weight_decay",
+        "wandb.project",
+        "wandb.entity",
+        "pretrained_feature_extractor",
+    )
+
+    def __init__(self, checkpoint_dir: str | Path, max_hours: int = 36) -> None:
+        self.checkpoint_dir, self.max_hours = Path(checkpoint_dir), max_hours
+
+    def find_checkpoint(self, cfg: DictConfig) -> tuple[Path | None, str | None]:
+        """Return the checkpoint and its wandb run, or (None, None)."""
+        oldest = time.time() - 3600 * self.max_hours
+        found = [p for p in self.checkpoint_dir.rglob("*.ckpt") if p.stat().st_ctime > oldest]
+        for checkpoint in sorted(found, key=lambda p: p.stat().st_ctime, reverse=True):
+            args = OmegaConf.create(json.loads((checkpoint.parent / "args.json").read_text()))
+            if all(
+                omegaconf_select(args, key) == omegaconf_select(cfg, key)
+                for key in self.SHOULD_MATCH
+            ):
+                return checkpoint, omegaconf_select(args, "wandb_run_id")
+        return None, None

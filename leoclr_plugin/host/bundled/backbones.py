@@ -1,0 +1,71 @@
+"""Backbones under solo-learn's names, from torchvision and timm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import timm
+import torchvision
+from torch import nn
+
+from leoclr_plugin.errors import UserError, suggestion
+
+_TIMM_NAMES = {
+    "vit_tiny": "vit_tiny_patch16_224",
+    "vit_small": "vit_small_patch16_224",
+    "vit_base": "vit_base_patch16_224",
+    "vit_large": "vit_large_patch16_224",
+    "swin_tiny": "swin_tiny_patch4_window7_224",
+    "swin_small": "swin_small_patch4_window7_224",
+    "swin_base": "swin_base_patch4_window7_224",
+    "swin_large": "swin_large_patch4_window7_224",
+    "poolformer_s12": "poolformer_s12",
+    "poolformer_s24": "poolformer_s24",
+    "poolformer_s36": "poolformer_s36",
+    "poolformer_m36": "poolformer_m36",
+    "poolformer_m48": "poolformer_m48",
+    "convnext_tiny": "convnext_tiny",
+    "convnext_small": "convnext_small",
+    "convnext_base": "convnext_base",
+    "convnext_large": "convnext_large",
+}
+
+
+def _torchvision(name: str) -> Callable[..., nn.Module]:
+    return lambda method, **kwargs: getattr(torchvision.models, name)(**kwargs)
+
+
+def _timm(name: str) -> Callable[..., nn.Module]:
+    return lambda method, **kwargs: timm.create_model(name, num_classes=0, **kwargs)
+
+
+BACKBONES: dict[str, Callable[..., nn.Module]] = {
+    **{name: _torchvision(name) for name in ("resnet18", "resnet50")},
+    **{name: _timm(timm_name) for name, timm_name in _TIMM_NAMES.items()},
+}
+
+
+def build_backbone(name: str, method: str, dataset: str, kwargs: dict[str, Any]) -> nn.Module:
+    """Build a randomly initialised backbone that returns features ``[N, F]``.
+
+    A ResNet loses its classifier and, for cifar10 and cifar100, gets the small stem: a 3x3
+    convolution of stride 1 (with padding 2, as solo-learn has it) and no pooling.
+
+    Raises:
+        UserError: for a name that is not in ``BACKBONES``.
+    """
+    if name not in BACKBONES:
+        raise UserError(f"backbone.name={name} is not a backbone{suggestion(name, BACKBONES)}")
+    backbone = BACKBONES[name](method, **kwargs)
+    if name.startswith("resnet"):
+        backbone.fc = nn.Identity()
+        if dataset in ("cifar10", "cifar100"):
+            backbone.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=2, bias=False)
+            backbone.maxpool = nn.Identity()
+    return backbone
+
+
+def features_dim(backbone: nn.Module) -> int:
+    """Dimension F of a backbone's features."""
+    return backbone.inplanes if hasattr(backbone, "inplanes") else backbone.num_features

@@ -1,0 +1,268 @@
+"""Base classes of the methods, after the contract of ``solo.methods.base``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from leoclr_plugin.host.bundled.backbones import BACKBONES, build_backbone, features_dim
+from leoclr_plugin.host.bundled.cfg import set_defaults
+from leoclr_plugin.host.bundled.knn import WeightedKNNClassifier
+from leoclr_plugin.host.bundled.metrics import accuracy_at_k, cross_entropy, weighted_mean
+from leoclr_plugin.host.bundled.momentum import MomentumUpdater, initialize_momentum_params
+from leoclr_plugin.host.bundled.optimizers import configure_optimizers
+
+_DEFAULTS = {
+    "backbone.kwargs": {},
+    "optimizer.exclude_bias_n_norm_wd": False,
+    "optimizer.kwargs": {},
+    "accumulate_grad_batches": 1,
+    "scheduler.lr_decay_steps": None,
+    "scheduler.min_lr": 0.0,
+    "scheduler.warmup_start_lr": 3e-5,
+    "scheduler.warmup_epochs": 10,
+    "scheduler.interval": "step",
+    "knn_eval": {},
+    "knn_eval.enabled": False,
+    "knn_eval.k": 20,
+    "knn_eval.distance_func": "euclidean",
+    "performance": {},
+    "performance.disable_channel_last": False,
+    "method_kwargs": {},
+}
+_VAL_METRICS = ("val_loss", "val_acc1", "val_acc5")
+
+
+class BaseMethod(pl.LightningModule):
+    """What all methods share: a backbone, an online linear classifier, optimizer and schedule.
+
+    A batch of training is ``[indexes, [view, ...], targets]``, one of validation
+    ``[images, targets]``; images are ``[N, 3, H, W]``, targets ``[N]`` with -1 for no label.
+
+    Attributes:
+        backbone: the encoder; ``features_dim`` is the size of its output.
+        classifier: linear layer on the detached features.
+        knn: the online kNN, where ``cfg.knn_eval.enabled``.
+    """
+
+    _BACKBONES = BACKBONES
+
+    def __init__(self, cfg: DictConfig) -> None:
+        super().__init__()
+        self.cfg = cfg = self.add_and_assert_specific_cfg(cfg)
+        self.backbone = self._build_backbone()
+        self.features_dim = features_dim(self.backbone)
+        self.num_classes: int = cfg.data.num_classes
+        self.classifier = nn.Linear(self.features_dim, self.num_classes)
+
+        self.max_epochs: int = cfg.max_epochs
+        self.optimizer: str = cfg.optimizer.name
+        self.weight_decay: float = cfg.optimizer.weight_decay
+        self.extra_optimizer_args = cfg.optimizer.kwargs
+        self.exclude_bias_n_norm_wd: bool = cfg.optimizer.exclude_bias_n_norm_wd
+        self.scheduler: str = cfg.scheduler.name
+        self.lr_decay_steps = cfg.scheduler.lr_decay_steps
+        self.warmup_epochs: int = cfg.scheduler.warmup_epochs
+        self.scheduler_interval: str = cfg.scheduler.interval
+        # As in solo-learn, gradient accumulation scales every rate.
+        accumulated = cfg.accumulate_grad_batches or 1
+        self.lr: float = cfg.optimizer.lr * accumulated
+        self.classifier_lr: float = cfg.optimizer.classifier_lr * accumulated
+        self.min_lr: float = cfg.scheduler.min_lr * accumulated
+        self.warmup_start_lr: float = cfg.scheduler.warmup_start_lr * accumulated
+
+        self.num_large_crops: int = cfg.data.num_large_crops
+        self.num_small_crops: int = cfg.data.num_small_crops
+        self.num_crops: int = self.num_large_crops + self.num_small_crops
+
+        self.knn_eval: bool = cfg.knn_eval.enabled
+        if self.knn_eval:
+            self.knn = WeightedKNNClassifier(
+                k=cfg.knn_eval.k, distance_fx=cfg.knn_eval.distance_func
+            )
+        self.no_channel_last: bool = cfg.performance.disable_channel_last
+        self.validation_step_outputs: list[dict[str, Any]] = []
+
+    def _build_backbone(self) -> nn.Module:
+        cfg = self.cfg
+        return build_backbone(
+            cfg.backbone.name, cfg.method, cfg.data.dataset, dict(cfg.backbone.kwargs)
+        )
+
+    @staticmethod
+    def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
+        """Fill in the defaults of all methods; a subclass adds its own."""
+        set_defaults(cfg, _DEFAULTS)
+        return cfg
+
+    @property
+    def learnable_params(self) -> list[dict[str, Any]]:
+        """Parameter groups of the optimizer; a subclass appends its own."""
+        classifier = {
+            "name": "classifier",
+            "params": self.classifier.parameters(),
+            "lr": self.classifier_lr,
+            "weight_decay": 0,
+        }
+        return [{"name": "backbone", "params": self.backbone.parameters()}, classifier]
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and schedule that the configuration names."""
+        return configure_optimizers(self, self.learnable_params)
+
+    def _memory_format(self, X: torch.Tensor) -> torch.Tensor:
+        return X if self.no_channel_last else X.to(memory_format=torch.channels_last)
+
+    def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Features ``feats`` ``[N, F]`` and the online classifier's ``logits`` ``[N, C]``."""
+        feats = self.backbone(self._memory_format(X))
+        return {"logits": self.classifier(feats.detach()), "feats": feats}
+
+    def _base_shared_step(self, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
+        out = self(X)
+        acc1, acc5 = accuracy_at_k(out["logits"], targets)
+        loss = cross_entropy(out["logits"], targets)
+        return {**out, "loss": loss, "acc1": acc1, "acc5": acc5}
+
+    def base_training_step(self, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
+        """Encode one view: the forward's outputs, ``loss``, ``acc1`` and ``acc5``."""
+        return self._base_shared_step(X, targets)
+
+    def training_step(self, batch: Sequence[Any], batch_idx: int) -> dict[str, Any]:
+        """Encode every view: lists of the forward's outputs, means of loss and accuracies."""
+        _, views, targets = batch
+        steps = [self.base_training_step(view, targets) for view in views]
+        outs: dict[str, Any] = {key: [step[key] for step in steps] for key in steps[0]}
+        for key in ("loss", "acc1", "acc5"):
+            outs[key] = sum(outs[key]) / len(views)
+        metrics = {
+            "train_class_loss": outs["loss"],
+            "train_acc1": outs["acc1"],
+            "train_acc5": outs["acc5"],
+        }
+        self.log_dict(metrics, on_epoch=True, sync_dist=True)
+        if self.knn_eval:
+            targets = targets.repeat(len(views))
+            labelled = targets != -1
+            self.knn.update(
+                train_features=torch.cat(outs["feats"])[labelled].detach(),
+                train_targets=targets[labelled],
+            )
+        return outs
+
+    def validation_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> dict[str, Any]:
+        """Classify a batch ``[images, targets]`` with the online classifier."""
+        X, targets = batch
+        out = self._base_shared_step(X, targets)
+        if self.knn_eval and not self.trainer.sanity_checking:
+            self.knn.update(test_features=out["feats"].detach(), test_targets=targets)
+        metrics = {"batch_size": len(targets)}
+        metrics.update({f"val_{key}": out[key] for key in ("loss", "acc1", "acc5")})
+        self.validation_step_outputs.append(metrics)
+        return metrics
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation set's means and the online kNN's accuracy."""
+        log = {key: weighted_mean(self.validation_step_outputs, key) for key in _VAL_METRICS}
+        if self.knn_eval and not self.trainer.sanity_checking:
+            log["val_knn_acc1"], log["val_knn_acc5"] = self.knn.compute()
+        self.log_dict(log, sync_dist=True)
+        self.validation_step_outputs.clear()
+
+
+class BaseMomentumMethod(BaseMethod):
+    """A method with a momentum encoder, updated after each optimizer step.
+
+    Attributes:
+        momentum_backbone: moving average of ``backbone``, without gradients.
+        momentum_classifier: linear layer on its features where ``cfg.momentum.classifier``.
+        momentum_updater: the average's coefficient tau and its schedule.
+    """
+
+    def __init__(self, cfg: DictConfig) -> None:
+        super().__init__(cfg)
+        self.momentum_backbone = self._build_backbone()
+        initialize_momentum_params(self.backbone, self.momentum_backbone)
+        self.momentum_classifier = None
+        if self.cfg.momentum.classifier:
+            self.momentum_classifier = nn.Linear(self.features_dim, self.num_classes)
+        self.momentum_updater = MomentumUpdater(
+            self.cfg.momentum.base_tau, self.cfg.momentum.final_tau
+        )
+        self.last_step = 0
+
+    @staticmethod
+    def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
+        """Add the momentum's defaults to those of all methods."""
+        cfg = BaseMethod.add_and_assert_specific_cfg(cfg)
+        set_defaults(
+            cfg,
+            {"momentum.base_tau": 0.99, "momentum.final_tau": 1.0, "momentum.classifier": False},
+        )
+        return cfg
+
+    @property
+    def learnable_params(self) -> list[dict[str, Any]]:
+        """The base class's groups and the momentum classifier's."""
+        groups = super().learnable_params
+        if self.momentum_classifier is not None:
+            params = self.momentum_classifier.parameters()
+            classifier = {"params": params, "lr": self.classifier_lr, "weight_decay": 0}
+            groups.append({"name": "momentum_classifier", **classifier})
+        return groups
+
+    @property
+    def momentum_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
+        """Pairs (online, momentum) of networks; a subclass appends its own."""
+        return [(self.backbone, self.momentum_backbone)]
+
+    def on_train_start(self) -> None:
+        """Count optimizer steps from here."""
+        self.last_step = 0
+
+    @torch.no_grad()
+    def momentum_forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Features ``feats`` ``[N, F]`` of the momentum backbone, without a graph."""
+        return {"feats": self.momentum_backbone(self._memory_format(X))}
+
+    def _shared_step_momentum(self, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
+        out = self.momentum_forward(X)
+        if self.momentum_classifier is not None:
+            logits = self.momentum_classifier(out["feats"])
+            acc1, acc5 = accuracy_at_k(logits, targets)
+            loss = cross_entropy(logits, targets)
+            out.update({"logits": logits, "loss": loss, "acc1": acc1, "acc5": acc5})
+        return out
+
+    def training_step(self, batch: Sequence[Any], batch_idx: int) -> dict[str, Any]:
+        """The base class's step, and every view through the momentum encoder as well."""
+        outs = super().training_step(batch, batch_idx)
+        _, views, targets = batch
+        steps = [self._shared_step_momentum(view, targets) for view in views]
+        outs.update({f"momentum_{key}": [step[key] for step in steps] for key in steps[0]})
+        if self.momentum_classifier is not None:
+            for key in ("momentum_loss", "momentum_acc1", "momentum_acc5"):
+                outs[key] = sum(outs[key]) / len(views)
+            metrics = {
+                "train_momentum_class_loss": outs["momentum_loss"],
+                "train_momentum_acc1": outs["momentum_acc1"],
+                "train_momentum_acc5": outs["momentum_acc5"],
+            }
+            self.log_dict(metrics, on_epoch=True, sync_dist=True)
+            outs["loss"] = outs["loss"] + outs["momentum_loss"]
+        return outs
+
+    def on_train_batch_end(self, outputs: Any, batch: Sequence[Any], batch_idx: int) -> None:
+        """Update the momentum networks where the optimizer made a step."""
+        step = self.trainer.global_step
+        if step > self.last_step:
+            for pair in self.momentum_pairs:
+                self.momentum_updater.update(*pair)
+            self.log("tau", self.momentum_updater.cur_tau)
+            self.momentum_updater.update_tau(step, self.trainer.estimated_stepping_batches)
+        self.last_step = step

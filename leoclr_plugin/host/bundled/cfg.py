@@ -1,0 +1,130 @@
+"""solo-learn's configuration schema: its defaults, and what it derives from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.host.bundled.backbones import BACKBONES
+
+_N_CLASSES = {
+    "cifar10": 10,
+    "cifar100": 100,
+    "stl10": 10,
+    "imagenet": 1000,
+    "imagenet100": 100,
+    "imagenette": 10,
+}
+_SHARED_DEFAULTS: dict[str, Any] = {
+    "checkpoint": {},
+    "checkpoint.enabled": False,
+    "checkpoint.dir": "trained_models",
+    "checkpoint.frequency": 1,
+    "checkpoint.keep_prev": False,
+    "auto_resume": {},
+    "auto_resume.enabled": False,
+    "auto_resume.max_hours": 36,
+    "data.format": "image_folder",
+    "data.fraction": -1,
+    "wandb": {},
+    "wandb.enabled": False,
+    "wandb.entity": None,
+    "wandb.project": "solo-learn",
+    "wandb.offline": False,
+    "seed": 5,
+    "resume_from_checkpoint": None,
+    "strategy": None,
+    "num_nodes": 1,
+    "optimizer.kwargs": {},
+}
+_PRETRAIN_DEFAULTS = {
+    "data.val_path": None,
+    "data.no_labels": False,
+    "debug_augmentations": False,
+}
+_LINEAR_DEFAULTS = {
+    "backbone.kwargs": {},
+    "pretrain_method": None,
+    "auto_augment": False,
+    "label_smoothing": 0.0,
+    "mixup": 0.0,
+    "cutmix": 0.0,
+    "data.augmentations": {},
+    "data.augmentations.crop_size": 224,
+    "data.augmentations.mean": list(IMAGENET_DEFAULT_MEAN),
+    "data.augmentations.std": list(IMAGENET_DEFAULT_STD),
+}
+_OPTIMIZER_DEFAULTS = {
+    "sgd": {"momentum": 0.9},
+    "lars": {"momentum": 0.9, "eta": 1e-3, "clip_lr": False, "exclude_bias_n_norm": False},
+    "adamw": {"betas": [0.9, 0.999]},
+}
+
+
+def omegaconf_select(cfg: DictConfig, key: str, default: Any = None) -> Any:
+    """``OmegaConf.select``, with the string ``"None"`` read as None."""
+    value = OmegaConf.select(cfg, key, default=default)
+    return None if value == "None" else value
+
+
+def set_defaults(cfg: DictConfig, defaults: dict[str, Any]) -> None:
+    """Give each key of ``defaults`` its value in ``cfg`` where there is none yet."""
+    for key, default in defaults.items():
+        OmegaConf.update(cfg, key, omegaconf_select(cfg, key, default), force_add=True)
+
+
+def parse_pretrain_cfg(cfg: DictConfig) -> DictConfig:
+    """Fill in the defaults of a pretraining run, count its views and scale its rates.
+
+    Sets ``data.num_classes``; ``data.num_large_crops`` and ``data.num_small_crops`` (large is
+    what has the first pipeline's ``crop_size``); multiplies ``optimizer.lr`` and
+    ``optimizer.classifier_lr`` by batch size x devices x nodes / 256.
+    """
+    set_defaults(cfg, {**_SHARED_DEFAULTS, **_PRETRAIN_DEFAULTS})
+    _set_num_classes(cfg)
+
+    large_size = cfg.augmentations[0].crop_size
+    large = [p.num_crops for p in cfg.augmentations if p.crop_size == large_size]
+    cfg.data.num_large_crops = sum(large)
+    cfg.data.num_small_crops = sum(p.num_crops for p in cfg.augmentations) - sum(large)
+
+    scale = _lr_scale(cfg)
+    cfg.optimizer.lr = cfg.optimizer.lr * scale
+    if cfg.data.val_path is not None:
+        cfg.optimizer.classifier_lr = cfg.optimizer.classifier_lr * scale
+    _set_optimizer_defaults(cfg)
+    return cfg
+
+
+def parse_linear_cfg(cfg: DictConfig) -> DictConfig:
+    """Fill in the defaults of a linear probe and scale its rate as ``parse_pretrain_cfg`` does."""
+    set_defaults(cfg, {**_SHARED_DEFAULTS, **_LINEAR_DEFAULTS})
+    name = cfg.backbone.name
+    if name not in BACKBONES:
+        raise UserError(f"backbone.name={name} is not a backbone{suggestion(name, BACKBONES)}")
+    _set_num_classes(cfg)
+    cfg.optimizer.lr = cfg.optimizer.lr * _lr_scale(cfg)
+    _set_optimizer_defaults(cfg)
+    return cfg
+
+
+def _set_num_classes(cfg: DictConfig) -> None:
+    if cfg.data.dataset in _N_CLASSES:
+        cfg.data.num_classes = _N_CLASSES[cfg.data.dataset]
+    else:
+        # A folder without classes still gets a classifier, of one class.
+        folders = sum(entry.is_dir() for entry in Path(cfg.data.train_path).iterdir())
+        cfg.data.num_classes = max(1, folders)
+
+
+def _lr_scale(cfg: DictConfig) -> float:
+    return cfg.optimizer.batch_size * len(cfg.devices) * cfg.num_nodes / 256
+
+
+def _set_optimizer_defaults(cfg: DictConfig) -> None:
+    for key, value in _OPTIMIZER_DEFAULTS.get(cfg.optimizer.name, {}).items():
+        set_defaults(cfg, {f"optimizer.kwargs.{key}": value})

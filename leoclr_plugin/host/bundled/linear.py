@@ -1,0 +1,107 @@
+"""The linear probe, after the contract of ``solo.methods.linear``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig
+from torch import nn
+
+from leoclr_plugin.host.bundled.backbones import features_dim
+from leoclr_plugin.host.bundled.cfg import set_defaults
+from leoclr_plugin.host.bundled.metrics import accuracy_at_k, weighted_mean
+from leoclr_plugin.host.bundled.optimizers import configure_optimizers
+
+_DEFAULTS = {
+    "optimizer.exclude_bias_n_norm_wd": False,
+    "optimizer.kwargs": {},
+    "finetune": False,
+    "accumulate_grad_batches": 1,
+    "scheduler.lr_decay_steps": None,
+    "scheduler.min_lr": 0.0,
+    "scheduler.warmup_start_lr": 3e-5,
+    "scheduler.warmup_epochs": 10,
+    "scheduler.interval": "step",
+    "performance": {},
+    "performance.disable_channel_last": False,
+}
+
+
+class LinearModel(pl.LightningModule):
+    """A linear classifier on a frozen backbone; with ``cfg.finetune`` the backbone learns too.
+
+    Batches are ``[images [N, 3, H, W], targets [N]]``. Logged on the validation set:
+    ``val_loss``, ``val_acc1`` and ``val_acc5`` (percent).
+    """
+
+    def __init__(
+        self, backbone: nn.Module, cfg: DictConfig, loss_func: Callable | None = None
+    ) -> None:
+        super().__init__()
+        set_defaults(cfg, _DEFAULTS)
+        self.backbone = backbone
+        self.classifier = nn.Linear(features_dim(backbone), cfg.data.num_classes)
+        self.loss_func = loss_func or nn.CrossEntropyLoss()
+        self.finetune: bool = cfg.finetune
+        self.backbone.requires_grad_(self.finetune)
+        self.max_epochs: int = cfg.max_epochs
+        self.optimizer: str = cfg.optimizer.name
+        self.lr: float = cfg.optimizer.lr
+        self.weight_decay: float = cfg.optimizer.weight_decay
+        self.extra_optimizer_args = cfg.optimizer.kwargs
+        self.exclude_bias_n_norm_wd: bool = cfg.optimizer.exclude_bias_n_norm_wd
+        self.scheduler: str = cfg.scheduler.name
+        self.lr_decay_steps = cfg.scheduler.lr_decay_steps
+        self.min_lr: float = cfg.scheduler.min_lr
+        self.warmup_start_lr: float = cfg.scheduler.warmup_start_lr
+        self.warmup_epochs: int = cfg.scheduler.warmup_epochs
+        self.scheduler_interval: str = cfg.scheduler.interval
+        self.no_channel_last: bool = cfg.performance.disable_channel_last
+        self.validation_step_outputs: list[dict[str, Any]] = []
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and schedule that the configuration names, for what learns."""
+        groups = [{"params": self.classifier.parameters()}]
+        if self.finetune:
+            groups.append({"params": self.backbone.parameters()})
+        return configure_optimizers(self, groups)
+
+    def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Features ``feats`` ``[N, F]`` and ``logits`` ``[N, C]``."""
+        if not self.no_channel_last:
+            X = X.to(memory_format=torch.channels_last)
+        with torch.set_grad_enabled(self.finetune and torch.is_grad_enabled()):
+            feats = self.backbone(X)
+        return {"logits": self.classifier(feats), "feats": feats}
+
+    def training_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> torch.Tensor:
+        """Loss of a batch; a frozen backbone keeps its running statistics."""
+        self.backbone.train(self.finetune)
+        X, targets = batch
+        logits = self(X)["logits"]
+        loss = self.loss_func(logits, targets)
+        acc1, acc5 = accuracy_at_k(logits, targets)
+        log = {"train_loss": loss, "train_acc1": acc1, "train_acc5": acc5}
+        self.log_dict(log, on_epoch=True, sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> dict[str, Any]:
+        """Loss and accuracies of a batch."""
+        X, targets = batch
+        logits = self(X)["logits"]
+        acc1, acc5 = accuracy_at_k(logits, targets)
+        loss = F.cross_entropy(logits, targets)
+        metrics = {"val_loss": loss, "val_acc1": acc1, "val_acc5": acc5}
+        self.validation_step_outputs.append({**metrics, "batch_size": len(targets)})
+        return metrics
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation set's means."""
+        outputs = self.validation_step_outputs
+        keys = ("val_loss", "val_acc1", "val_acc5")
+        self.log_dict({key: weighted_mean(outputs, key) for key in keys}, sync_dist=True)
+        outputs.clear()

@@ -1,0 +1,118 @@
+"""Optimizers and learning-rate schedules under solo-learn's names."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from timm.optim.lars import Lars
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
+
+from leoclr_plugin.errors import UserError, suggestion
+
+_OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "lars": Lars,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+_SCHEDULERS = ("warmup_cosine", "step", "none")
+
+
+class LinearWarmupCosineAnnealingLR(LRScheduler):
+    """A line from ``warmup_start_lr`` to each group's rate, then a cosine down to ``eta_min``.
+
+    Attributes:
+        warmup_epochs: calls of ``step`` until the full rate.
+        max_epochs: calls of ``step`` until ``eta_min``.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        warmup_epochs: float,
+        max_epochs: float,
+        warmup_start_lr: float,
+        eta_min: float,
+    ) -> None:
+        self.warmup_epochs, self.max_epochs = warmup_epochs, max_epochs
+        self.warmup_start_lr, self.eta_min = warmup_start_lr, eta_min
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float]:
+        """The rates of all parameter groups at ``self.last_epoch``."""
+        return [self._rate(base_lr) for base_lr in self.base_lrs]
+
+    def _rate(self, base_lr: float) -> float:
+        if self.last_epoch == 0:
+            return self.warmup_start_lr
+        if self.last_epoch < self.warmup_epochs:
+            slope = (base_lr - self.warmup_start_lr) / (self.warmup_epochs - 1)
+            return self.warmup_start_lr + self.last_epoch * slope
+        progress = (self.last_epoch - self.warmup_epochs) / (self.max_epochs - self.warmup_epochs)
+        return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
+    """Build the optimizer and schedule that ``module``'s attributes describe.
+
+    Args:
+        module: a method or linear model with the attributes ``optimizer``, ``lr``,
+            ``weight_decay``, ``extra_optimizer_args``, ``exclude_bias_n_norm_wd``, ``scheduler``,
+            ``scheduler_interval``, ``warmup_epochs``, ``warmup_start_lr``, ``min_lr``,
+            ``lr_decay_steps``, ``max_epochs`` and, under Lightning, ``trainer``.
+        groups: parameter groups.
+
+    Returns:
+        What Lightning's ``configure_optimizers`` may return.
+
+    Raises:
+        UserError: for an unknown optimizer or schedule.
+    """
+    for key, known in (("optimizer", _OPTIMIZERS), ("scheduler", _SCHEDULERS)):
+        name = getattr(module, key)
+        if name not in known:
+            raise UserError(f"{key}.name={name} is not known{suggestion(name, known)}")
+    kwargs = dict(module.extra_optimizer_args)
+    exclude = module.exclude_bias_n_norm_wd
+    if module.optimizer == "lars":
+        kwargs["trust_coeff"] = kwargs.pop("eta", 1e-3)
+        kwargs["trust_clip"] = kwargs.pop("clip_lr", False)
+        # timm's LARS does not adapt groups without weight decay: the same exclusion.
+        exclude = exclude or kwargs.pop("exclude_bias_n_norm", False)
+    if exclude:
+        groups = _without_decay_of_bias_and_norm(groups)
+    optimizer = _OPTIMIZERS[module.optimizer](
+        groups, lr=module.lr, weight_decay=module.weight_decay, **kwargs
+    )
+    if module.scheduler == "none":
+        return optimizer
+    if module.scheduler == "step":
+        return [optimizer], [MultiStepLR(optimizer, list(module.lr_decay_steps))]
+
+    interval, max_steps, per_epoch = module.scheduler_interval, module.max_epochs, 1
+    if interval == "step":
+        max_steps = module.trainer.estimated_stepping_batches
+        per_epoch = max_steps / module.max_epochs
+    schedule = LinearWarmupCosineAnnealingLR(
+        optimizer,
+        warmup_epochs=module.warmup_epochs * per_epoch,
+        max_epochs=max_steps,
+        warmup_start_lr=module.warmup_start_lr if module.warmup_epochs > 0 else module.lr,
+        eta_min=module.min_lr,
+    )
+    return [optimizer], [{"scheduler": schedule, "interval": interval, "frequency": 1}]
+
+
+def _without_decay_of_bias_and_norm(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    split = []
+    for group in groups:
+        params = list(group["params"])
+        decayed = [p for p in params if p.ndim > 1]
+        others = [p for p in params if p.ndim <= 1]
+        if decayed:
+            split.append({**group, "params": decayed})
+        if others:
+            split.append({**group, "params": others, "weight_decay": 0})
+    return split

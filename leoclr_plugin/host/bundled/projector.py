@@ -1,0 +1,17 @@
+"""The two-layer projector that the contrastive baselines share."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+from torch import nn
+
+
+def projector(features_dim: int, kwargs: DictConfig, norm: bool = False) -> nn.Sequential:
+    """Linear, optional batch norm, ReLU, linear: ``[N, F]`` to ``[N, proj_output_dim]``."""
+    hidden = [nn.BatchNorm1d(kwargs.proj_hidden_dim)] if norm else []
+    return nn.Sequential(
+        nn.Linear(features_dim, kwargs.proj_hidden_dim),
+        *hidden,
+        nn.ReLU(),
+        nn.Linear(kwargs.proj_hidden_dim, kwargs.proj_output_dim),
+    )

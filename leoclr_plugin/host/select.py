@@ -1,0 +1,65 @@
+"""Which host is there: the real solo-learn where it can be found, else the bundled one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from leoclr_plugin.errors import UserError, suggestion
+
+_CHOICES = ("auto", "solo-learn", "bundled")
+# The releases before Hydra have neither; nor has any other package that is called solo.
+_HYDRA_GENERATION = ("args/pretrain.py", "methods/mocov2plus.py")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The host to load: its ``name``, the source tree to put on ``sys.path``, and the reason."""
+
+    name: str
+    source_tree: Path | None
+    reason: str
+
+
+def choose_host() -> Choice:
+    """Decide from the environment, importing nothing.
+
+    ``LEOCLR_HOST`` is ``auto`` (the default), ``solo-learn`` or ``bundled``; ``SOLO_LEARN_HOME``
+    names a source tree of solo-learn and goes before an importable ``solo``.
+
+    Raises:
+        UserError: for an unknown ``LEOCLR_HOST``, a ``SOLO_LEARN_HOME`` that is no source tree,
+            or ``LEOCLR_HOST=solo-learn`` where there is none.
+    """
+    wanted = os.environ.get("LEOCLR_HOST", "auto")
+    if wanted not in _CHOICES:
+        raise UserError(f"LEOCLR_HOST={wanted} is not a host{suggestion(wanted, _CHOICES)}")
+    if wanted == "bundled":
+        return Choice("bundled", None, "LEOCLR_HOST=bundled asks for it")
+
+    home = os.environ.get("SOLO_LEARN_HOME")
+    if home:
+        if not _is_hydra_generation(Path(home) / "solo"):
+            raise UserError(
+                f"SOLO_LEARN_HOME={home} is not a source tree of solo-learn (it lacks "
+                f"solo/{_HYDRA_GENERATION[1]}); name a clone of github.com/vturrisi/solo-learn"
+            )
+        return Choice("solo-learn", Path(home).resolve(), f"SOLO_LEARN_HOME={home} names it")
+
+    spec = importlib.util.find_spec("solo")
+    folders = [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
+    if any(_is_hydra_generation(folder) for folder in folders):
+        return Choice("solo-learn", None, "the package solo can be imported")
+    if wanted == "solo-learn":
+        raise UserError(
+            "LEOCLR_HOST=solo-learn, but there is none; set SOLO_LEARN_HOME to a clone of "
+            "github.com/vturrisi/solo-learn"
+        )
+    why = "an importable solo is not of the Hydra generation" if folders else "no solo-learn"
+    return Choice("bundled", None, f"{why}, and SOLO_LEARN_HOME is not set")
+
+
+def _is_hydra_generation(package: Path) -> bool:
+    return all((package / name).is_file() for name in _HYDRA_GENERATION)

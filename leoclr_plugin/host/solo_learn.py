@@ -1,0 +1,80 @@
+"""The real solo-learn behind the contract. The only file that imports it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host.contract import Host
+from leoclr_plugin.host.select import Choice
+
+
+def load(choice: Choice) -> Host:
+    """Import solo-learn, from ``choice.source_tree`` where there is one.
+
+    Raises:
+        UserError: where the import fails, usually for want of one of its requirements.
+    """
+    if choice.source_tree is not None:
+        sys.path.insert(0, str(choice.source_tree))
+    try:
+        # timm moved modules that this generation of the host imports; they still answer.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _load(choice)
+    except ImportError as error:
+        raise UserError(
+            f"solo-learn was found ({choice.reason}) but does not import: {error}; install what "
+            "it lacks, or set LEOCLR_HOST=bundled"
+        ) from error
+
+
+def _load(choice: Choice) -> Host:
+    import solo
+    from solo.args import linear as linear_args
+    from solo.args import pretrain as pretrain_args
+    from solo.methods import METHODS
+    from solo.methods.base import BaseMethod, BaseMomentumMethod
+    from solo.methods.linear import LinearModel
+    from solo.utils.auto_resumer import AutoResumer
+    from solo.utils.checkpointer import Checkpointer
+    from solo.utils.knn import WeightedKNNClassifier
+    from solo.utils.misc import gather, omegaconf_select
+    from solo.utils.momentum import MomentumUpdater, initialize_momentum_params
+
+    # The host's list of data sets ends before Imagenette; its tables are open to additions.
+    for module in (pretrain_args, linear_args):
+        if "imagenette" not in module._SUPPORTED_DATASETS:
+            module._SUPPORTED_DATASETS.append("imagenette")
+        module._N_CLASSES_PER_DATASET.setdefault("imagenette", 10)
+
+    return Host(
+        name="solo-learn",
+        location=str(solo.__path__[0]),
+        reason=choice.reason,
+        METHODS=METHODS,
+        BaseMethod=BaseMethod,
+        BaseMomentumMethod=BaseMomentumMethod,
+        LinearModel=LinearModel,
+        MomentumUpdater=MomentumUpdater,
+        WeightedKNNClassifier=WeightedKNNClassifier,
+        OfflineUMAP=_offline_umap(),
+        Checkpointer=Checkpointer,
+        AutoResumer=AutoResumer,
+        parse_pretrain_cfg=pretrain_args.parse_cfg,
+        parse_linear_cfg=linear_args.parse_cfg,
+        initialize_momentum_params=initialize_momentum_params,
+        gather=gather,
+        omegaconf_select=omegaconf_select,
+    )
+
+
+def _offline_umap() -> type:
+    # The host's module wants seaborn, pandas and wandb for this one plot; ours, the same plot,
+    # wants umap-learn and matplotlib alone.
+    try:
+        from solo.utils.auto_umap import OfflineUMAP
+    except ImportError:
+        from leoclr_plugin.host.bundled.umap import OfflineUMAP
+    return OfflineUMAP

@@ -1,0 +1,67 @@
+"""LeOCLR's loss: every crop's key is pulled to the whole image's query, never to another crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+
+def cosine_similarities(
+    query: torch.Tensor, keys: Sequence[torch.Tensor], queue: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compare the query with its positives and with the queue's negatives.
+
+    Args:
+        query: L2-normalised projections u of the whole images, shape ``[N, D]``.
+        keys: L2-normalised projections v_1 ... v_n of the crops, each ``[N, D]``. They are
+            detached here: no gradient reaches the momentum branch (sg() in eq. 2).
+        queue: L2-normalised negatives, one per column, shape ``[D, K]``. Detached likewise.
+
+    Returns:
+        The positives' cosines ``[N, n]`` and the negatives' cosines ``[N, K]``, both in [-1, 1].
+        The negatives are the same for all n crops, so they are computed once.
+    """
+    positives = torch.stack([(query * key.detach()).sum(dim=1) for key in keys], dim=1)
+    negatives = query @ queue.detach()
+    return positives, negatives
+
+
+def leoclr_loss_func(
+    positives: torch.Tensor,
+    negatives: torch.Tensor,
+    temperature: float = 0.2,
+    reduction: str = "sum",
+) -> torch.Tensor:
+    """LeOCLR's loss of a batch (arXiv:2403.06813, eq. 1 and 2).
+
+    For one crop, InfoNCE of its positive against the queue::
+
+        l(u, v+) = -log( exp(u.v+/t) / (exp(u.v+/t) + sum_n exp(u.v_n/t)) )
+
+    and over the crops the sum of eq. 2, averaged over the batch.
+
+    Args:
+        positives: cosines of each query with its n crops' keys, shape ``[N, n]``, n >= 1.
+        negatives: cosines of each query with the K keys of the queue, shape ``[N, K]``.
+        temperature: t > 0; the paper's recipe (MoCo-v2's) has 0.2.
+        reduction: ``"sum"`` over the crops as in eq. 2, or ``"mean"``.
+
+    Returns:
+        The loss, a scalar in float32 (or float64 where the input is).
+
+    Raises:
+        ValueError: for a temperature that is not positive, or an unknown reduction.
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature must be positive, not {temperature}")
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"reduction must be 'sum' or 'mean', not {reduction!r}")
+    # Under autocast the cosines come in half precision, too coarse for a sum over the queue.
+    exact = torch.promote_types(positives.dtype, torch.float32)
+    positives, negatives = positives.to(exact) / temperature, negatives.to(exact) / temperature
+    # All crops share the denominator's negative part; it is reduced over the queue once.
+    negative_part = torch.logsumexp(negatives, dim=1, keepdim=True)
+    per_crop = torch.logaddexp(positives, negative_part) - positives
+    per_image = per_crop.sum(dim=1) if reduction == "sum" else per_crop.mean(dim=1)
+    return per_image.mean()

@@ -1,0 +1,245 @@
+"""LeOCLR: the whole image is the anchor, and every crop is pulled to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig
+from torch import nn
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host import host
+from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
+from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
+from leoclr_plugin.methods.queue import enqueue_
+
+_QUEUE_KEYS = ("all", "first", "last")
+
+
+class LeOCLR(host().BaseMomentumMethod):
+    """LeOCLR (Alkhalefi, Leontidis, Zhong, TMLR 2024, arXiv:2403.06813).
+
+    The query encoder sees the original image X, resized but never cropped; the momentum encoder
+    sees n random crops of it. One forward and backward of the query encoder and n forwards of
+    the momentum encoder make a step. Without labels (all targets -1) the online classifier's
+    loss is 0.
+
+    Batch: ``[indexes, [X1, ..., Xn, X], targets]``, the crops first and the original last, each
+    view ``[N, 3, H, W]``; targets ``[N]`` int64, -1 where there is no label.
+
+    Cfg settings, with their defaults::
+
+        method_kwargs:
+            proj_hidden_dim: 2048     # units of the projector's hidden layer
+            proj_output_dim: 128      # D, dimension of a projection
+            queue_size: 65536         # K, negatives in the queue
+            temperature: 0.2          # t > 0 of InfoNCE
+            loss_reduction: sum       # over the crops: "sum" as in eq. 2, or "mean"
+            queue_keys: all           # which crops' keys enter the queue: "all", "first", "last"
+        momentum:
+            base_tau: 0.999           # m at the first step
+            final_tau: 0.999          # m at the last step, reached along a cosine
+
+    Our readings of what the paper leaves open: ``queue_keys: all``, since eq. 2 treats the crops
+    alike and both keys are computed anyway, so the negatives are fresher at no cost (``first`` is
+    MoCo's one key an image); a constant momentum, as in MoCo-v2; the crops go through the
+    momentum encoder one after the other, so that each has its own batch statistics.
+
+    Logged: ``train_nce_loss``; ``train_positive_cosine_<i>`` of each crop; ``train_nce_acc1`` and
+    ``train_nce_acc5``, percent of positives ranked first or among the first five against the
+    queue; ``train_z_std``, the standard deviation of the normalised projections of X over the
+    batch (about 1/sqrt(D) when they spread, 0 when they collapse); ``tau``, and the host's
+    classifier and kNN metrics on the features of X.
+
+    Raises:
+        UserError: for a setting out of its range.
+    """
+
+    queue: torch.Tensor
+    queue_ptr: torch.Tensor
+
+    def __init__(self, cfg: DictConfig) -> None:
+        super().__init__(cfg)
+        kwargs = self.cfg.method_kwargs
+        self.temperature: float = kwargs.temperature
+        self.loss_reduction: str = kwargs.loss_reduction
+        self.queue_keys: str = kwargs.queue_keys
+
+        self.projector = self._build_projector()
+        self.momentum_projector = self._build_projector()
+        host().initialize_momentum_params(self.projector, self.momentum_projector)
+        self.momentum_updater = ForeachMomentumUpdater(
+            self.cfg.momentum.base_tau, self.cfg.momentum.final_tau
+        )
+
+        queue = F.normalize(torch.randn(kwargs.proj_output_dim, kwargs.queue_size), dim=0)
+        self.register_buffer("queue", queue)
+        self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
+        self._new_keys: torch.Tensor | None = None
+
+    def _build_projector(self) -> nn.Sequential:
+        kwargs = self.cfg.method_kwargs
+        return nn.Sequential(
+            nn.Linear(self.features_dim, kwargs.proj_hidden_dim),
+            nn.ReLU(),
+            nn.Linear(kwargs.proj_hidden_dim, kwargs.proj_output_dim),
+        )
+
+    @staticmethod
+    def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
+        """Fill in LeOCLR's defaults and check their ranges.
+
+        Args:
+            cfg: the configuration; changed in place.
+
+        Returns:
+            The same object.
+
+        Raises:
+            UserError: naming the key, its value and what it may be.
+        """
+        select = host().omegaconf_select
+        # Before the base class, whose defaults are a schedule from 0.99 to 1.
+        cfg.momentum = select(cfg, "momentum", {})
+        cfg.momentum.base_tau = select(cfg, "momentum.base_tau", 0.999)
+        cfg.momentum.final_tau = select(cfg, "momentum.final_tau", 0.999)
+        cfg = super(LeOCLR, LeOCLR).add_and_assert_specific_cfg(cfg)
+
+        defaults = {
+            "proj_hidden_dim": 2048,
+            "proj_output_dim": 128,
+            "queue_size": 65536,
+            "temperature": 0.2,
+            "loss_reduction": "sum",
+            "queue_keys": "all",
+        }
+        for key, default in defaults.items():
+            cfg.method_kwargs[key] = select(cfg, f"method_kwargs.{key}", default)
+
+        kwargs, momentum = cfg.method_kwargs, cfg.momentum
+        for key in ("proj_hidden_dim", "proj_output_dim", "queue_size"):
+            _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] >= 1, "at least 1")
+        _check("method_kwargs.temperature", kwargs.temperature, kwargs.temperature > 0, "positive")
+        for key, choices in (("loss_reduction", ("sum", "mean")), ("queue_keys", _QUEUE_KEYS)):
+            wanted = f"one of {', '.join(choices)}"
+            _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] in choices, wanted)
+        rising = 0 <= momentum.base_tau <= momentum.final_tau <= 1
+        taus = f"{momentum.base_tau} and {momentum.final_tau}"
+        wanted = "within [0, 1], the first not above the second"
+        _check("momentum.base_tau and momentum.final_tau", taus, rising, wanted)
+        return cfg
+
+    @property
+    def learnable_params(self) -> list[dict[str, Any]]:
+        """The host's parameter groups and the projector's."""
+        projector = {"name": "projector", "params": self.projector.parameters()}
+        return [*super().learnable_params, projector]
+
+    @property
+    def momentum_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
+        """Pairs (online, momentum): the host's backbones and the projectors."""
+        return [*super().momentum_pairs, (self.projector, self.momentum_projector)]
+
+    def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Encode images ``[N, 3, H, W]`` with the query encoder.
+
+        Returns:
+            The host's ``feats`` and ``logits``, and ``z``, the L2-normalised projection
+            ``[N, D]`` in float32.
+        """
+        out = super().forward(X)
+        out["z"] = F.normalize(self.projector(out["feats"]).float(), dim=-1)
+        return out
+
+    @torch.no_grad()
+    def momentum_forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Encode crops ``[N, 3, H, W]`` with the momentum encoder, without a graph.
+
+        Returns:
+            ``feats``, and ``z``, the L2-normalised key ``[N, D]`` in float32.
+        """
+        out = super().momentum_forward(X)
+        out["z"] = F.normalize(self.momentum_projector(out["feats"]).float(), dim=-1)
+        return out
+
+    def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
+        """One step: X through the query encoder, the crops through the momentum encoder.
+
+        Args:
+            batch: ``[indexes, [X1, ..., Xn, X], targets]``.
+            batch_idx: number of the batch within the epoch.
+
+        Returns:
+            LeOCLR's loss plus the online classifiers' losses, a scalar.
+        """
+        _, views, targets = batch
+        *crops, original = views
+        labelled = targets != -1
+
+        # Not the host's generic training_step: it would run every view through both encoders.
+        out = self.base_training_step(original, targets)
+        momentum_outs = [self._shared_step_momentum(crop, targets) for crop in crops]
+        keys = [momentum_out["z"] for momentum_out in momentum_outs]
+
+        positives, negatives = cosine_similarities(out["z"], keys, self.queue)
+        nce_loss = leoclr_loss_func(positives, negatives, self.temperature, self.loss_reduction)
+        self._new_keys = torch.cat(self._keys_for_queue(keys))
+
+        # Cross entropy over no label at all is 0/0.
+        class_loss = torch.where(labelled.any(), out["loss"], 0.0)
+        if self.momentum_classifier is not None:
+            momentum_loss = sum(o["loss"] for o in momentum_outs) / len(momentum_outs)
+            class_loss = class_loss + torch.where(labelled.any(), momentum_loss, 0.0)
+        if self.knn_eval:
+            self.knn.update(
+                train_features=out["feats"][labelled].detach(), train_targets=targets[labelled]
+            )
+
+        metrics = {
+            "train_nce_loss": nce_loss,
+            "train_class_loss": class_loss,
+            "train_acc1": out["acc1"],
+            "train_acc5": out["acc5"],
+            **_contrastive_metrics(out["z"], positives, negatives),
+        }
+        self.log_dict(metrics, on_epoch=True, sync_dist=True)
+        return nce_loss + class_loss
+
+    def _keys_for_queue(self, keys: list[torch.Tensor]) -> list[torch.Tensor]:
+        if self.queue_keys == "all":
+            return keys
+        return [keys[0] if self.queue_keys == "first" else keys[-1]]
+
+    def on_after_backward(self) -> None:
+        """Enqueue the step's keys.
+
+        Only now, since the backward pass still needs the queue as the loss saw it: enqueueing
+        earlier would take a copy of the whole queue each step.
+        """
+        if self._new_keys is not None:
+            enqueue_(self.queue, self.queue_ptr, host().gather(self._new_keys))
+            self._new_keys = None
+
+
+@torch.no_grad()
+def _contrastive_metrics(
+    query: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    # A positive's rank is the number of negatives that are nearer to the query.
+    ranks = torch.stack([(negatives > p[:, None]).sum(dim=1) for p in positives.unbind(dim=1)])
+    metrics = {
+        "train_nce_acc1": 100.0 * (ranks < 1).float().mean(),
+        "train_nce_acc5": 100.0 * (ranks < 5).float().mean(),
+        "train_z_std": query.std(dim=0).mean(),
+    }
+    for i, cosine in enumerate(positives.mean(dim=0), start=1):
+        metrics[f"train_positive_cosine_{i}"] = cosine
+    return metrics
+
+
+def _check(key: str, value: object, holds: bool, wanted: str) -> None:
+    if not holds:
+        raise UserError(f"{key} is {value}; it must be {wanted}")

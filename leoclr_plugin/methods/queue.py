@@ -1,0 +1,29 @@
+"""The queue of negatives: first in, first out, for any batch size."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+
+@torch.no_grad()
+def enqueue_(queue: torch.Tensor, pointer: torch.Tensor, keys: torch.Tensor) -> None:
+    """Write ``keys`` over the oldest entries of ``queue``, in place, wrapping around its end.
+
+    The pointer stays on its device and is advanced by tensor arithmetic, so that a GPU is never
+    waited for.
+
+    Args:
+        queue: L2-normalised keys, one per column, float32, shape ``[D, K]``.
+        pointer: position of the oldest entry, int64, shape ``[1]``, in [0, K).
+        keys: new keys in the order of their arrival, shape ``[N, D]``, any N. They are
+            normalised here, so that a half-precision key enters with unit length. Of more than
+            K keys the last K remain, as if they had come one by one.
+    """
+    places = queue.shape[1]
+    arrived = keys.shape[0]
+    keys = keys[-places:]
+    offsets = torch.arange(arrived - keys.shape[0], arrived, device=queue.device)
+    positions = (pointer + offsets) % places
+    queue.index_copy_(1, positions, F.normalize(keys.to(queue.dtype), dim=1).T)
+    pointer.add_(arrived).remainder_(places)

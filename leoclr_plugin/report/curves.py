@@ -1,0 +1,50 @@
+"""Curves of a metric over the epochs, as SVG, without a plotting library."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+_WIDTH, _HEIGHT, _MARGIN = 640, 280, 46
+_COLOURS = ("#1f5fbf", "#d1601f", "#2e8b57", "#8b3a8b", "#7a6a00", "#444444")
+
+
+def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
+    """Read the points (epoch, value) of a column of Lightning's ``metrics.csv``."""
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get(name)]
+    return [(float(row["epoch"]) + 1, float(row[name])) for row in rows]
+
+
+def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Draw each named curve of points (epoch, value) and return an ``<svg>`` element."""
+    points = [point for curve in curves.values() for point in curve]
+    right = max((x for x, _ in points), default=1)
+    low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
+    span = (high - low) or 1.0
+
+    def place(x: float, y: float) -> str:
+        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - 1) / max(right - 1, 1)
+        down = _HEIGHT - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
+        return f"{across:.1f},{down:.1f}"
+
+    parts = [
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" font-size="12" '
+        'font-family="sans-serif" role="img">',
+        f'<path d="M{_MARGIN},{_MARGIN} V{_HEIGHT - _MARGIN} H{_WIDTH - _MARGIN}" fill="none" '
+        'stroke="#888"/>',
+        f'<text x="4" y="{_MARGIN + 4}">{high:.2f}</text>',
+        f'<text x="4" y="{_HEIGHT - _MARGIN + 4}">{low:.2f}</text>',
+        f'<text x="{_MARGIN}" y="{_HEIGHT - 24}">epoch 1</text>',
+        f'<text x="{_WIDTH - _MARGIN}" y="{_HEIGHT - 24}" text-anchor="end">{right:.0f}</text>',
+    ]
+    for i, (name, curve) in enumerate(curves.items()):
+        colour = _COLOURS[i % len(_COLOURS)]
+        line = " ".join(place(x, y) for x, y in curve)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(
+            f'<text x="{_MARGIN + 12 + 120 * i}" y="20" fill="{colour}">{escape(name)}</text>'
+        )
+    return "".join([*parts, "</svg>"])

@@ -1,0 +1,102 @@
+"""One pretraining run of any of the host's methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from lightning.pytorch import seed_everything
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from leoclr_plugin.data.datasets import check_data
+from leoclr_plugin.data.loaders import pretrain_loader, val_loader
+from leoclr_plugin.data.views import check_leoclr_views
+from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, read_checkpoint
+from leoclr_plugin.host import host
+from leoclr_plugin.methods import METHODS
+from leoclr_plugin.training.failures import naming_unreadable_images
+from leoclr_plugin.training.trainer import build_trainer, settle_hardware
+
+
+def pretrain(cfg: DictConfig) -> Path:
+    """Train a method and return the folder with its checkpoint, ``args.json`` and metrics.
+
+    Args:
+        cfg: a composed configuration; changed in place as the host's ``parse_cfg`` does.
+
+    Raises:
+        UserError: for a configuration or data that cannot be trained on, before anything is
+            written; for an unreadable image, naming it.
+    """
+    cfg = prepare(cfg)
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    model = build_method(cfg)
+    train = pretrain_loader(cfg)
+    val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
+    resume_from = _checkpoint_to_resume(cfg)
+    if resume_from is not None:
+        load_state_dict(model, read_checkpoint(resume_from)["state_dict"], resume_from)
+
+    callbacks = []
+    if cfg.checkpoint.enabled:
+        logdir = Path(cfg.checkpoint.dir) / cfg.method
+        checkpoint = cfg.checkpoint
+        callbacks.append(
+            host().Checkpointer(cfg, logdir, checkpoint.frequency, checkpoint.keep_prev)
+        )
+    trainer = build_trainer(cfg, callbacks, cfg.method)
+    with naming_unreadable_images(train.dataset):
+        trainer.fit(model, train, val, ckpt_path=resume_from)
+    return Path(trainer.loggers[-1].log_dir)
+
+
+def prepare(cfg: DictConfig) -> DictConfig:
+    """Check a configuration and fill it in as the host does.
+
+    Raises:
+        UserError: naming the key and what to do.
+    """
+    for key in ("method", "backbone.name", "data.dataset", "data.train_path", "augmentations"):
+        if not OmegaConf.select(cfg, key):
+            raise UserError(f"the config lacks {key}")
+    methods = [name for name in METHODS if name not in ("base", "linear")]
+    if cfg.method not in methods:
+        raise UserError(f"method={cfg.method} is not a method{suggestion(cfg.method, methods)}")
+    backbones = host().BaseMethod._BACKBONES
+    if cfg.backbone.name not in backbones:
+        wanted = suggestion(cfg.backbone.name, backbones)
+        raise UserError(f"backbone.name={cfg.backbone.name} is not a backbone{wanted}")
+    check_data(cfg.data)
+    if cfg.method == "leoclr":
+        check_leoclr_views(cfg.augmentations, cfg.data.dataset)
+    if cfg.data.dataset == "custom" and not Path(cfg.data.train_path).is_dir():
+        raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
+    settle_hardware(cfg)
+    return host().parse_pretrain_cfg(cfg)
+
+
+def build_method(cfg: DictConfig) -> nn.Module:
+    """Build the method of a parsed configuration, in the memory format it asks for."""
+    model = METHODS[cfg.method](cfg)
+    if not cfg.performance.disable_channel_last:
+        model = model.to(memory_format=torch.channels_last)
+    return model
+
+
+def has_validation(cfg: DictConfig) -> bool:
+    """Whether there is a labelled validation set to follow the training on."""
+    return cfg.data.val_path is not None and not cfg.data.no_labels
+
+
+def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
+    if cfg.resume_from_checkpoint is not None:
+        return Path(cfg.resume_from_checkpoint)
+    if not cfg.auto_resume.enabled:
+        return None
+    folder = Path(cfg.checkpoint.dir) / cfg.method
+    found, _ = host().AutoResumer(folder, cfg.auto_resume.max_hours).find_checkpoint(cfg)
+    if found is not None:
+        print(f"Resuming from {found}")
+    return found

@@ -1,0 +1,100 @@
+"""The Lightning trainer of a solo-learn configuration, on a CPU as well."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.strategies import DDPStrategy
+from omegaconf import DictConfig, OmegaConf
+
+from leoclr_plugin.errors import UserError
+
+_GPU_NAMES = ("gpu", "cuda")
+
+
+def settle_hardware(cfg: DictConfig) -> None:
+    """Replace ``accelerator``, ``devices``, ``strategy`` and ``precision`` by what is there.
+
+    ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` is left a list, whose length the
+    host scales the learning rate by. On a CPU there is one device, and 16-bit precision, which
+    it does not have, becomes 32 with a word about it.
+
+    Raises:
+        UserError: where a GPU is asked for and there is none.
+    """
+    gpus = torch.cuda.device_count()
+    accelerator = cfg.get("accelerator") or "auto"
+    if accelerator == "auto":
+        accelerator = "gpu" if gpus else "cpu"
+    if accelerator in _GPU_NAMES and not gpus:
+        raise UserError(f"accelerator={accelerator}, but there is no GPU; use accelerator=cpu")
+    cfg.accelerator = accelerator
+    devices = cfg.get("devices", [0])
+    cfg.devices = list(range(devices)) if isinstance(devices, int) else list(devices)
+    if accelerator == "cpu":
+        cfg.devices = [0]
+        cfg.strategy = "auto"
+        if str(cfg.get("precision", "")).startswith("16"):
+            print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
+            cfg.precision = 32
+
+
+def build_trainer(cfg: DictConfig, callbacks: Sequence[Callback], folder: str) -> pl.Trainer:
+    """Build the trainer.
+
+    Metrics go to ``<checkpoint.dir>/<folder>/<version>/metrics.csv``, where the host's
+    Checkpointer puts the run's checkpoint; with ``wandb.enabled`` to wandb as well.
+
+    Args:
+        cfg: a parsed configuration, after ``settle_hardware``; keys named as arguments of
+            ``lightning.pytorch.Trainer`` are passed to it.
+        callbacks: the run's callbacks.
+        folder: the method's name, or ``linear``.
+    """
+    wandb = _wandb_logger(cfg) if cfg.wandb.enabled else None
+    version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
+    csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
+    loggers: list[Logger] = [wandb, csv] if wandb else [csv]
+
+    known = inspect.signature(pl.Trainer.__init__).parameters
+    kwargs: dict[str, Any] = {
+        key: value for key, value in OmegaConf.to_container(cfg).items() if key in known
+    }
+    kwargs.update(
+        logger=loggers,
+        callbacks=[*callbacks, LearningRateMonitor(logging_interval="step")],
+        enable_checkpointing=False,
+        # Lightning's CPU accelerator takes a number, not a list.
+        devices=len(cfg.devices) if cfg.accelerator == "cpu" else list(cfg.devices),
+        strategy=_strategy(cfg.strategy),
+    )
+    kwargs.setdefault("enable_model_summary", False)
+    return pl.Trainer(**kwargs)
+
+
+def _strategy(name: str | None) -> Any:
+    if name == "ddp":
+        return DDPStrategy(find_unused_parameters=False)
+    return name or "auto"
+
+
+def _wandb_logger(cfg: DictConfig) -> WandbLogger:
+    try:
+        logger = WandbLogger(
+            name=cfg.name,
+            project=cfg.wandb.project,
+            entity=cfg.wandb.entity,
+            offline=cfg.wandb.offline,
+        )
+    except ImportError as error:
+        raise UserError("wandb.enabled=True, but wandb is missing; pip install wandb") from error
+    logger.log_hyperparams(OmegaConf.to_container(cfg))
+    return logger

@@ -1,0 +1,8 @@
+#!/bin/sh
+# usage: knn.sh CHECKPOINT_FOLDER
+leoclr knn "$1" \
+    --batch_size 256 \
+    --k 20 \
+    --temperature 0.07 \
+    --distance_function cosine \
+    --feature_type backbone

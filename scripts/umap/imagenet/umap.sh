@@ -1,0 +1,7 @@
+#!/bin/sh
+# usage: umap.sh CHECKPOINT_FOLDER
+leoclr umap "$1" \
+    --dataset imagenet \
+    --train_data_path ./datasets/imagenet/train \
+    --val_data_path ./datasets/imagenet/val \
+    --batch_size 256
