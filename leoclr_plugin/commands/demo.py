@@ -10,7 +10,11 @@ EXAMPLE = "leoclr demo --fast --out leoclr-demo"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("--fast", action="store_true", help="under a minute, on fewer images")
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="under a minute: shows that everything works, too short to learn much",
+    )
     parser.add_argument("--out", type=Path, default=Path("leoclr-demo"), help="folder to write")
 
 

@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
     from leoclr_plugin.evaluation.data import evaluation_cfg
+    from leoclr_plugin.evaluation.features import train_and_val_features
     from leoclr_plugin.evaluation.knn import knn
     from leoclr_plugin.evaluation.results import write_json
 
@@ -37,9 +38,12 @@ def run(args: argparse.Namespace) -> None:
         args.batch_size,
         args.num_workers,
     )
-    settings = (args.k, args.temperature, args.distance, args.feature_type)
-    result = knn(source.load_method(), cfg, input_size(source.cfg), *settings)
+    bank, test = train_and_val_features(
+        source.load_method(), cfg, input_size(source.cfg), args.feature_type
+    )
+    result = knn(bank, test, args.k, args.temperature, args.distance)
     path = source.folder / "knn.json"
-    write_json(path, {**result, "checkpoint": source.checkpoint.name})
+    about = {"feature_type": args.feature_type, "checkpoint": source.checkpoint.name}
+    write_json(path, {**result, **about})
     print(f"kNN (k={args.k}): top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
     print(f"Written to {path}")

@@ -29,16 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train the probe and print its accuracy."""
     from leoclr_plugin.config import load_config
+    from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
-    from leoclr_plugin.evaluation.linear import linear
+    from leoclr_plugin.evaluation.linear import linear, parse_linear
     from leoclr_plugin.evaluation.results import write_json
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     dataset = source.cfg.data.dataset
     config = args.config or f"{_FOLDERS.get(dataset, dataset)}/leoclr"
     cfg = load_config(config, "linear", [*_from_checkpoint(source), *args.overrides])
-    backbone = source.load_method().backbone
-    result = linear(backbone, cfg, input_size(source.cfg))
+    cfg = parse_linear(cfg)
+    backbone, size = source.load_method().backbone, input_size(source.cfg)
+    result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
     path = source.folder / "linear.json"
     write_json(path, {**result, "checkpoint": source.checkpoint.name})
     print(f"\nLinear probe: top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")

@@ -9,13 +9,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-_SIZE = 32  # pixels; the originals are 8x8
+_SIZE = 16  # pixels; the originals are 8x8
 _VAL_IMAGES = 360
 _SPLIT_SEED = 0
 
 
 def write_digits(folder: Path, train_images: int | None = None) -> None:
-    """Write ``folder/{train,val}/<digit>/<number>.png``, 32x32 RGB.
+    """Write ``folder/{train,val}/<digit>/<number>.png``, 16x16 RGB.
 
     Args:
         folder: where to; files already there are written again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,18 @@ import torch
 from lightning.pytorch import seed_everything
 from omegaconf import DictConfig
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from leoclr_plugin.config import load_config
 from leoclr_plugin.data.images import list_images, open_rgb
-from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.demo.digits import write_digits
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
-from leoclr_plugin.evaluation.features import device
+from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
-from leoclr_plugin.evaluation.linear import linear
+from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.report.curves import loss_curves, read_metric
@@ -45,8 +46,8 @@ class Budget:
     linear_epochs: int
 
 
-FULL = Budget(train_images=None, epochs=25, linear_epochs=10)
-FAST = Budget(train_images=480, epochs=4, linear_epochs=4)
+FULL = Budget(train_images=None, epochs=8, linear_epochs=30)
+FAST = Budget(train_images=256, epochs=2, linear_epochs=20)
 
 
 def run_demo(out: Path, budget: Budget) -> dict[str, Any]:
@@ -68,23 +69,29 @@ def run_demo(out: Path, budget: Budget) -> dict[str, Any]:
 
     results: dict[str, dict[str, float]] = {}
     curves: dict[str, list[tuple[float, float]]] = {}
-    umaps: dict[str, Path] = {}
-    for name in (*_METHODS, "untrained"):
-        print(f"\n== {name}")
-        # The untrained network is leoclr's at its first step.
-        cfg = _config("leoclr" if name == "untrained" else name, digits, models, budget)
-        if name == "untrained":
-            method, seconds = _untrained(cfg), 0.0
-        else:
-            start = time.perf_counter()
-            folder = pretrain(cfg)
-            seconds = time.perf_counter() - start
-            method = CheckpointFolder.open(folder).load_method()
-            curves[name] = read_metric(folder / "metrics.csv", "train_nce_loss_epoch")
-        results[name] = {**_evaluate(method, cfg, models, budget), "seconds": round(seconds, 1)}
-        umaps[name] = out / f"umap-{name}.png"
-        if not _plot_umap(method, cfg, umaps[name]):
-            del umaps[name]
+    plots: dict[str, Future] = {}
+    # UMAP is compiled and fitted on one core while the next network trains.
+    with ThreadPoolExecutor(1) as plotter:
+        for name in (*_METHODS, "untrained"):
+            print(f"\n== {name}")
+            # The untrained network is leoclr's before its first step.
+            cfg = _config("leoclr" if name == "untrained" else name, digits, models, budget)
+            if name == "untrained":
+                method, seconds = _untrained(cfg), 0.0
+            else:
+                start = time.perf_counter()
+                folder = pretrain(cfg)
+                seconds = time.perf_counter() - start
+                method = CheckpointFolder.open(folder).load_method()
+                curves[name] = read_metric(folder / "metrics.csv", "train_nce_loss_epoch")
+            train, val = train_and_val_features(method, evaluation_cfg(cfg), input_size(cfg))
+            results[name] = {
+                "knn_top1": round(knn(train, val)["top1"], 2),
+                "linear_top1": round(_linear(train, val, digits, models, budget), 2),
+                "seconds": round(seconds, 1),
+            }
+            plots[name] = plotter.submit(_plot_umap, val, out / f"umap-{name}.png")
+    umaps = {name: plot.result() for name, plot in plots.items()}
 
     rows = [
         (name, f"{r['knn_top1']:.1f}", f"{r['linear_top1']:.1f}", f"{r['seconds']:.0f}")
@@ -115,9 +122,20 @@ def _config(method: str, digits: Path, models: Path, budget: Budget) -> DictConf
             f"data.train_path='{digits}/train'",
             f"data.val_path='{digits}/val'",
             f"checkpoint.dir='{models}'",
-            f"max_epochs={budget.epochs}",
+            # After the first epoch and the last.
+            f"checkpoint.frequency={budget.epochs - 1}",
+            *_epochs(budget.epochs),
         ],
     )
+
+
+def _epochs(epochs: int) -> list[str]:
+    # One validation, at the end: the report shows no other.
+    return [
+        f"max_epochs={epochs}",
+        f"+check_val_every_n_epoch={epochs}",
+        "+num_sanity_val_steps=0",
+    ]
 
 
 def _untrained(cfg: DictConfig) -> nn.Module:
@@ -126,38 +144,32 @@ def _untrained(cfg: DictConfig) -> nn.Module:
     return build_method(cfg).eval()
 
 
-def _evaluate(method: nn.Module, cfg: DictConfig, models: Path, budget: Budget) -> dict[str, float]:
-    size = input_size(cfg)
-    data = evaluation_cfg(cfg)
-    linear_cfg = load_config(
+def _linear(train: Features, val: Features, digits: Path, models: Path, budget: Budget) -> float:
+    cfg = load_config(
         "digits/leoclr",
         "linear",
         [
-            f"data.train_path='{cfg.data.train_path}'",
-            f"data.val_path='{cfg.data.val_path}'",
+            f"data.train_path='{digits}/train'",
+            f"data.val_path='{digits}/val'",
             f"checkpoint.dir='{models}'",
-            f"max_epochs={budget.linear_epochs}",
+            *_epochs(budget.linear_epochs),
         ],
     )
-    return {
-        "knn_top1": round(knn(method, data, size)["top1"], 2),
-        "linear_top1": round(linear(method.backbone, linear_cfg, size)["top1"], 2),
-    }
+    return linear_on_features(parse_linear(cfg), train, val)["top1"]
 
 
-def _plot_umap(method: nn.Module, cfg: DictConfig, path: Path) -> bool:
-    backbone = method.backbone.to(device())
-    loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
+def _plot_umap(features: Features, path: Path) -> Path | None:
+    loader = DataLoader(TensorDataset(*features), batch_size=len(features[0]))
     try:
-        host().OfflineUMAP().plot(str(device()), backbone, loader, path)
+        host().OfflineUMAP().plot("cpu", nn.Identity(), loader, path)
     except UserError as error:
         print(f"No UMAP in the report: {error}")
-        return False
-    return True
+        return None
+    return path
 
 
 def _write_report(
-    out: Path, digits: Path, rows: list, content: dict[str, Any], umaps: dict[str, Path]
+    out: Path, digits: Path, rows: list, content: dict[str, Any], umaps: dict[str, Path | None]
 ) -> None:
     cfg = load_config("digits/leoclr", "pretrain")
     torch.manual_seed(0)
@@ -182,9 +194,10 @@ def _write_report(
     report.text("LeOCLR's loss is a sum over two crops, mocov2plus's a mean over two views.")
     report.svg(loss_curves(content["curves"]))
     report.heading("UMAP of the validation features")
-    if not umaps:
-        report.text('UMAP needs umap-learn and matplotlib: pip install "leoclr-plugin[umap]"')
     for name, path in umaps.items():
+        if path is None:
+            report.text('UMAP needs umap-learn, matplotlib: pip install "leoclr-plugin[umap]"')
+            break
         report.text(name)
         report.picture_file(path, f"UMAP of {name}")
     report.text(

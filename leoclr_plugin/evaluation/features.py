@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import torch
+from omegaconf import DictConfig
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from leoclr_plugin.data.loaders import plain_train_loader, val_loader
+from leoclr_plugin.training.failures import naming_unreadable_images
+
 FEATURE_TYPES = {"backbone": "feats", "projector": "z"}
+Features = tuple[torch.Tensor, torch.Tensor]  # features [M, F] in float32, targets [M]
 
 
 def device() -> torch.device:
@@ -18,7 +23,7 @@ def device() -> torch.device:
 @torch.no_grad()
 def extract_features(
     method: nn.Module, loader: DataLoader, feature_type: str, name: str
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Features:
     """Encode ``[images, targets]`` batches.
 
     Args:
@@ -33,8 +38,27 @@ def extract_features(
     where = device()
     method = method.to(where).eval()
     features, targets = [], []
-    for images, labels in tqdm(loader, desc=name):
-        out = method(images.to(where, non_blocking=True))
-        features.append(out[FEATURE_TYPES[feature_type]].float().cpu())
-        targets.append(labels)
+    with naming_unreadable_images(loader.dataset):
+        for images, labels in tqdm(loader, desc=name):
+            out = method(images.to(where, non_blocking=True))
+            features.append(out[FEATURE_TYPES[feature_type]].float().cpu())
+            targets.append(labels)
     return torch.cat(features), torch.cat(targets)
+
+
+def train_and_val_features(
+    method: nn.Module, cfg: DictConfig, size: tuple[int, int], feature_type: str = "backbone"
+) -> tuple[Features, Features]:
+    """Encode the training and the validation images of ``cfg.data``, both as for validation.
+
+    Args:
+        method: one of the host's methods.
+        cfg: nodes ``data`` and ``optimizer.batch_size``.
+        size: height and width in pixels of the images.
+        feature_type: ``"backbone"`` or ``"projector"``.
+    """
+    train, val = plain_train_loader(cfg, size), val_loader(cfg, size)
+    return (
+        extract_features(method, train, feature_type, "Training images"),
+        extract_features(method, val, feature_type, "Validation images"),
+    )
