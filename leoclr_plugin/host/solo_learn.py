@@ -7,6 +7,7 @@ import warnings
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
+from leoclr_plugin.host.mends import mend_knn_classifier
 from leoclr_plugin.host.select import Choice
 
 
@@ -43,6 +44,7 @@ def _load(choice: Choice) -> Host:
     from solo.utils.misc import gather, omegaconf_select
     from solo.utils.momentum import MomentumUpdater, initialize_momentum_params
 
+    mend_knn_classifier(WeightedKNNClassifier)
     # The host's list of data sets ends before Imagenette; its tables are open to additions.
     for module in (pretrain_args, linear_args):
         if "imagenette" not in module._SUPPORTED_DATASETS:

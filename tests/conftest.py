@@ -1,0 +1,90 @@
+"""Shared fixtures: images made on the spot, configurations, and both hosts in subprocesses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from leoclr_plugin.environment import OPTIONAL_PACKAGES, version_of
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host.select import choose_host
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    # Two cores: a third thread a process only makes tests wait for one another.
+    torch.set_num_threads(2)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say in the last lines which host and which optional parts were exercised."""
+    write = terminalreporter.write_line
+    write(f"hosts exercised: {', '.join(available_hosts())}")
+    if "solo-learn" not in available_hosts():
+        write("the real solo-learn was NOT exercised: set SOLO_LEARN_HOME to a clone of it")
+    for name in OPTIONAL_PACKAGES:
+        write(f"optional {name}: {version_of(name) or 'not installed, not exercised'}")
+
+
+def available_hosts() -> list[str]:
+    """``bundled``, and ``solo-learn`` where the environment has it."""
+    previous = os.environ.pop("LEOCLR_HOST", None)
+    try:
+        found = choose_host().name
+    except UserError:
+        found = "bundled"
+    finally:
+        if previous is not None:
+            os.environ["LEOCLR_HOST"] = previous
+    return ["bundled"] if found == "bundled" else ["bundled", "solo-learn"]
+
+
+def run_leoclr(*args: object, cwd: Path | None = None, host: str = "bundled", **env: str):
+    """Run the console script in a subprocess; returns the completed process."""
+    return subprocess.run(
+        [sys.executable, "-m", "leoclr_plugin", *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, "LEOCLR_HOST": host, "PYTHONPATH": str(ROOT), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def make_image(seed: int, label: int, size: tuple[int, int] = (40, 40)) -> Image.Image:
+    """An RGB image of noise with a stripe pattern that depends on the label."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    angle = label * np.pi / 5
+    phase = rng.uniform(0, 2 * np.pi)
+    stripes = np.sin((np.cos(angle) * x + np.sin(angle) * y) * 0.9 + phase)
+    pixels = 128 + 80 * stripes[..., None] + rng.normal(0, 12, (height, width, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def make_folder(root: Path, per_class: int, classes: int = 5, seed: int = 0) -> Path:
+    """Write ``root/<class>/<number>.png``."""
+    for label in range(classes):
+        folder = root / f"class{label}"
+        folder.mkdir(parents=True)
+        for i in range(per_class):
+            make_image(seed + 1000 * label + i, label).save(folder / f"{i:03}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory) -> Path:
+    """A folder with ``train`` (8 images of each of 5 classes) and ``val`` (4 of each)."""
+    root = tmp_path_factory.mktemp("images")
+    make_folder(root / "train", 8)
+    make_folder(root / "val", 4, seed=500)
+    return root

@@ -1,0 +1,154 @@
+"""Run under one host (LEOCLR_HOST): write what the contract suite compares to a file.
+
+Usage: python -m tests.host.probe FOLDER. Weights are read from FOLDER/<method>.pt where they are
+there, and written where not, so that the second host computes with the first one's.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from omegaconf import OmegaConf
+
+from leoclr_plugin.evaluation.checkpoint import load_state_dict
+from leoclr_plugin.evaluation.linear import parse_linear
+from leoclr_plugin.host import host
+from leoclr_plugin.methods import METHODS
+from leoclr_plugin.training.pretrain import prepare
+from tests.configs import method_cfg
+
+BASELINES = ("leoclr", "mocov2plus", "simclr", "byol")
+_STEPS, _EPOCHS = 20, 4
+
+
+def random_batch(crops: int, seed: int = 0) -> list:
+    """A batch ``[indexes, views, targets]`` that both hosts get."""
+    generator = torch.Generator().manual_seed(seed)
+    views = [torch.randn(8, 3, 32, 32, generator=generator) for _ in range(crops)]
+    return [torch.arange(8), views, torch.randint(0, 10, (8,), generator=generator)]
+
+
+def weights_for(model: torch.nn.Module, path: Path) -> None:
+    """Load the weights at ``path`` by exact names, or write this model's there."""
+    if path.exists():
+        load_state_dict(model, torch.load(path, weights_only=True), path)
+    else:
+        torch.save(model.state_dict(), path)
+
+
+def quiet(model: torch.nn.Module) -> None:
+    """Make a method usable without a trainer."""
+    model.log = model.log_dict = lambda *args, **kwargs: None
+
+
+def probe_method(name: str, folder: Path) -> dict:
+    """Loss, gradient and names of a method."""
+    torch.manual_seed(0)
+    model = METHODS[name](prepare(method_cfg(name))).train()
+    quiet(model)
+    weights_for(model, folder / f"{name}.pt")
+    loss = model.training_step(random_batch(model.num_crops), 0)
+    loss.backward()
+    gradients = {
+        key: p.grad.norm().item() for key, p in model.named_parameters() if p.grad is not None
+    }
+    model.on_after_backward()
+    for pair in getattr(model, "momentum_pairs", []):
+        model.momentum_updater.update(*pair)
+    groups = [
+        (group.get("name"), len(list(group["params"])), group.get("lr"), group.get("weight_decay"))
+        for group in model.learnable_params
+    ]
+    return {
+        "cfg": OmegaConf.to_container(model.cfg),
+        "loss": loss.item(),
+        "gradients": gradients,
+        "groups": groups,
+        "state_after": {key: value.clone() for key, value in model.state_dict().items()},
+        "outputs": sorted(model.eval()(random_batch(1)[1][0])),
+    }
+
+
+def probe_rates() -> dict:
+    """The learning rates of every step under each schedule."""
+    rates = {}
+    for name, kwargs in {
+        "warmup_cosine": {"warmup_epochs": 1, "warmup_start_lr": 0.001, "min_lr": 0.002},
+        "no_warmup": {"warmup_epochs": 0},
+        "step": {"lr_decay_steps": [3, 7]},
+    }.items():
+        schedule = {"name": "step" if name == "step" else "warmup_cosine", **kwargs}
+        model = METHODS["simclr"](prepare(method_cfg("simclr", scheduler=schedule, max_epochs=4)))
+        model._trainer = None
+        stub = SimpleNamespace(estimated_stepping_batches=_STEPS)
+        type(model).trainer = property(lambda self, stub=stub: stub)
+        optimizers, schedulers = model.configure_optimizers()
+        scheduler = schedulers[0]
+        scheduler = scheduler["scheduler"] if isinstance(scheduler, dict) else scheduler
+        rates[name] = []
+        for _ in range(_STEPS):
+            rates[name].append([group["lr"] for group in optimizers[0].param_groups])
+            optimizers[0].step()
+            scheduler.step()
+    return rates
+
+
+def probe_knn() -> dict:
+    """kNN accuracies on fixed features."""
+    generator = torch.Generator().manual_seed(3)
+    targets = torch.arange(5).repeat(40)
+    centres = torch.randn(5, 16, generator=generator)
+    features = centres[targets] + 1.5 * torch.randn(200, 16, generator=generator)
+    results = {}
+    for distance in ("cosine", "euclidean"):
+        for k in (1, 3, 20):
+            knn = host().WeightedKNNClassifier(k=k, T=0.07, distance_fx=distance)
+            knn.update(
+                train_features=features[:150],
+                train_targets=targets[:150],
+                test_features=features[150:],
+                test_targets=targets[150:],
+            )
+            results[distance, k] = tuple(float(value) for value in knn.compute())
+    return results
+
+
+def linear_cfg(**changes):
+    """An unparsed configuration of a linear probe."""
+    cfg = method_cfg("leoclr", **changes)
+    cfg.pretrained_feature_extractor = "none.ckpt"
+    del cfg.augmentations, cfg.method_kwargs, cfg.momentum, cfg.method
+    return cfg
+
+
+def probe_linear(folder: Path) -> dict:
+    """Loss and configuration of the linear model."""
+    torch.manual_seed(0)
+    cfg = parse_linear(linear_cfg())
+    backbone = torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten())
+    backbone.num_features = 3
+    model = host().LinearModel(backbone, cfg=cfg).train()
+    quiet(model)
+    weights_for(model, folder / "linear.pt")
+    _, (images,), targets = random_batch(1)
+    loss = model.training_step([images, targets], 0)
+    return {"cfg": OmegaConf.to_container(cfg), "loss": loss.item()}
+
+
+def main(folder: Path) -> None:
+    """Write FOLDER/<host>.pt."""
+    result = {
+        "methods": {name: probe_method(name, folder) for name in BASELINES},
+        "knn": probe_knn(),
+        "linear": probe_linear(folder),
+        "rates": probe_rates(),
+        "backbones": sorted(host().BaseMethod._BACKBONES),
+    }
+    torch.save(result, folder / f"{host().name}.result")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,169 @@
+"""The contract between the plugin and a host, over every host that is there."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.conftest import ROOT, available_hosts, run_leoclr
+from tests.host.probe import BASELINES
+
+HOSTS = available_hosts()
+
+
+@pytest.fixture(scope="module")
+def probes(tmp_path_factory) -> dict[str, dict]:
+    """What each host computed, the second with the first one's weights."""
+    folder = tmp_path_factory.mktemp("probe")
+    results = {}
+    for name in HOSTS:
+        env = {**os.environ, "LEOCLR_HOST": name, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "tests.host.probe", str(folder)]
+        run = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        results[name] = torch.load(folder / f"{name}.result", weights_only=False)
+    return results
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def probe(request, probes) -> dict:
+    return probes[request.param]
+
+
+@pytest.fixture(scope="module")
+def both(probes) -> tuple[dict, dict]:
+    if "solo-learn" not in probes:
+        pytest.skip("the real solo-learn is not there")
+    return probes["bundled"], probes["solo-learn"]
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_forward_gives_features_logits_and_projection(probe, method):
+    outputs = probe["methods"][method]["outputs"]
+    assert set(outputs) == {"feats", "logits", "z"} | ({"p"} if method == "byol" else set())
+
+
+def test_parse_cfg_counts_views_scales_rates_and_names_classes(probe):
+    cfg = probe["methods"]["leoclr"]["cfg"]
+    assert (cfg["data"]["num_large_crops"], cfg["data"]["num_small_crops"]) == (2, 1)
+    assert cfg["data"]["num_classes"] == 10
+    assert cfg["optimizer"]["lr"] == pytest.approx(0.1 * 8 / 256)
+    assert cfg["optimizer"]["classifier_lr"] == pytest.approx(0.1 * 8 / 256)
+    assert cfg["optimizer"]["kwargs"]["momentum"] == 0.9
+    assert probe["methods"]["mocov2plus"]["cfg"]["data"]["num_small_crops"] == 0
+
+
+def test_momentum_update_has_moved_the_momentum_networks_by_nothing_yet(probe):
+    # No optimizer step was made, so the average of two equal networks is the network.
+    state = probe["methods"]["leoclr"]["state_after"]
+    for key in state:
+        if key.startswith("momentum_projector."):
+            assert torch.allclose(state[key], state[key.removeprefix("momentum_")], atol=1e-6)
+
+
+def test_schedules_begin_and_end_where_they_should(probe):
+    first = [rates[0] for rates in probe["rates"]["warmup_cosine"]]
+    assert first[0] == pytest.approx(0.001)
+    assert max(first) == pytest.approx(0.1 * 8 / 256)
+    assert first[-1] < 0.0025
+    steps = [rates[0] for rates in probe["rates"]["step"]]
+    assert steps[3] == pytest.approx(steps[0] / 10)
+    assert steps[7] == pytest.approx(steps[0] / 100)
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_hosts_agree_on_names_and_shapes(both, method):
+    states = [probe["methods"][method]["state_after"] for probe in both]
+    shapes = [{key: tuple(value.shape) for key, value in state.items()} for state in states]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_hosts_agree_on_loss_and_gradients(both, method):
+    ours, theirs = (probe["methods"][method] for probe in both)
+    assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    assert ours["gradients"].keys() == theirs["gradients"].keys()
+    for key, norm in ours["gradients"].items():
+        assert norm == pytest.approx(theirs["gradients"][key], rel=1e-3, abs=1e-6), key
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_hosts_agree_on_the_state_after_a_step(both, method):
+    ours, theirs = (probe["methods"][method]["state_after"] for probe in both)
+    for key, value in ours.items():
+        assert torch.allclose(value.float(), theirs[key].float(), rtol=1e-4, atol=1e-5), key
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_hosts_agree_on_the_parsed_configuration(both, method):
+    ours, theirs = (probe["methods"][method]["cfg"] for probe in both)
+    # Keys of the real host's own optional parts (DALI, UMAP callback) are no part of it.
+    for key in ("dali", "auto_umap"):
+        theirs.pop(key, None)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_hosts_agree_on_the_parameter_groups(both, method):
+    ours, theirs = (probe["methods"][method]["groups"] for probe in both)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("schedule", ["warmup_cosine", "no_warmup", "step"])
+def test_hosts_agree_on_every_steps_rate(both, schedule):
+    ours, theirs = (torch.tensor(probe["rates"][schedule]) for probe in both)
+    assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-9)
+
+
+def test_hosts_agree_on_the_evaluators(both):
+    ours, theirs = both
+    assert ours["knn"] == theirs["knn"]
+    assert ours["linear"]["loss"] == pytest.approx(theirs["linear"]["loss"], rel=1e-6)
+    theirs["linear"]["cfg"].pop("dali", None)
+    assert ours["linear"]["cfg"] == theirs["linear"]["cfg"]
+
+
+def test_bundled_backbones_are_the_hosts(both):
+    ours, theirs = (set(probe["backbones"]) for probe in both)
+    # solo-learn's Wide ResNet is its own code, in neither torchvision nor timm.
+    assert theirs - ours == {"wide_resnet28w2", "wide_resnet28w8"}
+    assert ours <= theirs
+
+
+@pytest.mark.parametrize("trained_under", HOSTS)
+def test_checkpoint_of_one_host_is_evaluated_under_every_other(
+    trained_under, image_folder, tmp_path
+):
+    run = run_leoclr(
+        "pretrain",
+        "custom/leoclr",
+        f"data.train_path={image_folder}/train",
+        f"data.val_path={image_folder}/val",
+        "augmentations.0.crop_size=32",
+        "augmentations.1.crop_size=[32,32]",
+        "optimizer.batch_size=8",
+        "method_kwargs.queue_size=64",
+        "max_epochs=1",
+        "data.num_workers=0",
+        f"checkpoint.dir={tmp_path}",
+        host=trained_under,
+    )
+    assert run.returncode == 0, run.stderr
+    (args,) = tmp_path.rglob("args.json")
+    assert args.parent.parent == tmp_path / "leoclr"
+    (checkpoint,) = args.parent.glob("*.ckpt")
+    version = args.parent.name
+    assert checkpoint.name == f"leoclr-custom-{version}-ep=0.ckpt"
+    assert json.loads(args.read_text())["method"] == "leoclr"
+
+    results = []
+    for host in HOSTS:
+        run = run_leoclr("knn", args.parent, host=host)
+        assert run.returncode == 0, run.stderr
+        results.append(json.loads((args.parent / "knn.json").read_text()))
+    assert all(result == results[0] for result in results)

@@ -1,0 +1,66 @@
+import sys
+
+import pytest
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host import select
+from leoclr_plugin.host.select import choose_host
+
+
+@pytest.fixture(autouse=True)
+def no_host(monkeypatch):
+    monkeypatch.delenv("LEOCLR_HOST", raising=False)
+    monkeypatch.delenv("SOLO_LEARN_HOME", raising=False)
+    monkeypatch.delitem(sys.modules, "solo", raising=False)
+
+
+def make_solo(root, hydra_generation: bool):
+    package = root / "solo"
+    for name in ("args", "methods"):
+        (package / name).mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('choosing must import nothing')")
+    (package / "args" / ("pretrain.py" if hydra_generation else "setup.py")).touch()
+    (package / "methods" / "mocov2plus.py").touch()
+    return root
+
+
+def test_bundled_where_there_is_no_solo_learn(monkeypatch):
+    monkeypatch.setattr(select.importlib.util, "find_spec", lambda name: None)
+    choice = choose_host()
+    assert choice.name == "bundled"
+    assert "SOLO_LEARN_HOME is not set" in choice.reason
+
+
+def test_importable_solo_of_the_hydra_generation_is_taken(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(make_solo(tmp_path, hydra_generation=True))
+    assert choose_host().name == "solo-learn"
+
+
+def test_importable_solo_of_another_generation_is_passed_over(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(make_solo(tmp_path, hydra_generation=False))
+    choice = choose_host()
+    assert choice.name == "bundled"
+    assert "not of the Hydra generation" in choice.reason
+
+
+def test_source_tree_goes_before_everything_but_an_explicit_bundled(monkeypatch, tmp_path):
+    tree = make_solo(tmp_path, hydra_generation=True)
+    monkeypatch.setenv("SOLO_LEARN_HOME", str(tree))
+    choice = choose_host()
+    assert (choice.name, choice.source_tree) == ("solo-learn", tree.resolve())
+    monkeypatch.setenv("LEOCLR_HOST", "bundled")
+    assert choose_host().name == "bundled"
+
+
+def test_wrong_settings_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("SOLO_LEARN_HOME", str(tmp_path))
+    with pytest.raises(UserError, match="is not a source tree of solo-learn"):
+        choose_host()
+    monkeypatch.delenv("SOLO_LEARN_HOME")
+    monkeypatch.setenv("LEOCLR_HOST", "bundle")
+    with pytest.raises(UserError, match="did you mean 'bundled'"):
+        choose_host()
+    monkeypatch.setenv("LEOCLR_HOST", "solo-learn")
+    monkeypatch.setattr(select.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="set SOLO_LEARN_HOME"):
+        choose_host()

@@ -1,0 +1,239 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host import host
+from leoclr_plugin.methods import METHODS, LeOCLR
+from leoclr_plugin.training.pretrain import prepare
+from tests.configs import method_cfg
+
+
+def build(crops: int = 2, seed: int = 0, **changes) -> LeOCLR:
+    torch.manual_seed(seed)
+    model = LeOCLR(prepare(method_cfg(crops=crops, **changes))).train()
+    model.logged = {}
+    model.log_dict = lambda metrics, **kwargs: model.logged.update(metrics)
+    model.log = lambda name, value, **kwargs: model.logged.update({name: value})
+    return model
+
+
+def make_batch(n: int = 8, crops: int = 2, seed: int = 1) -> list:
+    generator = torch.Generator().manual_seed(seed)
+    views = [torch.randn(n, 3, 32, 32, generator=generator) for _ in range(crops + 1)]
+    return [torch.arange(n), views, torch.randint(0, 10, (n,), generator=generator)]
+
+
+def test_is_one_of_the_hosts_methods():
+    assert METHODS["leoclr"] is LeOCLR
+    assert issubclass(LeOCLR, host().BaseMomentumMethod)
+    assert host().METHODS["leoclr"] is LeOCLR
+
+
+def test_state_dict_has_the_hosts_names():
+    names = {key.split(".")[0] for key in build().state_dict()}
+    assert names == {
+        "backbone",
+        "classifier",
+        "momentum_backbone",
+        "projector",
+        "momentum_projector",
+        "queue",
+        "queue_ptr",
+    }
+
+
+def test_momentum_networks_start_as_the_online_ones():
+    model = build()
+    for online, momentum in model.momentum_pairs:
+        for a, b in zip(online.parameters(), momentum.parameters(), strict=True):
+            assert torch.equal(a, b)
+            assert not b.requires_grad
+
+
+@pytest.mark.parametrize("crops", [1, 2, 3])
+def test_one_query_forward_and_one_key_forward_a_crop(crops):
+    model, batch = build(crops), make_batch(crops=crops)
+    seen = {"query": [], "key": []}
+    model.backbone.register_forward_hook(
+        lambda module, args, out: seen["query"].append((args[0], torch.is_grad_enabled()))
+    )
+    model.momentum_backbone.register_forward_hook(
+        lambda module, args, out: seen["key"].append((args[0], torch.is_grad_enabled()))
+    )
+    model.training_step(batch, 0).backward()
+    *keys, original = batch[1]
+    assert len(seen["query"]) == 1
+    assert torch.equal(seen["query"][0][0], original)
+    assert seen["query"][0][1]
+    assert [torch.equal(x, crop) for (x, _), crop in zip(seen["key"], keys)] == [True] * crops
+    assert not any(grad for _, grad in seen["key"])
+
+
+def test_gradient_reaches_the_query_branch_alone():
+    model = build(momentum__classifier=False)
+    model.training_step(make_batch(), 0).backward()
+    for name, parameter in model.named_parameters():
+        if name.startswith("momentum"):
+            assert parameter.grad is None, name
+        else:
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+    assert model.queue.grad is None
+
+
+def test_loss_equals_its_definition_with_the_models_own_outputs():
+    model, batch = build(), make_batch()
+    queue = model.queue.clone()
+    loss = model.training_step(batch, 0)
+    model.eval()
+    again = build()  # the same weights; batch norm in training mode as above
+    (x1, x2, x), targets = batch[1], batch[2]
+    out = again(x)
+    u = out["z"]
+    expected = F.cross_entropy(out["logits"], targets)
+    for crop in (x1, x2):
+        v = again.momentum_forward(crop)["z"]
+        logits = torch.cat([(u * v).sum(1, keepdim=True), u @ queue], dim=1) / 0.2
+        expected = expected + F.cross_entropy(logits, torch.zeros(len(u), dtype=torch.long))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("queue_keys", "enqueued"), [("all", 16), ("first", 8), ("last", 8)])
+def test_keys_enter_the_queue_after_the_backward_pass(queue_keys, enqueued):
+    model, batch = build(method_kwargs__queue_keys=queue_keys), make_batch()
+    before = model.queue.clone()
+    loss = model.training_step(batch, 0)
+    assert torch.equal(model.queue, before)
+    loss.backward()
+    model.on_after_backward()
+    assert model.queue_ptr.tolist() == [enqueued]
+    assert torch.equal(model.queue[:, enqueued:], before[:, enqueued:])
+
+    again = build(method_kwargs__queue_keys=queue_keys)
+    keys = [again.momentum_forward(crop)["z"] for crop in batch[1][:2]]
+    expected = {"all": torch.cat(keys), "first": keys[0], "last": keys[1]}[queue_keys]
+    assert torch.allclose(model.queue[:, :enqueued].T, expected, atol=1e-5)
+
+
+def test_queue_of_any_size_takes_batches_of_any_size():
+    model = build(method_kwargs__queue_size=21)
+    for number, size in enumerate((8, 5, 8)):
+        model.training_step(make_batch(size, seed=number), 0).backward()
+        model.on_after_backward()
+    assert model.queue_ptr.tolist() == [2 * 21 % 21]
+    assert torch.allclose(model.queue.norm(dim=0), torch.ones(21), atol=1e-5)
+    assert model.queue.dtype == torch.float32
+
+
+def test_queue_survives_a_checkpoint():
+    model = build()
+    model.training_step(make_batch(), 0).backward()
+    model.on_after_backward()
+    other = build(seed=9)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.queue, model.queue)
+    assert torch.equal(other.queue_ptr, model.queue_ptr)
+
+
+def test_logged_metrics_equal_a_plain_computation():
+    model, batch = build(), make_batch()
+    queue = model.queue.clone()
+    model.training_step(batch, 0)
+    again = build()
+    u = again(batch[1][2])["z"]
+    for i, crop in enumerate(batch[1][:2], start=1):
+        cosine = (u * again.momentum_forward(crop)["z"]).sum(1)
+        assert model.logged[f"train_positive_cosine_{i}"].item() == pytest.approx(
+            cosine.mean().item(), abs=1e-5
+        )
+    assert model.logged["train_z_std"].item() == pytest.approx(u.std(0).mean().item(), rel=1e-4)
+    hits = {1: 0, 5: 0}
+    again = build()
+    u = again(batch[1][2])["z"]
+    for crop in batch[1][:2]:
+        v = again.momentum_forward(crop)["z"]
+        for i in range(8):
+            logits = torch.cat([(u[i] @ v[i])[None], u[i] @ queue])
+            order = logits.argsort(descending=True).tolist()
+            for k in hits:
+                hits[k] += 0 in order[:k]
+    for k, count in hits.items():
+        assert model.logged[f"train_nce_acc{k}"].item() == pytest.approx(100 * count / 16)
+
+
+def test_without_labels_the_classifier_neither_learns_nor_spoils_the_loss():
+    model, batch = build(), make_batch()
+    batch[2] = torch.full((8,), -1)
+    loss = model.training_step(batch, 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert loss.item() == pytest.approx(model.logged["train_nce_loss"].item())
+    assert model.classifier.weight.grad.abs().sum() == 0
+    assert all(torch.isfinite(p.grad).all() for p in model.backbone.parameters())
+
+
+def test_momentum_classifier_learns_and_its_backbone_does_not():
+    model = build(momentum__classifier=True)
+    model.training_step(make_batch(), 0).backward()
+    assert model.momentum_classifier.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in model.momentum_backbone.parameters())
+
+
+def test_online_knn_gets_the_features_of_the_original():
+    model, batch = build(knn_eval={"enabled": True}), make_batch()
+    batch[2][0] = -1
+    model.training_step(batch, 0)
+    expected = build()(batch[1][2])["feats"][1:]
+    assert torch.allclose(torch.cat(model.knn.train_features), expected, atol=1e-4)
+    assert torch.equal(torch.cat(model.knn.train_targets), batch[2][1:])
+
+
+def test_defaults_are_the_papers():
+    cfg = method_cfg()
+    del cfg.momentum
+    del cfg.method_kwargs
+    cfg = LeOCLR(prepare(cfg)).cfg
+    assert dict(cfg.method_kwargs) == {
+        "proj_hidden_dim": 2048,
+        "proj_output_dim": 128,
+        "queue_size": 65536,
+        "temperature": 0.2,
+        "loss_reduction": "sum",
+        "queue_keys": "all",
+    }
+    assert (cfg.momentum.base_tau, cfg.momentum.final_tau) == (0.999, 0.999)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method_kwargs__temperature": 0}, "method_kwargs.temperature is 0; it must be positive"),
+        ({"method_kwargs__queue_size": 0}, "method_kwargs.queue_size is 0"),
+        ({"method_kwargs__queue_keys": "both"}, "one of all, first, last"),
+        ({"method_kwargs__loss_reduction": "max"}, "one of sum, mean"),
+        ({"momentum__base_tau": 1.5}, "momentum.base_tau and momentum.final_tau"),
+    ],
+)
+def test_settings_out_of_range_are_named(change, message):
+    with pytest.raises(UserError, match=message):
+        LeOCLR(prepare(method_cfg(**change)))
+
+
+@pytest.mark.parametrize("name", ["resnet50", "vit_tiny", "convnext_tiny"])
+def test_other_backbones_make_a_step(name):
+    changes = {"backbone__name": name}
+    if name.startswith("vit"):
+        changes["backbone__kwargs"] = {"img_size": 32, "patch_size": 8}
+    model = build(**changes)
+    loss = model.training_step(make_batch(4), 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_cifar_gets_the_small_stem(name):
+    small = build(backbone__name=name, data__dataset="cifar10").backbone.conv1
+    assert (small.kernel_size, small.stride) == ((3, 3), (1, 1))
+    large = build(backbone__name=name, data__dataset="imagenet").backbone.conv1
+    assert (large.kernel_size, large.stride) == ((7, 7), (2, 2))
