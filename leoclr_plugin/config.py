@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -68,8 +69,8 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(path.parent), version_base="1.2"):
-            cfg = compose(path.stem, overrides=list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
+            cfg = compose(path.stem, overrides=[_quoted(override) for override in overrides])
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"config {config}: {reason}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
@@ -79,3 +80,11 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         )
     OmegaConf.set_struct(cfg, False)
     return cfg
+
+
+def _quoted(override: str) -> str:
+    # The host's checkpoints are called ...-ep=9.ckpt, and Hydra reads no second = unquoted.
+    key, _, value = override.partition("=")
+    if "=" in value and value[0] not in "'\"[{":
+        return f"{key}='{value}'"
+    return override

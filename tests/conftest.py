@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def pytest_configure() -> None:
     # Two cores: a third thread a process only makes tests wait for one another.
     torch.set_num_threads(2)
+    # Lightning's loggers keep the stream of the test that first used them.
+    logging.raiseExceptions = False
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -135,6 +135,7 @@ def _epochs(epochs: int) -> list[str]:
         f"max_epochs={epochs}",
         f"+check_val_every_n_epoch={epochs}",
         "+num_sanity_val_steps=0",
+        "+log_every_n_steps=1",
     ]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import torch
-from lightning.pytorch import seed_everything
+from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -48,7 +49,7 @@ def pretrain(cfg: DictConfig) -> Path:
         )
     trainer = build_trainer(cfg, callbacks, cfg.method)
     with naming_unreadable_images(train.dataset):
-        trainer.fit(model, train, val, ckpt_path=resume_from)
+        trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
     return Path(trainer.loggers[-1].log_dir)
 
 
@@ -88,6 +89,13 @@ def build_method(cfg: DictConfig) -> nn.Module:
 def has_validation(cfg: DictConfig) -> bool:
     """Whether there is a labelled validation set to follow the training on."""
     return cfg.data.val_path is not None and not cfg.data.no_labels
+
+
+def _safe_loading(trainer: Trainer) -> dict[str, bool]:
+    # Lightning takes this argument since 2.6; before, the checkpoint was still read by
+    # ``read_checkpoint``, which refuses code in it.
+    known = inspect.signature(trainer.fit).parameters
+    return {"weights_only": True} if "weights_only" in known else {}
 
 
 def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:

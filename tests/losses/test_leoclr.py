@@ -24,9 +24,13 @@ def brute_force(query, keys, queue, temperature, reduction) -> float:
         u = query[i].tolist()
         terms = []
         for key in keys:
-            positive = math.exp(math.fsum(a * b for a, b in zip(u, key[i].tolist())) / temperature)
+            positive = math.exp(
+                math.fsum(a * b for a, b in zip(u, key[i].tolist(), strict=True)) / temperature
+            )
             others = [
-                math.exp(math.fsum(a * b for a, b in zip(u, column.tolist())) / temperature)
+                math.exp(
+                    math.fsum(a * b for a, b in zip(u, column.tolist(), strict=True)) / temperature
+                )
                 for column in queue.T
             ]
             terms.append(-math.log(positive / (positive + math.fsum(others))))

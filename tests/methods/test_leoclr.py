@@ -66,7 +66,9 @@ def test_one_query_forward_and_one_key_forward_a_crop(crops):
     assert len(seen["query"]) == 1
     assert torch.equal(seen["query"][0][0], original)
     assert seen["query"][0][1]
-    assert [torch.equal(x, crop) for (x, _), crop in zip(seen["key"], keys)] == [True] * crops
+    assert [torch.equal(x, crop) for (x, _), crop in zip(seen["key"], keys, strict=True)] == [
+        True
+    ] * crops
     assert not any(grad for _, grad in seen["key"])
 
 

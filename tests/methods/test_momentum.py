@@ -16,11 +16,11 @@ def test_update_is_the_moving_average(tau):
         parameter.add_(torch.randn_like(parameter))
     expected = [
         tau * m.double() + (1 - tau) * o.double()
-        for o, m in zip(online.parameters(), momentum.parameters())
+        for o, m in zip(online.parameters(), momentum.parameters(), strict=True)
     ]
     updater = ForeachMomentumUpdater(tau, 1.0)
     updater.update(online, momentum)
-    for parameter, value in zip(momentum.parameters(), expected):
+    for parameter, value in zip(momentum.parameters(), expected, strict=True):
         assert torch.allclose(parameter.double(), value, rtol=1e-6, atol=1e-7)
 
 

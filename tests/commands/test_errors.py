@@ -1,0 +1,186 @@
+"""Bad input: one clear line on stderr, exit code 2, and nothing that was there is lost."""
+
+import json
+import shutil
+
+import pytest
+
+from leoclr_plugin.commands.main import main
+from tests.conftest import make_folder, make_image, run_leoclr
+
+
+def small(folder, *overrides: str) -> list[str]:
+    return [
+        "pretrain",
+        "custom/leoclr",
+        f"data.train_path={folder}/train",
+        f"data.val_path={folder}/val",
+        "augmentations.0.crop_size=32",
+        "augmentations.1.crop_size=[32,32]",
+        "optimizer.batch_size=8",
+        "method_kwargs.queue_size=64",
+        "data.num_workers=0",
+        "max_epochs=1",
+        "accelerator=cpu",
+        "+enable_progress_bar=False",
+        *overrides,
+    ]
+
+
+def refused(capsys, *args: object) -> str:
+    """Run a command that must fail; returns its one line."""
+    assert main([str(arg) for arg in args]) == 2
+    error = capsys.readouterr().err.strip()
+    line = error.splitlines()[-1]
+    assert line.startswith(f"leoclr {args[0]}: ")
+    assert "Traceback" not in error
+    return line
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run_folder(image_folder, tmp_path_factory):
+    """A pretrained run: a checkpoint folder."""
+    root = tmp_path_factory.mktemp("models")
+    assert main(small(image_folder, f"checkpoint.dir={root}")) == 0
+    (folder,) = (root / "leoclr").iterdir()
+    return folder
+
+
+def test_unknown_names(capsys, image_folder):
+    assert "did you mean 'imagenette/leoclr'" in refused(capsys, "pretrain", "imagenete/leoclr")
+    line = refused(capsys, *small(image_folder, "method=leoclrr"))
+    assert "method=leoclrr is not a method; did you mean 'leoclr'" in line
+    line = refused(capsys, *small(image_folder, "backbone.name=resnet19"))
+    assert "did you mean 'resnet18'" in line
+    line = refused(capsys, *small(image_folder, "optimizer.name=sdg"))
+    assert "sgd" in line
+    assert "max_epoch" in refused(capsys, *small(image_folder, "max_epoch=3"))
+
+
+def test_data_folders(capsys, image_folder, tmp_path):
+    line = refused(capsys, *small(image_folder, "data.train_path=nowhere"))
+    assert "the data folder nowhere is not there" in line
+    (tmp_path / "empty").mkdir()
+    line = refused(capsys, *small(image_folder, "data.train_path=empty"))
+    assert "the data folder empty is empty" in line
+    (tmp_path / "flat").mkdir()
+    make_image(0, 0).save(tmp_path / "flat" / "a.png")
+    line = refused(capsys, *small(image_folder, "data.train_path=flat"))
+    assert "1 images but no class folders" in line
+    assert "data.no_labels=True" in line
+    line = refused(capsys, *small(image_folder, "data.val_path=nowhere"))
+    assert "the data folder nowhere is not there" in line
+
+
+def test_unreadable_images_are_named_and_counted(capsys, tmp_path):
+    make_folder(tmp_path / "train", 4)
+    for name in ("class0/000.png", "class3/001.png"):
+        (tmp_path / "train" / name).write_text("not an image")
+    make_folder(tmp_path / "val", 2)
+    line = refused(capsys, *small(tmp_path))
+    assert "2 of 20 images cannot be read, the first is" in line
+    assert "class0/000.png" in line
+
+
+def test_unreadable_image_in_a_worker_process_is_named(capsys, tmp_path):
+    make_folder(tmp_path / "train", 4)
+    (tmp_path / "train/class1/002.png").write_text("not an image")
+    line = refused(capsys, *small(tmp_path, "data.val_path=null", "data.num_workers=1"))
+    assert "1 of 20 images cannot be read" in line
+    assert "class1/002.png" in line
+
+
+def test_views(capsys, image_folder):
+    line = refused(capsys, *small(image_folder, "augmentations.1.crop_size=32"))
+    assert "write crop_size: [32, 32]" in line
+    line = refused(capsys, *small(image_folder, "augmentations.0.num_crops=0"))
+    assert "there is no crop view" in line
+
+
+def test_batch_larger_than_the_data_set(capsys, image_folder):
+    line = refused(capsys, *small(image_folder, "optimizer.batch_size=41"))
+    assert "optimizer.batch_size=41 is larger than the data set of 40 images" in line
+
+
+def test_gpu_that_is_not_there(capsys, image_folder, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    line = refused(capsys, *small(image_folder, "accelerator=gpu"))
+    assert "there is no GPU; use accelerator=cpu" in line
+
+
+@pytest.mark.parametrize("command", ["knn", "linear", "umap"])
+def test_evaluators_without_a_checkpoint(command, capsys, tmp_path):
+    assert "nowhere is not there" in refused(capsys, command, "nowhere")
+    assert "holds no checkpoint" in refused(capsys, command, tmp_path)
+
+
+def test_checkpoint_of_another_architecture_or_method(capsys, run_folder, tmp_path):
+    before = {path: path.read_bytes() for path in run_folder.iterdir()}
+    for key, value in (("method", "simclr"), ("backbone", {"name": "resnet50", "kwargs": {}})):
+        copy = tmp_path / key
+        shutil.copytree(run_folder, copy)
+        args = json.loads((copy / "args.json").read_text())
+        (copy / "args.json").write_text(json.dumps({**args, key: value}))
+        assert "is of another method, architecture" in refused(capsys, "knn", copy)
+        assert not (copy / "knn.json").exists()
+    assert {path: path.read_bytes() for path in run_folder.iterdir()} == before
+
+
+def test_resuming_from_another_architecture_keeps_the_checkpoint(capsys, image_folder, run_folder):
+    (checkpoint,) = run_folder.glob("*.ckpt")
+    before = checkpoint.read_bytes()
+    change = [f"resume_from_checkpoint={checkpoint}", "method_kwargs.proj_output_dim=8"]
+    line = refused(capsys, *small(image_folder, *change))
+    assert "is of another method, architecture" in line
+    assert checkpoint.read_bytes() == before
+    line = refused(capsys, *small(image_folder, "resume_from_checkpoint=nowhere.ckpt"))
+    assert "the checkpoint nowhere.ckpt is not there" in line
+
+
+def test_failed_evaluation_keeps_the_earlier_result(capsys, run_folder):
+    result = run_folder / "knn.json"
+    result.write_text("earlier")
+    refused(capsys, "knn", run_folder, "--val_data_path", "nowhere")
+    assert result.read_text() == "earlier"
+    result.unlink()
+
+
+def test_views_command(capsys, tmp_path):
+    assert "nowhere is not there" in refused(capsys, "views", "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "holds no image" in refused(capsys, "views", "empty")
+    (tmp_path / "bad.png").write_text("not an image")
+    assert "bad.png" in refused(capsys, "views", "bad.png")
+
+
+def test_demo_into_a_file(capsys, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    assert "is a file" in refused(capsys, "demo", "--out", "taken")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_bench_batch_that_mocov2plus_cannot_queue(capsys):
+    assert "take a power of two" in refused(capsys, "bench", "step", "--batch-size", "48")
+
+
+def test_one_line_and_exit_code_2_from_the_shell_and_a_traceback_with_debug(tmp_path):
+    run = run_leoclr("knn", tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.strip().splitlines() == [
+        f"leoclr knn: {tmp_path} holds no checkpoint (*.ckpt)"
+    ]
+    run = run_leoclr("knn", tmp_path, "--debug")
+    assert run.returncode == 2
+    assert "Traceback" in run.stderr
+
+
+def test_wrong_host_is_one_line(tmp_path):
+    run = run_leoclr("doctor", host="auto", SOLO_LEARN_HOME=str(tmp_path))
+    assert run.returncode == 2
+    assert "is not a source tree of solo-learn" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1

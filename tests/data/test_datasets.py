@@ -1,0 +1,168 @@
+import pickle
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
+from leoclr_plugin.errors import UserError
+from tests.conftest import make_folder, make_image
+
+
+def data(dataset: str, root, **changes):
+    node = {"dataset": dataset, "train_path": f"{root}/train", "val_path": f"{root}/val"}
+    return OmegaConf.create({**node, "no_labels": False, "fraction": -1, **changes})
+
+
+def nothing(image):
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("dataset", ["custom", "imagenet", "imagenet100", "imagenette"])
+def test_class_folders_give_index_image_and_label(dataset, image_folder):
+    items = list(build_pretrain_dataset(data(dataset, image_folder), nothing))
+    assert [index for index, _, _ in items] == list(range(40))
+    assert Counter(target for _, _, target in items) == dict.fromkeys(range(5), 8)
+    assert np.array_equal(items[9][1], np.asarray(make_image(1001, 1)))
+    assert len(build_dataset(data(dataset, image_folder), "val", nothing)) == 20
+
+
+def test_folder_without_labels(tmp_path):
+    (tmp_path / "train" / "deeper").mkdir(parents=True)
+    make_image(0, 0).save(tmp_path / "train" / "a.png")
+    make_image(1, 0).convert("L").save(tmp_path / "train" / "deeper" / "b.JPG")
+    (tmp_path / "train" / "notes.txt").write_text("not an image")
+    items = list(build_pretrain_dataset(data("custom", tmp_path, no_labels=True), nothing))
+    assert [(index, image.shape[2], target) for index, image, target in items] == [
+        (0, 3, -1),
+        (1, 3, -1),
+    ]
+
+
+@pytest.mark.parametrize("fraction", [0.25, 0.5])
+def test_fraction_keeps_each_class_share_and_is_the_same_every_time(fraction, image_folder):
+    node = data("custom", image_folder, fraction=fraction)
+    first = build_pretrain_dataset(node, nothing)
+    again = build_pretrain_dataset(node, nothing)
+    assert Counter(target for _, _, target in first) == dict.fromkeys(range(5), 8 * fraction)
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+
+
+def write_cifar10(root):
+    """CIFAR-10 in its own format, two images a batch file."""
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    for i, name in enumerate(names):
+        pixels = np.full((2, 3072), i, np.uint8)
+        (folder / name).write_bytes(pickle.dumps({"data": pixels, "labels": [i % 10, 9]}))
+    meta = {"label_names": [str(i) for i in range(10)]}
+    (folder / "batches.meta").write_bytes(pickle.dumps(meta))
+
+
+def write_stl10(root):
+    """STL-10 in its own format: 3 labelled, 4 unlabelled and 2 test images."""
+    folder = root / "stl10_binary"
+    folder.mkdir(parents=True)
+    for name, count in (("train", 3), ("unlabeled", 4), ("test", 2)):
+        (folder / f"{name}_X.bin").write_bytes(bytes(count * 3 * 96 * 96))
+    (folder / "train_y.bin").write_bytes(bytes([1, 2, 3]))
+    (folder / "test_y.bin").write_bytes(bytes([4, 5]))
+    (folder / "class_names.txt").write_text("\n".join("abcdefghij"))
+
+
+@pytest.fixture
+def no_checksums(monkeypatch):
+    from torchvision.datasets import cifar, stl10
+
+    monkeypatch.setattr(cifar, "check_integrity", lambda *args: True)
+    monkeypatch.setattr(stl10.STL10, "_check_integrity", lambda self: True)
+
+
+def test_cifar10(tmp_path, no_checksums):
+    write_cifar10(tmp_path)
+    node = data("cifar10", tmp_path, train_path=str(tmp_path), val_path=str(tmp_path))
+    items = list(build_pretrain_dataset(node, nothing))
+    assert [target for _, _, target in items] == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
+    assert items[4][1].shape == (32, 32, 3)
+    assert len(build_dataset(node, "val", nothing)) == 2
+
+
+def test_stl10_pretrains_on_labelled_and_unlabelled_images(tmp_path, no_checksums):
+    write_stl10(tmp_path)
+    node = data("stl10", tmp_path, train_path=str(tmp_path), val_path=str(tmp_path))
+    targets = [int(target) for _, _, target in build_pretrain_dataset(node, nothing)]
+    assert targets == [0, 1, 2, -1, -1, -1, -1]
+    assert len(build_dataset(node, "train", nothing)) == 3
+    assert len(build_dataset(node, "val", nothing)) == 2
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "stl10"])
+def test_nothing_is_downloaded_unless_asked(dataset, tmp_path):
+    node = data(dataset, tmp_path, train_path=str(tmp_path), val_path=str(tmp_path))
+    with pytest.raises(UserError, match=r"data\.download=True fetches it"):
+        build_pretrain_dataset(node, nothing)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_imagenette_is_downloaded_where_asked(tmp_path, monkeypatch):
+    from torchvision import datasets as tv
+
+    calls = []
+
+    def fetch(root, split, size, download):
+        calls.append((root, split, size, download))
+        make_folder(root / "imagenette2-160" / split, 1)
+
+    monkeypatch.setattr(tv, "Imagenette", fetch, raising=False)
+    node = data("imagenette", tmp_path / "imagenette2-160", download=True)
+    assert len(build_pretrain_dataset(node, nothing)) == 5
+    assert calls == [(tmp_path, "train", "160px", True)]
+    node = data("imagenette", tmp_path / "elsewhere", download=True)
+    with pytest.raises(UserError, match=r"write \.\.\./imagenette2-160/train"):
+        build_pretrain_dataset(node, nothing)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dataset": "imagenet-100"}, "did you mean 'imagenet100'"),
+        ({"format": "lmdb"}, "data.format=lmdb is not supported"),
+        ({"fraction": 1.5}, "data.fraction=1.5"),
+        ({"train_path": "nowhere"}, "the data folder nowhere is not there"),
+    ],
+)
+def test_bad_data_is_named(change, message, image_folder):
+    node = OmegaConf.merge(data("custom", image_folder), change)
+    with pytest.raises(UserError, match=message):
+        build_pretrain_dataset(node, nothing)
+
+
+def test_folder_that_is_empty_or_has_no_class_folders(tmp_path):
+    (tmp_path / "train").mkdir()
+    with pytest.raises(UserError, match="is empty"):
+        build_pretrain_dataset(data("custom", tmp_path), nothing)
+    with pytest.raises(UserError, match="holds no image"):
+        build_pretrain_dataset(data("custom", tmp_path, no_labels=True), nothing)
+    make_image(0, 0).save(tmp_path / "train" / "a.png")
+    with pytest.raises(UserError, match=r"1 images but no class folders.*data\.no_labels=True"):
+        build_pretrain_dataset(data("custom", tmp_path), nothing)
+
+
+def test_items_collate_into_the_hosts_batch(image_folder):
+    from leoclr_plugin.data.loaders import pretrain_loader
+    from leoclr_plugin.training.pretrain import prepare
+    from tests.configs import method_cfg
+
+    cfg = method_cfg(data__train_path=f"{image_folder}/train", data__dataset="custom")
+    torch.manual_seed(0)
+    batches = list(pretrain_loader(prepare(cfg)))
+    assert len(batches) == 5
+    for indexes, views, targets in batches:
+        assert [tuple(view.shape) for view in views] == [(8, 3, 32, 32)] * 3
+        assert torch.equal(indexes // 8, targets)
+    seen = torch.cat([indexes for indexes, _, _ in batches]).tolist()
+    assert sorted(seen) == list(range(40))
+    assert seen != list(range(40))

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from leoclr_plugin.data.images import UnreadableImage, find_unreadable, open_rgb
+from tests.conftest import make_image
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_every_mode_becomes_rgb(mode, tmp_path):
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    make_image(0, 0).convert(mode).save(path)
+    assert open_rgb(path).mode == "RGB"
+
+
+def test_bad_files_are_named_and_counted(tmp_path):
+    good = tmp_path / "good.jpg"
+    make_image(0, 0, (200, 200)).save(good)
+    truncated, text, empty = (tmp_path / name for name in ("truncated.jpg", "text.jpg", "e.jpg"))
+    truncated.write_bytes(good.read_bytes()[:900])
+    text.write_text("not an image")
+    empty.touch()
+    for path in (truncated, text, empty):
+        with pytest.raises(UnreadableImage, match=path.name):
+            open_rgb(path)
+    problems = find_unreadable([good, truncated, text, empty])
+    assert [problem.split(":")[0] for problem in problems] == [
+        str(truncated),
+        str(text),
+        str(empty),
+    ]
+
+
+def test_pixels_are_those_of_the_file(tmp_path):
+    image = make_image(3, 1)
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(np.asarray(open_rgb(tmp_path / "a.png")), np.asarray(image))
+    assert isinstance(open_rgb(tmp_path / "a.png"), Image.Image)

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from leoclr_plugin.data.views import Views, build_view, check_leoclr_views
+from leoclr_plugin.errors import UserError
+from tests.configs import pipeline, views
+
+SHAPES = [(64, 64), (50, 200), (200, 50), (33, 97), (480, 31), (1, 40), (700, 500)]
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
+
+
+def node(*args, **kwargs):
+    # ImageNet's mean and deviation would hide the colours.
+    plain = {"mean": [0, 0, 0], "std": [1, 1, 1]}
+    return OmegaConf.create({**pipeline(*args, **kwargs), **plain})
+
+
+def marked(height: int, width: int, share: int = 4) -> Image.Image:
+    """A black image with a coloured mark, 1/share of each side, in each of its corners."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    h, w = max(1, height // share), max(1, width // share)
+    pixels[:h, :w], pixels[:h, -w:] = COLOURS["red"], COLOURS["green"]
+    pixels[-h:, :w], pixels[-h:, -w:] = COLOURS["blue"], COLOURS["white"]
+    return Image.fromarray(pixels)
+
+
+def corners(view: torch.Tensor) -> list[tuple[int, int, int]]:
+    places = [(0, 0), (0, -1), (-1, 0), (-1, -1)]
+    return [tuple((view[:, y, x] > 0.5).int().mul(255).tolist()) for y, x in places]
+
+
+@pytest.mark.parametrize(("height", "width"), [s for s in SHAPES if min(s) > 1])
+@pytest.mark.parametrize("size", [[32, 32], [24, 48]])
+def test_original_keeps_all_four_corners_at_the_exact_size(height, width, size):
+    view = build_view(node(size, crop=False), "custom")(marked(height, width))
+    assert tuple(view.shape) == (3, *size)
+    assert corners(view) == list(COLOURS.values())
+
+
+@pytest.mark.parametrize(("height", "width"), SHAPES)
+def test_original_of_any_aspect_ratio_fits_the_batch(height, width):
+    view = build_view(node([32, 32], crop=False), "custom")(marked(height, width))
+    assert tuple(view.shape) == (3, 32, 32)
+
+
+def test_crops_lose_corners():
+    torch.manual_seed(0)
+    crop = build_view(node(32), "custom")
+    kept = [corners(crop(marked(96, 96, share=24))) == list(COLOURS.values()) for _ in range(50)]
+    assert sum(kept) < 5
+
+
+def test_crops_cover_the_areas_of_their_scale():
+    # A ramp from 0 to 1 in x and in y: a crop's range tells which part of the image it shows.
+    torch.manual_seed(0)
+    ramp = np.linspace(0, 255, 400).astype(np.uint8)
+    pixels = np.stack([np.tile(ramp, (400, 1)), np.tile(ramp[:, None], (1, 400))], axis=-1)
+    image = Image.fromarray(np.concatenate([pixels, np.zeros((400, 400, 1), np.uint8)], axis=-1))
+    crop = build_view(node(64), "custom")
+    areas = []
+    for _ in range(300):
+        x, y = crop(image)[:2]
+        areas.append(((x.max() - x.min()) * (y.max() - y.min())).item())
+    assert min(areas) > 0.17
+    assert max(areas) > 0.9
+    # Even over [0.2, 1], less the large ones that do not fit at their drawn aspect ratio.
+    assert np.mean(areas) == pytest.approx(0.55, abs=0.05)
+
+
+def test_views_are_the_crops_and_then_the_original():
+    torch.manual_seed(0)
+    nodes = OmegaConf.create([node(32, 2), node([32, 32], crop=False)])
+    x1, x2, x = Views(nodes, "custom")(marked(96, 64))
+    assert corners(x) == list(COLOURS.values())
+    assert corners(x1) != list(COLOURS.values())
+    assert not torch.equal(x1, x2)
+
+
+@pytest.mark.parametrize(
+    "probs",
+    [{"horizontal_flip": 0.5}, {"grayscale": 0.5}, {"solarization": 0.5}, {"gaussian_blur": 0.5}],
+)
+def test_each_view_draws_its_appearance_independently(probs):
+    # Three whole views of one image; whether each was altered must be three fair coins.
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))
+    plain = build_view(node([32, 32], crop=False), "custom")(image)
+    transform = Views(OmegaConf.create([node([32, 32], 3, crop=False, **probs)]), "custom")
+    drawn = np.array(
+        [[not torch.equal(view, plain) for view in transform(image)] for _ in range(400)]
+    )
+    assert np.all(np.abs(drawn.mean(axis=0) - 0.5) < 0.1)
+    correlations = np.corrcoef(drawn.T)[np.triu_indices(3, 1)]
+    assert np.all(np.abs(correlations) < 0.2)
+
+
+def test_jitter_differs_between_views():
+    torch.manual_seed(0)
+    transform = Views(OmegaConf.create([node([8, 8], 3, crop=False, color_jitter=1.0)]), "custom")
+    image = Image.new("RGB", (8, 8), (120, 60, 30))
+    colours = {tuple(view.mean((1, 2)).tolist()) for view in transform(image)}
+    assert len(colours) == 3
+
+
+@pytest.mark.parametrize("prob", [0.0, 0.2, 1.0])
+def test_probabilities_are_kept(prob):
+    torch.manual_seed(0)
+    transform = build_view(node([4, 4], crop=False, grayscale=prob), "custom")
+    image = Image.new("RGB", (4, 4), (200, 10, 10))
+    views_ = [transform(image) for _ in range(500)]
+    grey = np.mean([torch.equal(v[0], v[1]) for v in views_])
+    assert grey == pytest.approx(prob, abs=0.06)
+
+
+def test_normalisation_is_the_data_sets():
+    image = Image.new("RGB", (4, 4), (255, 255, 255))
+    view = build_view(OmegaConf.create(pipeline([4, 4], crop=False)), "imagenette")(image)
+    assert view[:, 0, 0].tolist() == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-3)
+    view = build_view(OmegaConf.create(pipeline([4, 4], crop=False)), "cifar10")(image)
+    assert view[0, 0, 0].item() == pytest.approx((1 - 0.4914) / 0.2470, abs=1e-4)
+
+
+def refused(nodes: list, dataset: str = "imagenette") -> str:
+    with pytest.raises(UserError) as caught:
+        check_leoclr_views(OmegaConf.create(nodes), dataset)
+    return str(caught.value)
+
+
+def test_int_size_of_the_original_is_refused_unless_images_are_square():
+    nodes = [pipeline(32, 2), pipeline(32, crop=False)]
+    assert "write crop_size: [32, 32]" in refused(nodes)
+    check_leoclr_views(OmegaConf.create(nodes), "cifar10")
+
+
+def test_views_that_are_not_leoclrs_are_refused():
+    assert "there is no crop view" in refused([pipeline([32, 32], crop=False)])
+    assert "its last view" in refused([pipeline(32, 2)])
+    assert "its last view" in refused([pipeline([32, 32], crop=False), pipeline(32, 2)])
+    assert "its last view" in refused([pipeline(32, 2), pipeline([32, 32], 2, crop=False)])
+    check_leoclr_views(OmegaConf.create(views("leoclr", crops=1)), "imagenette")

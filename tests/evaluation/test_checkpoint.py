@@ -1,0 +1,93 @@
+import json
+import os
+
+import pytest
+import torch
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.checkpoint import (
+    CheckpointFolder,
+    input_size,
+    load_state_dict,
+    read_checkpoint,
+)
+from leoclr_plugin.methods import METHODS
+from leoclr_plugin.training.pretrain import prepare
+from tests.configs import method_cfg
+
+
+class Evil:
+    """Unpickling it runs code."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.path),))
+
+
+def refused(call, *args) -> str:
+    with pytest.raises(UserError) as caught:
+        call(*args)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_last_epochs_checkpoint_is_taken(tmp_path):
+    for epoch in (2, 9, 10):
+        (tmp_path / f"leoclr-x-ep={epoch}.ckpt").touch()
+    (tmp_path / "args.json").write_text(json.dumps({"method": "leoclr"}))
+    assert CheckpointFolder.open(tmp_path).checkpoint.name == "leoclr-x-ep=10.ckpt"
+
+
+def test_folder_without_checkpoint_or_args(tmp_path):
+    assert "is not there" in refused(CheckpointFolder.open, tmp_path / "nowhere")
+    assert "holds no checkpoint" in refused(CheckpointFolder.open, tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "a-ep=0.ckpt").touch()
+    assert f"did you mean {tmp_path}/run?" in refused(CheckpointFolder.open, tmp_path)
+    assert "lacks args.json" in refused(CheckpointFolder.open, tmp_path / "run")
+    (tmp_path / "run" / "args.json").write_text("{")
+    assert "args.json is damaged" in refused(CheckpointFolder.open, tmp_path / "run")
+
+
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path):
+    path, trace = tmp_path / "a.ckpt", tmp_path / "trace"
+    torch.save({"state_dict": {"x": Evil(trace)}}, path)
+    assert "cannot be read safely" in refused(read_checkpoint, path)
+    assert not trace.exists()
+
+
+def test_damaged_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "a.ckpt"
+    torch.save({"state_dict": {"x": torch.zeros(1000)}}, path)
+    path.write_bytes(path.read_bytes()[:500])
+    assert "cannot be read safely" in refused(read_checkpoint, path)
+    path.write_bytes(b"")
+    assert "cannot be read safely" in refused(read_checkpoint, path)
+    torch.save({"weights": 1}, path)
+    assert "has no state_dict" in refused(read_checkpoint, path)
+    assert "is not there" in refused(read_checkpoint, tmp_path / "b.ckpt")
+
+
+def test_weights_of_another_architecture_or_method_are_refused(tmp_path):
+    def build(**changes):
+        return METHODS[changes.get("method", "leoclr")](prepare(method_cfg(**changes)))
+
+    model = build()
+    path = tmp_path / "a.ckpt"
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    other = build(backbone__name="resnet50").state_dict()
+    assert "backbone" in refused(load_state_dict, model, other, path)
+    simclr = build(method="simclr").state_dict()
+    assert "it lacks momentum_backbone" in refused(load_state_dict, model, simclr, path)
+    wider = build(method_kwargs__proj_output_dim=8).state_dict()
+    assert "momentum_projector.2.bias has the shape [8], not [16]" in refused(
+        load_state_dict, model, wider, path
+    )
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_input_size_is_the_crops():
+    assert input_size(method_cfg()) == (32, 32)
+    assert input_size(method_cfg(augmentations=[{"crop_size": [24, 48]}])) == (24, 48)

@@ -1,0 +1,86 @@
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from leoclr_plugin.report.curves import loss_curves, read_metric
+from leoclr_plugin.report.html import Report
+from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.report.view_grid import view_grid
+from tests.configs import views
+from tests.conftest import make_image
+
+
+def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
+    report = Report("A <title>")
+    report.text("x < y & z")
+    report.table(("a", "b"), [("1", "<2>")])
+    report.picture(Image.new("RGB", (3, 2), "red"), 'a "picture"')
+    report.svg(loss_curves({"leoclr": [(1, 2.0), (2, 1.0)]}))
+    report.write(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    (data,) = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    assert Image.open(io.BytesIO(base64.b64decode(data))).getpixel((0, 0)) == (255, 0, 0)
+
+    class Texts(HTMLParser):
+        texts: list[str] = []
+
+        def handle_data(self, data):
+            self.texts.append(data)
+
+    Texts().feed(page)
+    assert {"x < y & z", "<2>", "A <title>"} <= set(Texts.texts)
+
+
+def test_curves_place_their_points_by_value():
+    svg = ElementTree.fromstring(loss_curves({"a": [(1, 4.0), (2, 3.0), (3, 2.0)], "b": [(1, 2)]}))
+    points = [
+        [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+        for line in svg.iter("polyline")
+    ]
+    (x1, y1), (x2, y2), (x3, y3) = points[0]
+    assert x2 - x1 == x3 - x2 > 0
+    assert y2 - y1 == y3 - y2 > 0
+    assert points[1] == [(x1, y3)]
+
+
+def test_metrics_are_read_at_their_epochs(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("epoch,loss_epoch,step\n0,,1\n0,2.5,9\n1,,10\n1,1.5,19\n")
+    assert read_metric(path, "loss_epoch") == [(1.0, 2.5), (2.0, 1.5)]
+    assert read_metric(path, "nothing") == []
+
+
+def test_table_aligns_its_columns():
+    assert text_table(("m", "top-1"), [("leoclr", "9.5"), ("x", "10.0")]).splitlines() == [
+        "m       top-1",
+        "------  -----",
+        "leoclr    9.5",
+        "x        10.0",
+    ]
+
+
+def test_grid_has_a_row_an_image_and_a_column_a_view():
+    torch.manual_seed(0)
+    images = [make_image(0, 0, (40, 80)), make_image(1, 1, (80, 40))]
+    one = view_grid(images[:1], OmegaConf.create(views("leoclr")), "imagenette")
+    two = view_grid(images, OmegaConf.create(views("leoclr")), "imagenette")
+    four_crops = view_grid(images, OmegaConf.create(views("leoclr", crops=4)), "imagenette")
+    assert two.width == one.width
+    assert four_crops.height == two.height
+    cell = two.height - one.height
+    assert four_crops.width - two.width == 2 * cell
+    # The cells are filled: the middle of each differs from the white of the page.
+    pixels = np.asarray(two)
+    for row in range(2):
+        for column in range(4):
+            middle = pixels[26 + row * cell + 80, 8 + column * cell + 80]
+            assert (middle < 250).any(), (row, column)

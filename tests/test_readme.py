@@ -1,0 +1,137 @@
+"""Every command of the README, run as it stands there, on made images and a shortened budget."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leoclr_plugin.environment import version_of
+from tests.conftest import ROOT, available_hosts, make_folder
+
+README = (ROOT / "README.md").read_text()
+_BLOCK = re.compile(r"(?:<!-- ([\w-]+) -->\n)?```bash\n(.*?)```", re.DOTALL)
+BLOCKS = [(match[1], match[2]) for match in _BLOCK.finditer(README)]
+# The budget alone is shortened; what the README says stays the command.
+_SHIM = """#!/bin/sh
+case "$1" in
+    pretrain) set -- "$@" max_epochs=1 optimizer.batch_size=8 method_kwargs.queue_size=64 ;;
+    linear) set -- "$@" max_epochs=1 optimizer.batch_size=8 ;;
+    bench) set -- "$@" --steps 1 --batch-size 8 --size 32 ;;
+esac
+exec "{python}" -m leoclr_plugin "$@"
+"""
+
+
+def run_block(commands: str, cwd: Path, host: str = "bundled", **env: str):
+    bin_folder = cwd / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    shim = bin_folder / "leoclr"
+    shim.write_text(_SHIM.format(python=sys.executable))
+    shim.chmod(0o755)
+    return subprocess.run(
+        ["bash", "-euc", commands],
+        cwd=cwd,
+        env={
+            **os.environ,
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "LEOCLR_HOST": host,
+            **env,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("readme")
+    make_folder(root / "datasets/imagenette2-160/train", 4)
+    make_folder(root / "datasets/imagenette2-160/val", 2, seed=500)
+    return root
+
+
+def test_set_up_blocks_are_two_commands_and_ci_runs_the_second():
+    named = {name: block.strip() for name, block in BLOCKS if name}
+    assert "\n" not in named["demo"]
+    assert "\n" not in named["tests"]
+    assert named["demo"].endswith('pip install ".[umap]" && leoclr demo')
+    assert named["tests"].endswith('pip install -e ".[test]" && python -m pytest')
+    assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
+
+
+@pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
+def test_commands_of_a_user_without_solo_learn(workplace):
+    commands = "\n".join(block for name, block in BLOCKS if name is None)
+    for name in ("views", "pretrain", "knn", "linear", "umap", "bench step"):
+        assert f"leoclr {name} " in commands
+    run = run_block(commands, workplace)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (workplace / "views.png").exists()
+    for method in ("leoclr", "mocov2plus"):
+        (folder,) = (workplace / "trained_models" / method).iterdir()
+        assert {"args.json", "metrics.csv"} <= {path.name for path in folder.iterdir()}
+    (folder,) = (workplace / "trained_models/leoclr").iterdir()
+    for name in ("knn", "linear"):
+        result = json.loads((folder / f"{name}.json").read_text())
+        assert 0 <= result["top1"] <= result["top5"] <= 100
+    for split in ("train", "val"):
+        assert (folder / f"umap-{split}.png").read_bytes()[:4] == b"\x89PNG"
+    assert re.search(r"leoclr / mocov2plus: \d\.\d+ \(", run.stdout)
+
+
+@pytest.mark.skipif("solo-learn" not in available_hosts(), reason="the real host is not there")
+def test_commands_of_a_user_with_solo_learn(workplace):
+    (commands,) = (block for name, block in BLOCKS if name == "solo-learn")
+    clone = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{os.environ['SOLO_LEARN_HOME']}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/vturrisi/solo-learn",
+    }
+    run = run_block(commands, workplace, host="auto", **clone)
+    assert run.returncode == 0, run.stderr
+    assert f"solo-learn: SOLO_LEARN_HOME={workplace}/solo-learn names it" in run.stdout
+
+
+@pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
+def test_demo_writes_its_results_and_report(tmp_path):
+    run = run_block("leoclr demo --fast --out here", tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    methods = json.loads((tmp_path / "here/results.json").read_text())["methods"]
+    assert set(methods) == {"leoclr", "mocov2plus", "untrained"}
+    for result in methods.values():
+        assert set(result) == {"knn_top1", "linear_top1", "seconds"}
+        assert 10 < result["knn_top1"] <= 100
+        assert 10 < result["linear_top1"] <= 100
+    assert f"{methods['leoclr']['knn_top1']:.1f}" in run.stdout
+    report = (tmp_path / "here/report.html").read_text()
+    # The view grid and three UMAP scatters; the loss curves.
+    assert report.count("data:image/png;base64,") == 4
+    assert report.count("<polyline") == 2
+    assert "http" not in report
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "pretrain", "linear", "knn", "umap", "views", "bench", "doctor"]
+)
+def test_help_shows_a_working_example(command, capsys):
+    from leoclr_plugin.commands.main import build_parser
+
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, "--help"])
+    text = capsys.readouterr().out
+    (example,) = re.findall(r"example:\n\s+leoclr (.*)", text)
+    # It must at least be one that the parser takes.
+    parsed = build_parser().parse_args(example.split())
+    assert parsed.command == command
+
+
+def test_pictures_and_links_of_the_readme_are_there():
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert targets
+    assert all((ROOT / target).exists() for target in targets), targets

@@ -1,0 +1,51 @@
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.training.trainer import settle_hardware
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    def pretend(count: int) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+    return pretend
+
+
+def settled(**cfg):
+    cfg = OmegaConf.create({"strategy": "ddp", "precision": "16-mixed", **cfg})
+    settle_hardware(cfg)
+    return cfg
+
+
+def test_stock_gpu_settings_run_on_a_cpu(gpus, capsys):
+    gpus(0)
+    cfg = settled(accelerator="auto", devices=[0, 1], strategy=None)
+    assert (cfg.accelerator, cfg.devices, cfg.strategy, cfg.precision) == ("cpu", [0], "auto", 32)
+    assert "precision=16-mixed needs a GPU; using 32" in capsys.readouterr().err
+
+
+def test_bfloat16_stays_on_a_cpu(gpus):
+    gpus(0)
+    assert settled(accelerator="cpu", precision="bf16-mixed").precision == "bf16-mixed"
+
+
+def test_gpu_settings_stay_where_there_is_one(gpus):
+    gpus(2)
+    cfg = settled(accelerator="auto", devices=[0, 1])
+    assert (cfg.accelerator, cfg.devices, cfg.strategy, cfg.precision) == (
+        "gpu",
+        [0, 1],
+        "ddp",
+        "16-mixed",
+    )
+    # A number of devices becomes the list whose length scales the learning rate.
+    assert settled(accelerator="gpu", devices=2).devices == [0, 1]
+
+
+def test_gpu_that_is_not_there_is_refused(gpus):
+    gpus(0)
+    with pytest.raises(UserError, match="there is no GPU; use accelerator=cpu"):
+        settled(accelerator="gpu", devices=[0])
