@@ -34,9 +34,6 @@ class StepRunner:
         self.model = build_method(cfg).to(self.where).train()
         self.model.log = self.model.log_dict = lambda *args, **kwargs: None
         self.optimizer = self.model.configure_optimizers()
-        self.scaler = torch.amp.GradScaler(
-            self.where.type, enabled=precision == "16-mixed" and self.where.type == "cuda"
-        )
         images = [
             torch.randn(batch_size, 3, size, size, device=self.where)
             for _ in range(self.model.num_crops)
@@ -50,10 +47,9 @@ class StepRunner:
         start = time.perf_counter()
         with self._autocast():
             loss = self.model.training_step(self.batch, 0)
-        self.scaler.scale(loss).backward()
+        loss.backward()
         self.model.on_after_backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self.optimizer.step()
         self.optimizer.zero_grad()
         for pair in self.model.momentum_pairs:
             self.model.momentum_updater.update(*pair)
@@ -63,8 +59,7 @@ class StepRunner:
     def _autocast(self) -> Any:
         if self.precision == "32":
             return nullcontext()
-        dtype = torch.bfloat16 if self.precision.startswith("bf16") else torch.float16
-        return torch.autocast(self.where.type, dtype)
+        return torch.autocast(self.where.type, torch.bfloat16)
 
     def _synchronize(self) -> None:
         if self.where.type == "cuda":
@@ -80,7 +75,7 @@ def step_benchmark(
         backbone: name of one of the host's backbones.
         batch_size: images a step.
         size: height and width in pixels.
-        precision: ``"32"``, ``"bf16-mixed"`` or ``"16-mixed"``.
+        precision: ``"32"`` or ``"bf16-mixed"``.
         steps: timed pairs of steps.
 
     Returns:

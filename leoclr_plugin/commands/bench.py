@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     step.add_argument("--backbone", default="resnet18")
     step.add_argument("--batch-size", type=positive, default=64)
     step.add_argument("--size", type=positive, default=64, help="height and width in pixels")
-    step.add_argument("--precision", choices=("32", "bf16-mixed", "16-mixed"), default="32")
+    step.add_argument("--precision", choices=("32", "bf16-mixed"), default="32")
     step.add_argument("--steps", type=positive, default=10, help="timed steps of each method")
     step.add_argument("--json", action="store_true", help="print the figures as JSON alone")
 

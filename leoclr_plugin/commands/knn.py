@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from leoclr_plugin.commands.shared import add_checkpoint_argument, add_data_arguments, positive
+from leoclr_plugin.commands.shared import (
+    add_checkpoint_argument,
+    add_data_arguments,
+    checkpoint_and_data,
+    positive,
+)
 
 EXAMPLE = "leoclr knn trained_models/leoclr/offline-1a2b3c4d --k 20"
 
@@ -23,21 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
-    from leoclr_plugin.evaluation.data import evaluation_cfg
+    from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import train_and_val_features
     from leoclr_plugin.evaluation.knn import knn
     from leoclr_plugin.evaluation.results import write_json
 
-    source = CheckpointFolder.open(args.checkpoint_dir)
-    cfg = evaluation_cfg(
-        source.cfg,
-        args.dataset,
-        args.train_data_path,
-        args.val_data_path,
-        args.batch_size,
-        args.num_workers,
-    )
+    source, cfg = checkpoint_and_data(args)
     bank, test = train_and_val_features(
         source.load_method(), cfg, input_size(source.cfg), args.feature_type
     )

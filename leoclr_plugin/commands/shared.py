@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 
 
 def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +23,23 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val_data_path", help="folder of the validation images")
     parser.add_argument("--batch_size", type=positive, default=256, help="images encoded at once")
     parser.add_argument("--num_workers", type=int, help="loader processes")
+
+
+def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
+    """Open the checkpoint folder and settle the data to evaluate it on."""
+    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+    from leoclr_plugin.evaluation.data import evaluation_cfg
+
+    source = CheckpointFolder.open(args.checkpoint_dir)
+    cfg = evaluation_cfg(
+        source.cfg,
+        args.dataset,
+        args.train_data_path,
+        args.val_data_path,
+        args.batch_size,
+        args.num_workers,
+    )
+    return source, cfg
 
 
 def positive(text: str) -> int:

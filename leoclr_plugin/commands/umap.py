@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from leoclr_plugin.commands.shared import add_checkpoint_argument, add_data_arguments
+from leoclr_plugin.commands.shared import (
+    add_checkpoint_argument,
+    add_data_arguments,
+    checkpoint_and_data,
+)
 
 EXAMPLE = "leoclr umap trained_models/leoclr/offline-1a2b3c4d"
 
@@ -18,20 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Plot both splits."""
     from leoclr_plugin.data.loaders import plain_train_loader, val_loader
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
-    from leoclr_plugin.evaluation.data import evaluation_cfg
+    from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import device
     from leoclr_plugin.host import host
 
-    source = CheckpointFolder.open(args.checkpoint_dir)
-    cfg = evaluation_cfg(
-        source.cfg,
-        args.dataset,
-        args.train_data_path,
-        args.val_data_path,
-        args.batch_size,
-        args.num_workers,
-    )
+    source, cfg = checkpoint_and_data(args)
     backbone = source.load_method().backbone.to(device())
     size = input_size(source.cfg)
     for split, loader in (("train", plain_train_loader), ("val", val_loader)):

@@ -141,7 +141,7 @@ def _epochs(epochs: int) -> list[str]:
 
 def _untrained(cfg: DictConfig) -> nn.Module:
     cfg = prepare(cfg)
-    seed_everything(cfg.seed, verbose=False)
+    seed_everything(cfg.seed)
     return build_method(cfg).eval()
 
 

@@ -30,7 +30,7 @@ def linear(
         ``top1`` and ``top5`` in percent on the validation set after the last epoch, ``loss`` and
         ``epochs``.
     """
-    seed_everything(cfg.seed, workers=True, verbose=False)
+    seed_everything(cfg.seed, workers=True)
     model = host().LinearModel(backbone, cfg=cfg)
     callbacks = []
     if cfg.checkpoint.enabled:

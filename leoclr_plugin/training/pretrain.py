@@ -32,7 +32,7 @@ def pretrain(cfg: DictConfig) -> Path:
             written; for an unreadable image, naming it.
     """
     cfg = prepare(cfg)
-    seed_everything(cfg.seed, workers=True, verbose=False)
+    seed_everything(cfg.seed, workers=True)
     model = build_method(cfg)
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None

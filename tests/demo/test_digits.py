@@ -27,4 +27,4 @@ def test_pixels_are_the_digits(tmp_path):
     small = np.asarray(image.convert("L").resize((8, 8), Image.Resampling.BOX)) / (255 / 16)
     sevens = load_digits().images[load_digits().target == 7]
     others = load_digits().images[load_digits().target != 7]
-    assert abs(sevens - small).mean((1, 2)).min() < 0.6 < abs(others - small).mean((1, 2)).min()
+    assert abs(sevens - small).mean((1, 2)).min() < 1.0 < abs(others - small).mean((1, 2)).min()

@@ -10,23 +10,16 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.host.bundled import optimizers
 from leoclr_plugin.host.bundled.backbones import BACKBONES, build_backbone, features_dim
 from leoclr_plugin.host.bundled.cfg import set_defaults
 from leoclr_plugin.host.bundled.knn import WeightedKNNClassifier
 from leoclr_plugin.host.bundled.metrics import accuracy_at_k, cross_entropy, weighted_mean
 from leoclr_plugin.host.bundled.momentum import MomentumUpdater, initialize_momentum_params
-from leoclr_plugin.host.bundled.optimizers import configure_optimizers
 
 _DEFAULTS = {
+    **optimizers.DEFAULTS,
     "backbone.kwargs": {},
-    "optimizer.exclude_bias_n_norm_wd": False,
-    "optimizer.kwargs": {},
-    "accumulate_grad_batches": 1,
-    "scheduler.lr_decay_steps": None,
-    "scheduler.min_lr": 0.0,
-    "scheduler.warmup_start_lr": 3e-5,
-    "scheduler.warmup_epochs": 10,
-    "scheduler.interval": "step",
     "knn_eval": {},
     "knn_eval.enabled": False,
     "knn_eval.k": 20,
@@ -60,21 +53,10 @@ class BaseMethod(pl.LightningModule):
         self.num_classes: int = cfg.data.num_classes
         self.classifier = nn.Linear(self.features_dim, self.num_classes)
 
-        self.max_epochs: int = cfg.max_epochs
-        self.optimizer: str = cfg.optimizer.name
-        self.weight_decay: float = cfg.optimizer.weight_decay
-        self.extra_optimizer_args = cfg.optimizer.kwargs
-        self.exclude_bias_n_norm_wd: bool = cfg.optimizer.exclude_bias_n_norm_wd
-        self.scheduler: str = cfg.scheduler.name
-        self.lr_decay_steps = cfg.scheduler.lr_decay_steps
-        self.warmup_epochs: int = cfg.scheduler.warmup_epochs
-        self.scheduler_interval: str = cfg.scheduler.interval
         # As in solo-learn, gradient accumulation scales every rate.
         accumulated = cfg.accumulate_grad_batches or 1
-        self.lr: float = cfg.optimizer.lr * accumulated
+        optimizers.take_settings(self, cfg, rate_scale=accumulated)
         self.classifier_lr: float = cfg.optimizer.classifier_lr * accumulated
-        self.min_lr: float = cfg.scheduler.min_lr * accumulated
-        self.warmup_start_lr: float = cfg.scheduler.warmup_start_lr * accumulated
 
         self.num_large_crops: int = cfg.data.num_large_crops
         self.num_small_crops: int = cfg.data.num_small_crops
@@ -113,7 +95,7 @@ class BaseMethod(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer and schedule that the configuration names."""
-        return configure_optimizers(self, self.learnable_params)
+        return optimizers.configure_optimizers(self, self.learnable_params)
 
     def _memory_format(self, X: torch.Tensor) -> torch.Tensor:
         return X if self.no_channel_last else X.to(memory_format=torch.channels_last)

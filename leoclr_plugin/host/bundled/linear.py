@@ -11,21 +11,14 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.host.bundled import optimizers
 from leoclr_plugin.host.bundled.backbones import features_dim
 from leoclr_plugin.host.bundled.cfg import set_defaults
 from leoclr_plugin.host.bundled.metrics import accuracy_at_k, weighted_mean
-from leoclr_plugin.host.bundled.optimizers import configure_optimizers
 
 _DEFAULTS = {
-    "optimizer.exclude_bias_n_norm_wd": False,
-    "optimizer.kwargs": {},
+    **optimizers.DEFAULTS,
     "finetune": False,
-    "accumulate_grad_batches": 1,
-    "scheduler.lr_decay_steps": None,
-    "scheduler.min_lr": 0.0,
-    "scheduler.warmup_start_lr": 3e-5,
-    "scheduler.warmup_epochs": 10,
-    "scheduler.interval": "step",
     "performance": {},
     "performance.disable_channel_last": False,
 }
@@ -48,18 +41,7 @@ class LinearModel(pl.LightningModule):
         self.loss_func = loss_func or nn.CrossEntropyLoss()
         self.finetune: bool = cfg.finetune
         self.backbone.requires_grad_(self.finetune)
-        self.max_epochs: int = cfg.max_epochs
-        self.optimizer: str = cfg.optimizer.name
-        self.lr: float = cfg.optimizer.lr
-        self.weight_decay: float = cfg.optimizer.weight_decay
-        self.extra_optimizer_args = cfg.optimizer.kwargs
-        self.exclude_bias_n_norm_wd: bool = cfg.optimizer.exclude_bias_n_norm_wd
-        self.scheduler: str = cfg.scheduler.name
-        self.lr_decay_steps = cfg.scheduler.lr_decay_steps
-        self.min_lr: float = cfg.scheduler.min_lr
-        self.warmup_start_lr: float = cfg.scheduler.warmup_start_lr
-        self.warmup_epochs: int = cfg.scheduler.warmup_epochs
-        self.scheduler_interval: str = cfg.scheduler.interval
+        optimizers.take_settings(self, cfg)
         self.no_channel_last: bool = cfg.performance.disable_channel_last
         self.validation_step_outputs: list[dict[str, Any]] = []
 
@@ -68,7 +50,7 @@ class LinearModel(pl.LightningModule):
         groups = [{"params": self.classifier.parameters()}]
         if self.finetune:
             groups.append({"params": self.backbone.parameters()})
-        return configure_optimizers(self, groups)
+        return optimizers.configure_optimizers(self, groups)
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features ``feats`` ``[N, F]`` and ``logits`` ``[N, C]``."""

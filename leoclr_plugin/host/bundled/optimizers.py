@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from timm.optim.lars import Lars
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
@@ -18,6 +19,17 @@ _OPTIMIZERS = {
     "adamw": torch.optim.AdamW,
 }
 _SCHEDULERS = ("warmup_cosine", "step", "none")
+
+DEFAULTS = {
+    "accumulate_grad_batches": 1,
+    "optimizer.exclude_bias_n_norm_wd": False,
+    "optimizer.kwargs": {},
+    "scheduler.lr_decay_steps": None,
+    "scheduler.min_lr": 0.0,
+    "scheduler.warmup_start_lr": 3e-5,
+    "scheduler.warmup_epochs": 10,
+    "scheduler.interval": "step",
+}
 
 
 class LinearWarmupCosineAnnealingLR(LRScheduler):
@@ -54,14 +66,34 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * progress)) / 2
 
 
+def take_settings(module: Any, cfg: DictConfig, rate_scale: float = 1.0) -> None:
+    """Give ``module`` the attributes that ``configure_optimizers`` reads.
+
+    Args:
+        module: a method or linear model.
+        cfg: a configuration with ``DEFAULTS`` filled in.
+        rate_scale: factor of all learning rates.
+    """
+    module.max_epochs = cfg.max_epochs
+    module.optimizer = cfg.optimizer.name
+    module.lr = cfg.optimizer.lr * rate_scale
+    module.weight_decay = cfg.optimizer.weight_decay
+    module.extra_optimizer_args = cfg.optimizer.kwargs
+    module.exclude_bias_n_norm_wd = cfg.optimizer.exclude_bias_n_norm_wd
+    module.scheduler = cfg.scheduler.name
+    module.lr_decay_steps = cfg.scheduler.lr_decay_steps
+    module.min_lr = cfg.scheduler.min_lr * rate_scale
+    module.warmup_start_lr = cfg.scheduler.warmup_start_lr * rate_scale
+    module.warmup_epochs = cfg.scheduler.warmup_epochs
+    module.scheduler_interval = cfg.scheduler.interval
+
+
 def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
     """Build the optimizer and schedule that ``module``'s attributes describe.
 
     Args:
-        module: a method or linear model with the attributes ``optimizer``, ``lr``,
-            ``weight_decay``, ``extra_optimizer_args``, ``exclude_bias_n_norm_wd``, ``scheduler``,
-            ``scheduler_interval``, ``warmup_epochs``, ``warmup_start_lr``, ``min_lr``,
-            ``lr_decay_steps``, ``max_epochs`` and, under Lightning, ``trainer``.
+        module: a method or linear model after ``take_settings`` and, under Lightning, with its
+            ``trainer``.
         groups: parameter groups.
 
     Returns:
