@@ -31,7 +31,8 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         return f"{across:.1f},{down:.1f}"
 
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" font-size="12" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'width="{_WIDTH}" font-size="12" '
         'font-family="sans-serif" role="img">',
         f'<path d="M{_MARGIN},{_MARGIN} V{_HEIGHT - _MARGIN} H{_WIDTH - _MARGIN}" fill="none" '
         'stroke="#888"/>',

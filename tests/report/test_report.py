@@ -44,7 +44,7 @@ def test_curves_place_their_points_by_value():
     svg = ElementTree.fromstring(loss_curves({"a": [(1, 4.0), (2, 3.0), (3, 2.0)], "b": [(1, 2)]}))
     points = [
         [tuple(map(float, point.split(","))) for point in line.get("points").split()]
-        for line in svg.iter("polyline")
+        for line in svg.iter("{http://www.w3.org/2000/svg}polyline")
     ]
     (x1, y1), (x2, y2), (x3, y3) = points[0]
     assert x2 - x1 == x3 - x2 > 0

@@ -1,0 +1,80 @@
+"""Evaluate two finished Imagenette runs and the untrained network; write the JSON and the curves.
+
+usage: python benchmarks/imagenette64.py LEOCLR_RUN MOCOV2PLUS_RUN
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from leoclr_plugin.config import load_config
+from leoclr_plugin.environment import environment
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.features import train_and_val_features
+from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
+from leoclr_plugin.methods import METHODS
+from leoclr_plugin.report.curves import loss_curves, read_metric
+from leoclr_plugin.report.tables import text_table
+
+HERE = Path(__file__).parent
+LINEAR_EPOCHS = 50
+CURVES = ("val_knn_acc1", "val_acc1", "train_nce_loss_epoch", "train_z_std_epoch")
+
+
+def evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
+    """kNN (k = 20) and linear probe on features that were extracted once, in percent."""
+    data = evaluation_cfg(cfg)
+    train, val = train_and_val_features(method, data, input_size(cfg))
+    overrides = [
+        f"data.train_path='{data.data.train_path}'",
+        f"data.val_path='{data.data.val_path}'",
+        f"max_epochs={LINEAR_EPOCHS}",
+        "checkpoint.dir=/tmp/leoclr-linear",
+    ]
+    linear = linear_on_features(
+        parse_linear(load_config("imagenette/leoclr", "linear", overrides)), train, val
+    )
+    return {"knn_top1": knn(train, val)["top1"], "linear_top1": linear["top1"]}
+
+
+def main(runs: list[str]) -> None:
+    """Evaluate, write ``imagenette64.json`` and the SVGs, and print the table."""
+    results, curves, configs = {}, {}, {}
+    for run in runs:
+        source = CheckpointFolder.open(run)
+        name = source.cfg.method
+        results[name] = evaluate(source.load_method(), source.cfg)
+        metrics = source.folder / "metrics.csv"
+        with metrics.open() as file:
+            known = set(next(csv.reader(file)))
+        curves[name] = {key: read_metric(metrics, key) for key in CURVES if key in known}
+        configs[name] = json.loads((source.folder / "args.json").read_text())
+        if name == "leoclr":
+            torch.manual_seed(source.cfg.seed)
+            untrained = METHODS[name](source.cfg)
+            results["untrained"] = evaluate(untrained.eval(), source.cfg)
+    content = {
+        "results": results,
+        "linear_epochs": LINEAR_EPOCHS,
+        "curves": curves,
+        "configs": configs,
+        "environment": environment(),
+    }
+    (HERE / "imagenette64.json").write_text(json.dumps(content, indent=1) + "\n")
+    for key in ("val_knn_acc1", "train_nce_loss_epoch"):
+        lines = {name: curve[key] for name, curve in curves.items()}
+        (HERE / f"imagenette64-{key}.svg").write_text(loss_curves(lines) + "\n")
+    rows = [(k, f"{v['knn_top1']:.2f}", f"{v['linear_top1']:.2f}") for k, v in results.items()]
+    print(text_table(("method", "kNN top-1", "linear top-1"), rows))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
