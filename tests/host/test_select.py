@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import select
 from leoclr_plugin.host.select import choose_host
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +66,9 @@ def test_wrong_settings_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(select.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="set SOLO_LEARN_HOME"):
         choose_host()
+
+
+def test_nothing_outside_the_host_package_imports_solo_learn():
+    importing = re.compile(r"^\s*(from|import) solo\b", re.MULTILINE)
+    files = [p for p in (ROOT / "leoclr_plugin").rglob("*.py") if importing.search(p.read_text())]
+    assert {p.parent.name for p in files} == {"host"}
