@@ -47,7 +47,7 @@ class Budget:
 
 
 FULL = Budget(train_images=None, epochs=8, linear_epochs=30)
-FAST = Budget(train_images=256, epochs=2, linear_epochs=20)
+FAST = Budget(train_images=256, epochs=2, linear_epochs=10)
 
 
 def run_demo(out: Path, budget: Budget) -> dict[str, Any]:
