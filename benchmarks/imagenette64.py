@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ def evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
         f"data.train_path='{data.data.train_path}'",
         f"data.val_path='{data.data.val_path}'",
         f"max_epochs={LINEAR_EPOCHS}",
-        "checkpoint.dir=/tmp/leoclr-linear",
+        f"checkpoint.dir='{tempfile.mkdtemp()}'",
     ]
     linear = linear_on_features(
         parse_linear(load_config("imagenette/leoclr", "linear", overrides)), train, val

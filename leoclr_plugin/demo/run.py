@@ -46,7 +46,7 @@ class Budget:
     linear_epochs: int
 
 
-FULL = Budget(train_images=None, epochs=8, linear_epochs=30)
+FULL = Budget(train_images=None, epochs=6, linear_epochs=30)
 FAST = Budget(train_images=256, epochs=2, linear_epochs=10)
 
 
