@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.bundled import optimizers
 from leoclr_plugin.host.bundled.backbones import features_dim
 from leoclr_plugin.host.bundled.cfg import set_defaults
@@ -18,6 +19,7 @@ from leoclr_plugin.host.bundled.metrics import accuracy_at_k, weighted_mean
 
 _DEFAULTS = {
     **optimizers.DEFAULTS,
+    "optimizer.layer_decay": 0.0,
     "finetune": False,
     "performance": {},
     "performance.disable_channel_last": False,
@@ -36,6 +38,11 @@ class LinearModel(pl.LightningModule):
     ) -> None:
         super().__init__()
         set_defaults(cfg, _DEFAULTS)
+        if cfg.optimizer.layer_decay:
+            raise UserError(
+                f"optimizer.layer_decay={cfg.optimizer.layer_decay} needs the real solo-learn; "
+                "set SOLO_LEARN_HOME"
+            )
         self.backbone = backbone
         self.classifier = nn.Linear(features_dim(backbone), cfg.data.num_classes)
         self.loss_func = loss_func or nn.CrossEntropyLoss()
