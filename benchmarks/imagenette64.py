@@ -21,9 +21,10 @@ from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
-from leoclr_plugin.methods import METHODS
+from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.training.pretrain import build_method
 
 HERE = Path(__file__).parent
 LINEAR_EPOCHS = 50
@@ -60,8 +61,7 @@ def main(runs: list[str]) -> None:
         configs[name] = json.loads((source.folder / "args.json").read_text())
         if name == "leoclr":
             torch.manual_seed(source.cfg.seed)
-            untrained = METHODS[name](source.cfg)
-            results["untrained"] = evaluate(untrained.eval(), source.cfg)
+            results["untrained"] = evaluate(build_method(source.cfg), source.cfg)
     content = {
         "results": results,
         "linear_epochs": LINEAR_EPOCHS,
@@ -69,7 +69,7 @@ def main(runs: list[str]) -> None:
         "configs": configs,
         "environment": environment(),
     }
-    (HERE / "imagenette64.json").write_text(json.dumps(content, indent=1) + "\n")
+    write_json(HERE / "imagenette64.json", content)
     for key in ("val_knn_acc1", "train_nce_loss_epoch"):
         lines = {name: curve[key] for name, curve in curves.items()}
         (HERE / f"imagenette64-{key}.svg").write_text(loss_curves(lines) + "\n")

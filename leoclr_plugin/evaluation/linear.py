@@ -32,14 +32,7 @@ def linear(
     """
     seed_everything(cfg.seed, workers=True)
     model = host().LinearModel(backbone, cfg=cfg)
-    callbacks = []
-    if cfg.checkpoint.enabled:
-        checkpoint = cfg.checkpoint
-        logdir = f"{checkpoint.dir}/linear"
-        callbacks.append(
-            host().Checkpointer(cfg, logdir, checkpoint.frequency, checkpoint.keep_prev)
-        )
-    trainer = build_trainer(cfg, callbacks, "linear")
+    trainer = build_trainer(cfg, "linear")
     with naming_unreadable_images(train.dataset):
         trainer.fit(model, train, val)
     metrics = trainer.callback_metrics

@@ -40,14 +40,7 @@ def pretrain(cfg: DictConfig) -> Path:
     if resume_from is not None:
         load_state_dict(model, read_checkpoint(resume_from)["state_dict"], resume_from)
 
-    callbacks = []
-    if cfg.checkpoint.enabled:
-        logdir = Path(cfg.checkpoint.dir) / cfg.method
-        checkpoint = cfg.checkpoint
-        callbacks.append(
-            host().Checkpointer(cfg, logdir, checkpoint.frequency, checkpoint.keep_prev)
-        )
-    trainer = build_trainer(cfg, callbacks, cfg.method)
+    trainer = build_trainer(cfg, cfg.method)
     with naming_unreadable_images(train.dataset):
         trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
     return Path(trainer.loggers[-1].log_dir)

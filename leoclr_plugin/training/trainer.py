@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 import sys
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,6 +16,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.host import host
 
 _GPU_NAMES = ("gpu", "cuda")
 
@@ -47,8 +48,8 @@ def settle_hardware(cfg: DictConfig) -> None:
             cfg.precision = 32
 
 
-def build_trainer(cfg: DictConfig, callbacks: Sequence[Callback], folder: str) -> pl.Trainer:
-    """Build the trainer.
+def build_trainer(cfg: DictConfig, folder: str) -> pl.Trainer:
+    """Build the trainer, with the host's Checkpointer where ``checkpoint.enabled``.
 
     Metrics go to ``<checkpoint.dir>/<folder>/<version>/metrics.csv``, where the host's
     Checkpointer puts the run's checkpoint; with ``wandb.enabled`` to wandb as well.
@@ -56,7 +57,6 @@ def build_trainer(cfg: DictConfig, callbacks: Sequence[Callback], folder: str) -
     Args:
         cfg: a parsed configuration, after ``settle_hardware``; keys named as arguments of
             ``lightning.pytorch.Trainer`` are passed to it.
-        callbacks: the run's callbacks.
         folder: the method's name, or ``linear``.
     """
     wandb = _wandb_logger(cfg) if cfg.wandb.enabled else None
@@ -64,13 +64,20 @@ def build_trainer(cfg: DictConfig, callbacks: Sequence[Callback], folder: str) -
     csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
     loggers: list[Logger] = [wandb, csv] if wandb else [csv]
 
+    callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step")]
+    if cfg.checkpoint.enabled:
+        logdir = Path(cfg.checkpoint.dir) / folder
+        callbacks.append(
+            host().Checkpointer(cfg, logdir, cfg.checkpoint.frequency, cfg.checkpoint.keep_prev)
+        )
+
     known = inspect.signature(pl.Trainer.__init__).parameters
     kwargs: dict[str, Any] = {
         key: value for key, value in OmegaConf.to_container(cfg).items() if key in known
     }
     kwargs.update(
         logger=loggers,
-        callbacks=[*callbacks, LearningRateMonitor(logging_interval="step")],
+        callbacks=callbacks,
         enable_checkpointing=False,
         # Lightning's CPU accelerator takes a number, not a list.
         devices=len(cfg.devices) if cfg.accelerator == "cpu" else list(cfg.devices),
