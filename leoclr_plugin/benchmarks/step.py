@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
@@ -32,6 +33,8 @@ class StepRunner:
         cfg = prepare(_config(method, backbone, batch_size, size))
         self.precision, self.where = precision, device()
         self.model = build_method(cfg).to(self.where).train()
+        # Full from the first step on, as it is in all but the first steps of a training.
+        self.model.queue.copy_(F.normalize(torch.randn_like(self.model.queue), dim=-2))
         self.model.log = self.model.log_dict = lambda *args, **kwargs: None
         self.optimizer = self.model.configure_optimizers()
         images = [

@@ -16,7 +16,8 @@ def cosine_similarities(
         query: L2-normalised projections u of the whole images, shape ``[N, D]``.
         keys: L2-normalised projections v_1 ... v_n of the crops, each ``[N, D]``. They are
             detached here: no gradient reaches the momentum branch (sg() in eq. 2).
-        queue: L2-normalised negatives, one per column, shape ``[D, K]``. Detached likewise.
+        queue: L2-normalised negatives, one per column, shape ``[D, K]``, K >= 0. Detached
+            likewise.
 
     Returns:
         The positives' cosines ``[N, n]`` and the negatives' cosines ``[N, K]``, both in [-1, 1].
@@ -39,11 +40,12 @@ def leoclr_loss_func(
 
         l(u, v+) = -log( exp(u.v+/t) / (exp(u.v+/t) + sum_n exp(u.v_n/t)) )
 
-    and over the crops the sum of eq. 2, averaged over the batch.
+    and over the crops the sum of eq. 2, averaged over the batch. Without negatives it is 0.
 
     Args:
         positives: cosines of each query with its n crops' keys, shape ``[N, n]``, n >= 1.
-        negatives: cosines of each query with the K keys of the queue, shape ``[N, K]``.
+        negatives: cosines of each query with the K keys of the queue, shape ``[N, K]``,
+            K >= 0.
         temperature: t > 0; the paper's recipe (MoCo-v2's) has 0.2.
         reduction: ``"sum"`` over the crops as in eq. 2, or ``"mean"``.
 

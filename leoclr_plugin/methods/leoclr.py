@@ -14,7 +14,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
-from leoclr_plugin.methods.queue import enqueue_
+from leoclr_plugin.methods.queue import enqueue_, filled_places
 
 _QUEUE_KEYS = ("all", "first", "last")
 
@@ -46,7 +46,11 @@ class LeOCLR(host().BaseMomentumMethod):
     Our readings of what the paper leaves open: ``queue_keys: all``, since eq. 2 treats the crops
     alike and both keys are computed anyway, so the negatives are fresher at no cost (``first`` is
     MoCo's one key an image); a constant momentum, as in MoCo-v2; the crops go through the
-    momentum encoder one after the other, so that each has its own batch statistics.
+    momentum encoder one after the other, so that each has its own batch statistics; the queue
+    starts empty and only keys are negatives, where MoCo starts from random vectors. Those push
+    no image from another, so until keys had replaced them the positives alone would be learned,
+    and the network collapses (measured: benchmarks/RESULTS.md). The first step has no negatives
+    and a contrastive loss of 0.
 
     Logged: ``train_nce_loss``; ``train_positive_cosine_<i>`` of each crop; ``train_nce_acc1`` and
     ``train_nce_acc5``, percent of positives ranked first or among the first five against the
@@ -75,9 +79,11 @@ class LeOCLR(host().BaseMomentumMethod):
             self.cfg.momentum.base_tau, self.cfg.momentum.final_tau
         )
 
-        queue = F.normalize(torch.randn(kwargs.proj_output_dim, kwargs.queue_size), dim=0)
-        self.register_buffer("queue", queue)
+        self.register_buffer("queue", torch.zeros(kwargs.proj_output_dim, kwargs.queue_size))
         self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
+        # A plain number, so that no step waits for a GPU to tell it; a checkpoint brings its own.
+        self._keys_in_queue: int | None = None
+        self.register_load_state_dict_post_hook(_forget_number_of_keys)
         self._new_keys: torch.Tensor | None = None
 
     def _build_projector(self) -> nn.Sequential:
@@ -184,7 +190,7 @@ class LeOCLR(host().BaseMomentumMethod):
         momentum_outs = [self._shared_step_momentum(crop, targets) for crop in crops]
         keys = [momentum_out["z"] for momentum_out in momentum_outs]
 
-        positives, negatives = cosine_similarities(out["z"], keys, self.queue)
+        positives, negatives = cosine_similarities(out["z"], keys, self._negatives())
         nce_loss = leoclr_loss_func(positives, negatives, self.temperature, self.loss_reduction)
         self._new_keys = torch.cat(self._keys_for_queue(keys))
 
@@ -208,6 +214,11 @@ class LeOCLR(host().BaseMomentumMethod):
         self.log_dict(metrics, on_epoch=True, sync_dist=True)
         return nce_loss + class_loss
 
+    def _negatives(self) -> torch.Tensor:
+        if self._keys_in_queue is None:
+            self._keys_in_queue = filled_places(self.queue)
+        return self.queue[:, : self._keys_in_queue]
+
     def _keys_for_queue(self, keys: list[torch.Tensor]) -> list[torch.Tensor]:
         if self.queue_keys == "all":
             return keys
@@ -220,7 +231,9 @@ class LeOCLR(host().BaseMomentumMethod):
         earlier would take a copy of the whole queue each step.
         """
         if self._new_keys is not None:
-            enqueue_(self.queue, self.queue_ptr, host().gather(self._new_keys))
+            keys = host().gather(self._new_keys)
+            enqueue_(self.queue, self.queue_ptr, keys)
+            self._keys_in_queue = min(self._keys_in_queue + len(keys), self.queue.shape[1])
             self._new_keys = None
 
 
@@ -238,6 +251,10 @@ def _contrastive_metrics(
     for i, cosine in enumerate(positives.mean(dim=0), start=1):
         metrics[f"train_positive_cosine_{i}"] = cosine
     return metrics
+
+
+def _forget_number_of_keys(method: LeOCLR, incompatible_keys: Any) -> None:
+    method._keys_in_queue = None
 
 
 def _check(key: str, value: object, holds: bool, wanted: str) -> None:

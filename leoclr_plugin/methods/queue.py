@@ -1,4 +1,7 @@
-"""The queue of negatives: first in, first out, for any batch size."""
+"""The queue of negatives: first in, first out, for any batch size.
+
+An empty place holds zeros. Keys enter from the first place on, so that the empty ones are last.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ def enqueue_(queue: torch.Tensor, pointer: torch.Tensor, keys: torch.Tensor) -> 
     waited for.
 
     Args:
-        queue: L2-normalised keys, one per column, float32, shape ``[D, K]``.
+        queue: L2-normalised keys, one per column, float32, shape ``[D, K]``; zeros where empty.
         pointer: position of the oldest entry, int64, shape ``[1]``, in [0, K).
         keys: new keys in the order of their arrival, shape ``[N, D]``, any N. They are
             normalised here, so that a half-precision key enters with unit length. Of more than
@@ -27,3 +30,8 @@ def enqueue_(queue: torch.Tensor, pointer: torch.Tensor, keys: torch.Tensor) -> 
     positions = (pointer + offsets) % places
     queue.index_copy_(1, positions, F.normalize(keys.to(queue.dtype), dim=1).T)
     pointer.add_(arrived).remainder_(places)
+
+
+def filled_places(queue: torch.Tensor) -> int:
+    """Count the places of ``queue`` ``[D, K]`` that hold a key. Waits for the queue's device."""
+    return int(queue.any(dim=0).sum())

@@ -115,3 +115,11 @@ def test_bad_settings_are_refused():
         leoclr_loss_func(positives, negatives, temperature=0)
     with pytest.raises(ValueError, match="not 'max'"):
         leoclr_loss_func(positives, negatives, reduction="max")
+
+
+def test_without_negatives_the_loss_and_its_gradient_are_zero():
+    query = normalized(3, 8, seed=0).requires_grad_()
+    loss = loss_of(query, [normalized(3, 8, seed=1)], torch.zeros(8, 0, dtype=torch.float64))
+    loss.backward()
+    assert loss.item() == 0
+    assert query.grad.abs().sum() == 0

@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import leoclr_plugin.methods.leoclr as leoclr_module
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS, LeOCLR
@@ -9,9 +10,11 @@ from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 
 
-def build(crops: int = 2, seed: int = 0, **changes) -> LeOCLR:
+def build(crops: int = 2, seed: int = 0, full_queue: bool = True, **changes) -> LeOCLR:
     torch.manual_seed(seed)
     model = LeOCLR(prepare(method_cfg(crops=crops, **changes))).train()
+    if full_queue:
+        model.queue.copy_(F.normalize(torch.randn_like(model.queue), dim=0))
     model.logged = {}
     model.log_dict = lambda metrics, **kwargs: model.logged.update(metrics)
     model.log = lambda name, value, **kwargs: model.logged.update({name: value})
@@ -22,6 +25,11 @@ def make_batch(n: int = 8, crops: int = 2, seed: int = 1) -> list:
     generator = torch.Generator().manual_seed(seed)
     views = [torch.randn(n, 3, 32, 32, generator=generator) for _ in range(crops + 1)]
     return [torch.arange(n), views, torch.randint(0, 10, (n,), generator=generator)]
+
+
+def train_on(model: LeOCLR, batch: list) -> None:
+    model.training_step(batch, 0).backward()
+    model.on_after_backward()
 
 
 def test_is_one_of_the_hosts_methods():
@@ -121,8 +129,7 @@ def test_keys_enter_the_queue_after_the_backward_pass(queue_keys, enqueued):
 def test_queue_of_any_size_takes_batches_of_any_size():
     model = build(method_kwargs__queue_size=21)
     for number, size in enumerate((8, 5, 8)):
-        model.training_step(make_batch(size, seed=number), 0).backward()
-        model.on_after_backward()
+        train_on(model, make_batch(size, seed=number))
     assert model.queue_ptr.tolist() == [2 * 21 % 21]
     assert torch.allclose(model.queue.norm(dim=0), torch.ones(21), atol=1e-5)
     assert model.queue.dtype == torch.float32
@@ -130,12 +137,42 @@ def test_queue_of_any_size_takes_batches_of_any_size():
 
 def test_queue_survives_a_checkpoint():
     model = build()
-    model.training_step(make_batch(), 0).backward()
-    model.on_after_backward()
+    train_on(model, make_batch())
     other = build(seed=9)
     other.load_state_dict(model.state_dict())
     assert torch.equal(other.queue, model.queue)
     assert torch.equal(other.queue_ptr, model.queue_ptr)
+
+
+def test_queue_starts_empty_and_only_keys_are_negatives(monkeypatch):
+    negatives = []
+    spy = leoclr_module.leoclr_loss_func
+    monkeypatch.setattr(
+        leoclr_module, "leoclr_loss_func", lambda p, n, *a: negatives.append(n) or spy(p, n, *a)
+    )
+    model = build(full_queue=False, method_kwargs__queue_size=40)
+    for seed in range(4):
+        train_on(model, make_batch(seed=seed))
+    assert [n.shape[1] for n in negatives] == [0, 16, 32, 40]
+    assert torch.allclose(model.queue.norm(dim=0), torch.ones(40), atol=1e-5)
+
+
+def test_first_step_has_no_contrastive_gradient():
+    model = build(full_queue=False)
+    train_on(model, make_batch())
+    assert model.logged["train_nce_loss"] == 0
+    assert all(p.grad.abs().sum() == 0 for p in model.projector.parameters())
+
+
+def test_loaded_queue_replaces_the_number_of_keys():
+    half = build(full_queue=False, method_kwargs__queue_size=40)
+    train_on(half, make_batch())
+    other = build(method_kwargs__queue_size=40)
+    train_on(other, make_batch())
+    other.load_state_dict(half.state_dict())
+    train_on(half, make_batch(seed=2))
+    train_on(other, make_batch(seed=2))
+    assert other.logged["train_nce_loss"] == half.logged["train_nce_loss"] > 0
 
 
 def test_logged_metrics_equal_a_plain_computation():

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from leoclr_plugin.methods.queue import enqueue_
+from leoclr_plugin.methods.queue import enqueue_, filled_places
 
 
 def keys_from(start: int, count: int) -> torch.Tensor:
@@ -35,3 +35,12 @@ def test_writes_in_place_in_float32_with_unit_length():
     assert torch.allclose(queue[:, :4].norm(dim=0), torch.ones(4))
     assert queue[:, 4:].abs().sum() == 0
     assert pointer.tolist() == [4]
+
+
+def test_filled_places_are_counted_until_all_are():
+    queue, pointer = torch.zeros(4, 7), torch.zeros(1, dtype=torch.long)
+    counts = [filled_places(queue)]
+    for number in range(4):
+        enqueue_(queue, pointer, keys_from(number, 3))
+        counts.append(filled_places(queue))
+    assert counts == [0, 3, 6, 7, 7]
