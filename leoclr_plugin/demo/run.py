@@ -47,7 +47,7 @@ class Budget:
     linear_epochs: int
 
 
-FULL = Budget(train_images=None, epochs=6, linear_epochs=30)
+FULL = Budget(train_images=None, epochs=5, linear_epochs=30)
 FAST = Budget(train_images=192, epochs=2, linear_epochs=10)
 
 
