@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb
 from leoclr_plugin.errors import UserError, suggestion
 
 DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
+FORMATS = ("image_folder", "dali")
+_ARCHIVES = ("cifar10", "cifar100", "stl10")
 _SPLIT_SEED = 42
 
 
@@ -109,6 +112,16 @@ def build_dataset(data: DictConfig, split: str, transform: Callable) -> Dataset:
     return _folder(root, transform, labelled=not data.get("no_labels", False))
 
 
+def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
+    """The pairs (path, target) of a data set of image files, in the order of its indexes."""
+    if isinstance(dataset, WithIndex):
+        return samples_of(dataset.dataset)
+    if isinstance(dataset, Subset):
+        samples = samples_of(dataset.dataset)
+        return [samples[i] for i in dataset.indices]
+    return list(dataset.samples)
+
+
 def check_data(data: DictConfig) -> None:
     """Check the data set's name and format.
 
@@ -118,8 +131,19 @@ def check_data(data: DictConfig) -> None:
     if data.dataset not in DATASETS:
         wanted = suggestion(data.dataset, DATASETS)
         raise UserError(f"data.dataset={data.dataset} is not a data set{wanted}")
-    if data.get("format", "image_folder") != "image_folder":
-        raise UserError(f"data.format={data.format} is not supported; use data.format=image_folder")
+    form = data.get("format", "image_folder")
+    if form not in FORMATS:
+        raise UserError(f"data.format={form} is not a format{suggestion(form, FORMATS)}")
+    if form == "dali" and data.dataset in _ARCHIVES:
+        raise UserError(
+            f"data.format=dali reads image files, and {data.dataset} is an archive; use "
+            "data.format=image_folder"
+        )
+    if form == "dali" and importlib.util.find_spec("nvidia.dali") is None:
+        raise UserError(
+            'data.format=dali needs NVIDIA DALI (Linux): pip install "leoclr-plugin[dali]"; or use '
+            "data.format=image_folder"
+        )
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:

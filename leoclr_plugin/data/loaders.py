@@ -1,58 +1,114 @@
-"""Loaders of the batches that the host's classes expect."""
+"""Loaders of the batches that the host's classes expect, by torchvision or by DALI."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
 from leoclr_plugin.data.evaluation import train_transform, val_transform
-from leoclr_plugin.data.views import Views
+from leoclr_plugin.data.views import Views, mean_and_std
 from leoclr_plugin.errors import UserError
 
+Loader = Any  # a DataLoader or a DaliLoader: sized, iterable, with ``dataset``
 
-def pretrain_loader(cfg: DictConfig) -> DataLoader:
+
+def pretrain_loader(cfg: DictConfig) -> Loader:
     """Batches ``[indexes, [view, ...], targets]``, shuffled; a last smaller one is dropped.
 
     Raises:
         UserError: where the data is not there, or is smaller than one batch.
     """
-    dataset = build_pretrain_dataset(cfg.data, Views(cfg.augmentations, cfg.data.dataset))
+    views = Views(cfg.augmentations, cfg.data.dataset)
+    dataset = build_pretrain_dataset(cfg.data, views)
+    if cfg.data.format == "dali":
+        from leoclr_plugin.data.dali.views import pretrain_views
+
+        return _dali_loader(dataset, cfg, pretrain_views(cfg.augmentations), True, _pretrain_batch)
     return _loader(dataset, cfg, training=True)
 
 
-def val_loader(cfg: DictConfig, size: tuple[int, int]) -> DataLoader:
+def val_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     """Batches ``[images, targets]`` of the validation set, in order."""
-    transform = val_transform(cfg.data.dataset, size)
-    return _loader(build_dataset(cfg.data, "val", transform), cfg, training=False)
+    return _plain_loader("val", cfg, size)
 
 
-def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> DataLoader:
+def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     """Batches ``[images, targets]`` of the augmented training set, shuffled."""
-    transform = train_transform(cfg.data.dataset, size)
-    return _loader(build_dataset(cfg.data, "train", transform), cfg, training=True)
+    dataset = build_dataset(cfg.data, "train", train_transform(cfg.data.dataset, size))
+    if cfg.data.format == "dali":
+        from leoclr_plugin.data.dali.views import linear_train_view
+
+        return _dali_loader(dataset, cfg, [linear_train_view(size)], True, _labelled_batch)
+    return _loader(dataset, cfg, training=True)
 
 
-def plain_train_loader(cfg: DictConfig, size: tuple[int, int]) -> DataLoader:
+def plain_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     """Batches ``[images, targets]`` of the training set as the validation set is seen."""
-    transform = val_transform(cfg.data.dataset, size)
-    return _loader(build_dataset(cfg.data, "train", transform), cfg, training=False)
+    return _plain_loader("train", cfg, size)
+
+
+def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:
+    dataset = build_dataset(cfg.data, split, val_transform(cfg.data.dataset, size))
+    if cfg.data.format == "dali":
+        from leoclr_plugin.data.dali.views import val_view
+
+        return _dali_loader(dataset, cfg, [val_view(size)], False, _labelled_batch)
+    return _loader(dataset, cfg, training=False)
+
+
+def _pretrain_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -> list:
+    return [indexes, views, targets]
+
+
+def _labelled_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -> list:
+    return [views[0], targets]
+
+
+def _dali_loader(
+    dataset: Dataset, cfg: DictConfig, views: list, training: bool, collate: Any
+) -> Loader:
+    from leoclr_plugin.data.dali.loader import DaliLoader
+
+    if training:
+        _check_batch_size(dataset, cfg)
+    return DaliLoader(
+        dataset,
+        samples_of(dataset),
+        views,
+        batch_size=cfg.optimizer.batch_size,
+        seed=cfg.seed,
+        training=training,
+        collate=collate,
+        prefetch=cfg.dali.prefetch,
+        mean_and_std=mean_and_std(cfg.data.dataset),
+        threads=max(1, cfg.data.num_workers),
+        device=cfg.dali.device,
+        dtype="float32" if "32" in str(cfg.get("precision", 32)) else "float16",
+    )
 
 
 def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
-    batch_size, workers = cfg.optimizer.batch_size, cfg.data.num_workers
-    if training and len(dataset) < batch_size:
-        raise UserError(
-            f"optimizer.batch_size={batch_size} is larger than the data set of {len(dataset)} "
-            "images; lower it"
-        )
+    if training:
+        _check_batch_size(dataset, cfg)
+    workers = cfg.data.num_workers
     return DataLoader(
         dataset,
-        batch_size=batch_size,
+        batch_size=cfg.optimizer.batch_size,
         shuffle=training,
         drop_last=training,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
     )
+
+
+def _check_batch_size(dataset: Dataset, cfg: DictConfig) -> None:
+    if len(dataset) < cfg.optimizer.batch_size:
+        raise UserError(
+            f"optimizer.batch_size={cfg.optimizer.batch_size} is larger than the data set of "
+            f"{len(dataset)} images; lower it"
+        )

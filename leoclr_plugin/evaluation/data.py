@@ -30,6 +30,7 @@ def evaluation_cfg(
     """
     own = trained.data
     data = {
+        "format": "image_folder",
         "dataset": dataset or own.dataset,
         "train_path": train_path or own.train_path,
         "val_path": val_path or own.get("val_path"),

@@ -25,8 +25,9 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
             dataset = dataset.dataset
         paths = [path for path, _ in dataset.samples]
         problems = find_unreadable(paths)
-        first = problems[0] if problems else str(error)
+        if not problems:
+            raise UserError(f"{error}; mend or remove it") from error
         raise UserError(
-            f"{len(problems)} of {len(paths)} images cannot be read, the first is {first}; "
+            f"{len(problems)} of {len(paths)} images cannot be read, the first is {problems[0]}; "
             "mend or remove them"
         ) from error

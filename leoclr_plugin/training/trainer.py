@@ -19,6 +19,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 
 _GPU_NAMES = ("gpu", "cuda")
+_PREFETCH = 2  # batches, DALI's own default
 
 
 def settle_hardware(cfg: DictConfig) -> None:
@@ -26,7 +27,8 @@ def settle_hardware(cfg: DictConfig) -> None:
 
     ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` is left a list, whose length the
     host scales the learning rate by. On a CPU there is one device, and 16-bit precision, which
-    it does not have, becomes 32 with a word about it.
+    it does not have, becomes 32 with a word about it. With ``data.format: dali``, ``dali.device``
+    follows the accelerator unless it is set, and ``dali.prefetch`` is 2 batches.
 
     Raises:
         UserError: where a GPU is asked for and there is none.
@@ -46,6 +48,18 @@ def settle_hardware(cfg: DictConfig) -> None:
         if str(cfg.get("precision", "")).startswith("16"):
             print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
             cfg.precision = 32
+    if cfg.data.get("format") == "dali":
+        _settle_dali(cfg)
+
+
+def _settle_dali(cfg: DictConfig) -> None:
+    dali = cfg.get("dali") or {}
+    device = dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
+    if device not in ("cpu", "gpu"):
+        raise UserError(f"dali.device={device}; it must be cpu or gpu")
+    if device == "gpu" and not torch.cuda.device_count():
+        raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
+    cfg.dali = {"prefetch": _PREFETCH, **dali, "device": device}
 
 
 def build_trainer(cfg: DictConfig, folder: str) -> pl.Trainer:

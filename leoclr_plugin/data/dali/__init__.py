@@ -1,0 +1,1 @@
+"""Views from one NVIDIA DALI graph: one read and one decode an image, a branch for each view."""

@@ -1,0 +1,86 @@
+"""The random numbers of an epoch, drawn outside the graph so that a seed and an epoch give them.
+
+DALI's own generators run on from epoch to epoch; these start anew in each, so a run that is
+resumed at an epoch boundary sees what the uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from omegaconf import DictConfig
+
+# RandomResizedCrop of torchvision: rectangles tried before it falls back to the centre, and the
+# range of their ratio of width to height.
+ATTEMPTS = 10
+ASPECT_RATIOS = (3 / 4, 4 / 3)
+BLUR_SIGMAS = (0.1, 2.0)  # pixels, as in the torchvision path
+# Standard deviations that the blur's window reaches to each side of its centre.
+_WINDOW_REACH = 3
+
+
+def draw(node: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Draw the parameters of one view for ``n`` images.
+
+    Args:
+        node: solo-learn's augmentation node; only what it asks for is in the result.
+        rng: advanced by the same amount for the same node and ``n``.
+        n: images.
+
+    Returns:
+        ``area`` and ``ratio`` ``[n, ATTEMPTS]`` and ``place`` ``[n, 2]`` (y, x in [0, 1)) of the
+        crop; ``brightness``, ``contrast``, ``saturation`` (factors) and ``hue`` (degrees)
+        ``[n]``; ``sigma`` (pixels) and ``window`` (pixels, odd; 1 does nothing) ``[n]``;
+        ``solarize`` and ``mirror``, 0 or 1, ``[n]``. Float32 or int32.
+    """
+    return {
+        **_crop(node.rrc, rng, n),
+        **_color(node.color_jitter, node.grayscale.prob, rng, n),
+        **_blur(node.gaussian_blur.prob, rng, n),
+        **_switch("solarize", node.solarization.prob, rng, n),
+        **_switch("mirror", node.horizontal_flip.prob, rng, n),
+    }
+
+
+def _crop(rrc: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    if not rrc.enabled:
+        return {}
+    low, high = (math.log(ratio) for ratio in ASPECT_RATIOS)
+    area = rng.uniform(rrc.crop_min_scale, rrc.crop_max_scale, (n, ATTEMPTS))
+    ratio = np.exp(rng.uniform(low, high, (n, ATTEMPTS)))
+    place = rng.random((n, 2), dtype=np.float32)
+    return {"area": area.astype(np.float32), "ratio": ratio.astype(np.float32), "place": place}
+
+
+def _color(
+    jitter: DictConfig, grey_prob: float, rng: np.random.Generator, n: int
+) -> dict[str, np.ndarray]:
+    drawn = {}
+    if jitter.prob:
+        jittered = rng.random(n) < jitter.prob
+        for name in ("brightness", "contrast", "saturation"):
+            if jitter[name]:
+                factor = rng.uniform(max(0.0, 1 - jitter[name]), 1 + jitter[name], n)
+                drawn[name] = np.where(jittered, factor, 1)
+        if jitter.hue:
+            degrees = 360 * rng.uniform(-jitter.hue, jitter.hue, n)
+            drawn["hue"] = np.where(jittered, degrees, 0)
+    if grey_prob:
+        # Grey is saturation 0, whatever the jitter made of it.
+        grey = rng.random(n) < grey_prob
+        drawn["saturation"] = np.where(grey, 0, drawn.get("saturation", 1))
+    return {name: values.astype(np.float32) for name, values in drawn.items()}
+
+
+def _blur(prob: float, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    if not prob:
+        return {}
+    sigma = rng.uniform(*BLUR_SIGMAS, n)
+    blurred = rng.random(n) < prob
+    window = np.where(blurred, 2 * np.ceil(_WINDOW_REACH * sigma) + 1, 1)
+    return {"sigma": sigma.astype(np.float32), "window": window.astype(np.int32)}
+
+
+def _switch(name: str, prob: float, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    return {name: (rng.random(n) < prob).astype(np.int32)} if prob else {}

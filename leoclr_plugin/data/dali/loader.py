@@ -1,0 +1,137 @@
+"""A loader over the graph, with the batches of the torchvision path."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from leoclr_plugin.data.dali.draws import draw
+from leoclr_plugin.data.dali.graph import build_graph, can_decode
+from leoclr_plugin.data.dali.sampler import ShardSampler
+from leoclr_plugin.data.dali.views import View
+from leoclr_plugin.data.images import UnreadableImage
+
+Batch = list[Any]
+
+
+class DaliLoader:
+    """Batches of finished views: each image read and decoded once, augmented by DALI.
+
+    The graph is built at the first iteration, when the process knows its rank and its GPU.
+
+    Attributes:
+        dataset: the data set that the samples are of.
+        sampler: the batches of an epoch; Lightning tells it the epoch.
+        batch_sampler: None; Lightning asks for it wherever there is a sampler.
+    """
+
+    batch_sampler = None
+
+    def __init__(
+        self,
+        dataset: Any,
+        samples: Sequence[tuple[str, int]],
+        views: Sequence[View],
+        batch_size: int,
+        seed: int,
+        training: bool,
+        collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
+        prefetch: int = 2,
+        **graph: Any,
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            dataset: the data set that the samples are of.
+            samples: pairs (path, target); a sample's index is its place here.
+            views: of each image, in the order of the batch.
+            batch_size: images a batch and process.
+            seed: of the order and of all draws; with the epoch and the rank it gives them all.
+            training: shuffled, a last smaller batch dropped; else in order and whole.
+            collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
+            prefetch: batches to keep ready.
+            graph: ``mean_and_std``, ``threads``, ``device`` and ``dtype`` of ``build_graph``.
+        """
+        self.dataset, self.samples, self.views = dataset, samples, views
+        self.batch_size, self.seed, self.collate = batch_size, seed, collate
+        self.sampler = ShardSampler(len(samples), batch_size, seed, training)
+        self._prefetch, self._graph = prefetch, graph
+        self._targets = torch.tensor([target for _, target in samples])
+        self._pipeline: Any = None
+        self._feed: Iterator[list[Any]] = iter(())
+        # The batches that DALI may be at work on, to name a file that it fails on.
+        self._in_flight: deque[np.ndarray] = deque(maxlen=prefetch + 2)
+
+    def __len__(self) -> int:
+        return self.sampler.batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches of one epoch, each with tensors of its own.
+
+        Raises:
+            UnreadableImage: naming a file that DALI cannot decode.
+        """
+        if self._pipeline is None:
+            self._pipeline = self._build()
+        else:
+            self._discard_prefetched()
+        self._feed = self._epoch()
+        for _ in range(len(self)):
+            try:
+                index, *views = self._pipeline.run()
+            except RuntimeError as error:
+                self._pipeline = None
+                raise self._name_the_file(error) from error
+            yield self._batch(index, views)
+
+    def _build(self) -> Any:
+        on_gpu = self._graph["device"] == "gpu"
+        return build_graph(
+            lambda: next(self._feed),
+            self.views,
+            batch_size=self.batch_size,
+            device_id=torch.cuda.current_device() if on_gpu else None,
+            prefetch=self._prefetch,
+            **self._graph,
+        )
+
+    def _discard_prefetched(self) -> None:
+        # What was read ahead in an epoch that was left early belongs to no other.
+        self._feed = iter(())
+        try:
+            while True:
+                self._pipeline.run()
+        except StopIteration:
+            self._pipeline.reset()
+
+    def _epoch(self) -> Iterator[list[Any]]:
+        rank = dist.get_rank() if dist.is_initialized() else 0
+        rng = np.random.default_rng([self.seed, self.sampler.epoch, rank])
+        for indexes in self.sampler:
+            self._in_flight.append(indexes)
+            paths = [np.frombuffer(self._path(i).encode(), np.uint8) for i in indexes]
+            drawn = [draw(view.node, rng, len(indexes)).values() for view in self.views]
+            yield [indexes, paths, *(array for arrays in drawn for array in arrays)]
+
+    def _path(self, index: int) -> str:
+        return str(self.samples[index][0])
+
+    def _batch(self, index: Any, views: Sequence[Any]) -> Batch:
+        # Copied, since DALI writes later batches into the same memory.
+        indexes = torch.from_dlpack(index.as_tensor()).clone()
+        images = [torch.from_dlpack(view.as_tensor()).clone().permute(0, 3, 1, 2) for view in views]
+        where = images[0].device
+        return self.collate(indexes.to(where), images, self._targets[indexes].to(where))
+
+    def _name_the_file(self, error: RuntimeError) -> Exception:
+        for index in np.concatenate(self._in_flight):
+            path = self._path(index)
+            if not Path(path).is_file() or not can_decode(path, self._graph["device"]):
+                return UnreadableImage(f"{path}: DALI cannot decode it")
+        return error

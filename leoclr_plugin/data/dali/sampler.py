@@ -1,0 +1,59 @@
+"""Which samples a process sees in an epoch, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+
+class ShardSampler:
+    """Splits each epoch's order over the processes without repeating or losing a sample.
+
+    torch's ``DistributedSampler`` repeats samples to make the shards equally long. Here only the
+    last, smaller batches of a training epoch are dropped, so that all processes make equally
+    many steps; another shuffle drops others.
+
+    Attributes:
+        epoch: set by Lightning through ``set_epoch``; with the seed it gives the order.
+    """
+
+    def __init__(self, samples: int, batch_size: int, seed: int, training: bool) -> None:
+        self.samples, self.batch_size, self.seed, self.training = (
+            samples,
+            batch_size,
+            seed,
+            training,
+        )
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration."""
+        self.epoch = epoch
+
+    @property
+    def batches(self) -> int:
+        """Batches of this process in an epoch."""
+        rank, world = _rank_and_world()
+        if self.training:
+            return self.samples // world // self.batch_size
+        return -(-len(range(rank, self.samples, world)) // self.batch_size)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the sample indexes, int64, of each batch."""
+        rank, world = _rank_and_world()
+        order = np.arange(self.samples)
+        if self.training:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            order = torch.randperm(self.samples, generator=generator).numpy()
+        mine = order[rank::world]
+        for i in range(self.batches):
+            yield mine[i * self.batch_size : (i + 1) * self.batch_size]
+
+
+def _rank_and_world() -> tuple[int, int]:
+    if dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1

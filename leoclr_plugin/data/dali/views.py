@@ -1,0 +1,79 @@
+"""What one view of an image is made of, for the graph and for its draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from leoclr_plugin.errors import UserError
+
+_UNCHANGED = {
+    "color_jitter": {
+        "prob": 0.0,
+        "brightness": 0.0,
+        "contrast": 0.0,
+        "saturation": 0.0,
+        "hue": 0.0,
+    },
+    "grayscale": {"prob": 0.0},
+    "gaussian_blur": {"prob": 0.0},
+    "solarization": {"prob": 0.0},
+    "equalization": {"prob": 0.0},
+    "horizontal_flip": {"prob": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """One view.
+
+    Attributes:
+        node: solo-learn's augmentation node; of ``rrc`` and the appearance augmentations.
+        size: height and width in pixels.
+        resize_shorter: pixels of the shorter side before a crop of ``size`` at the centre; None
+            to resize the crop, or the whole image, to ``size``.
+        bicubic: interpolation; bilinear where False.
+    """
+
+    node: DictConfig
+    size: tuple[int, int]
+    resize_shorter: int | None = None
+    bicubic: bool = True
+
+
+def pretrain_views(augmentations: ListConfig) -> list[View]:
+    """The views of ``cfg.augmentations``, in the order of the batch.
+
+    Raises:
+        UserError: naming the pipeline and what DALI cannot do.
+    """
+    views = []
+    for i, node in enumerate(augmentations):
+        if node.equalization.prob:
+            raise UserError(
+                f"augmentations[{i}].equalization: DALI cannot equalise; set its prob to 0, or use "
+                "data.format=image_folder"
+            )
+        size = node.crop_size
+        if isinstance(size, int) and not node.rrc.enabled:
+            raise UserError(
+                f"augmentations[{i}].crop_size={size}: an int keeps the aspect ratio, so images "
+                f"would not fit into one batch; write crop_size: [{size}, {size}]"
+            )
+        height, width = (size, size) if isinstance(size, int) else size
+        views += [View(node, (height, width))] * node.num_crops
+    return views
+
+
+def linear_train_view(size: tuple[int, int]) -> View:
+    """The linear probe's training view, as ``data.evaluation.train_transform``."""
+    crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
+    node = {**_UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
+    return View(OmegaConf.create(node), size, bicubic=False)
+
+
+def val_view(size: tuple[int, int]) -> View:
+    """The view that methods are evaluated on, as ``data.evaluation.val_transform``."""
+    node = OmegaConf.create({**_UNCHANGED, "rrc": {"enabled": False}})
+    return View(node, size, resize_shorter=round(max(size) * 256 / 224), bicubic=False)
