@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
 from leoclr_plugin.data.evaluation import train_transform, val_transform
-from leoclr_plugin.data.views import Views, mean_and_std
+from leoclr_plugin.data.views import Views
 from leoclr_plugin.errors import UserError
 
 Loader = Any  # a DataLoader or a DaliLoader: sized, iterable, with ``dataset``
@@ -27,7 +27,8 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     if cfg.data.format == "dali":
         from leoclr_plugin.data.dali.views import pretrain_views
 
-        return _dali_loader(dataset, cfg, pretrain_views(cfg.augmentations), True, _pretrain_batch)
+        dali_views = pretrain_views(cfg.augmentations, cfg.data.dataset)
+        return _dali_loader(dataset, cfg, dali_views, True, _pretrain_batch)
     return _loader(dataset, cfg, training=True)
 
 
@@ -42,7 +43,8 @@ def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     if cfg.data.format == "dali":
         from leoclr_plugin.data.dali.views import linear_train_view
 
-        return _dali_loader(dataset, cfg, [linear_train_view(size)], True, _labelled_batch)
+        view = linear_train_view(cfg.data.dataset, size)
+        return _dali_loader(dataset, cfg, [view], True, _labelled_batch)
     return _loader(dataset, cfg, training=True)
 
 
@@ -56,7 +58,8 @@ def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:
     if cfg.data.format == "dali":
         from leoclr_plugin.data.dali.views import val_view
 
-        return _dali_loader(dataset, cfg, [val_view(size)], False, _labelled_batch)
+        view = val_view(cfg.data.dataset, size)
+        return _dali_loader(dataset, cfg, [view], False, _labelled_batch)
     return _loader(dataset, cfg, training=False)
 
 
@@ -84,7 +87,6 @@ def _dali_loader(
         training=training,
         collate=collate,
         prefetch=cfg.dali.prefetch,
-        mean_and_std=mean_and_std(cfg.data.dataset),
         threads=max(1, cfg.data.num_workers),
         device=cfg.dali.device,
         dtype="float32" if "32" in str(cfg.get("precision", 32)) else "float16",

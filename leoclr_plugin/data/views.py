@@ -28,6 +28,14 @@ def mean_and_std(dataset: str) -> tuple[Sequence[float], Sequence[float]]:
     return _MEAN_AND_STD.get(dataset, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
 
 
+def normalization(node: DictConfig, dataset: str) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and standard deviation of a view: the data set's where known, else the node's own."""
+    mean, std = mean_and_std(dataset)
+    if dataset in _MEAN_AND_STD:
+        return mean, std
+    return node.get("mean", mean), node.get("std", std)
+
+
 class GaussianBlur:
     """Blur a PIL image by a sigma drawn evenly from [0.1, 2] pixels (MoCo v2, SimCLR)."""
 
@@ -52,11 +60,9 @@ def build_view(node: DictConfig, dataset: str) -> transforms.Compose:
     Returns:
         A transform of a PIL image to a normalised float tensor ``[3, H, W]``.
     """
-    mean, std = mean_and_std(dataset)
-    if dataset not in _MEAN_AND_STD:
-        mean, std = node.get("mean", mean), node.get("std", std)
+    normalize = transforms.Normalize(*normalization(node, dataset))
     return transforms.Compose(
-        [*geometry(node), *appearance(node), transforms.ToTensor(), transforms.Normalize(mean, std)]
+        [*geometry(node), *appearance(node), transforms.ToTensor(), normalize]
     )
 
 

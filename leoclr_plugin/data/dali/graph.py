@@ -22,7 +22,6 @@ _TYPES = {"float32": types.FLOAT, "float16": types.FLOAT16, "int32": types.INT32
 def build_graph(
     source: Callable[[], Sequence[Any]],
     views: Sequence[View],
-    mean_and_std: tuple[Sequence[float], Sequence[float]],
     batch_size: int,
     threads: int,
     device: str,
@@ -36,7 +35,6 @@ def build_graph(
         source: gives the sample indexes ``[n]`` int64, the paths as n arrays of bytes, and the
             arrays of each view's ``draw``; raises StopIteration at the end of an epoch.
         views: of each image, in the order of the batch.
-        mean_and_std: of the channels, in [0, 1].
         batch_size: the largest n.
         threads: CPU threads.
         device: ``"cpu"``, or ``"gpu"`` to decode and draw on the GPU.
@@ -66,7 +64,7 @@ def build_graph(
         nodes = iter(drawn)
         by_view = [{name: next(nodes) for name in example} for example in examples]
         finished = [
-            _view(images, shape, drawn, view, mean_and_std, _TYPES[dtype])
+            _view(images, shape, drawn, view, _TYPES[dtype])
             for view, drawn in zip(views, by_view, strict=True)
         ]
         pipeline.set_outputs(index, *finished)
@@ -105,7 +103,6 @@ def _view(
     shape: DataNode,
     drawn: dict[str, DataNode],
     view: View,
-    mean_and_std: tuple[Sequence[float], Sequence[float]],
     dtype: types.DALIDataType,
 ) -> DataNode:
     region = _crop(shape, drawn) if view.node.rrc.enabled else {}
@@ -122,7 +119,7 @@ def _view(
         images = fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
     if "solarize" in drawn:
         images = _solarize(images, drawn["solarize"])
-    mean, std = ([255.0 * value for value in values] for values in mean_and_std)
+    mean, std = ([255.0 * value for value in values] for values in view.mean_and_std)
     return fn.crop_mirror_normalize(
         images,
         crop=view.size,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from leoclr_plugin.data.views import mean_and_std, normalization
 from leoclr_plugin.errors import UserError
 
 _UNCHANGED = {
@@ -31,6 +33,7 @@ class View:
     Attributes:
         node: solo-learn's augmentation node; of ``rrc`` and the appearance augmentations.
         size: height and width in pixels.
+        mean_and_std: of the channels, in [0, 1].
         resize_shorter: pixels of the shorter side before a crop of ``size`` at the centre; None
             to resize the crop, or the whole image, to ``size``.
         bicubic: interpolation; bilinear where False.
@@ -38,11 +41,12 @@ class View:
 
     node: DictConfig
     size: tuple[int, int]
+    mean_and_std: tuple[Sequence[float], Sequence[float]]
     resize_shorter: int | None = None
     bicubic: bool = True
 
 
-def pretrain_views(augmentations: ListConfig) -> list[View]:
+def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
     """The views of ``cfg.augmentations``, in the order of the batch.
 
     Raises:
@@ -62,18 +66,20 @@ def pretrain_views(augmentations: ListConfig) -> list[View]:
                 f"would not fit into one batch; write crop_size: [{size}, {size}]"
             )
         height, width = (size, size) if isinstance(size, int) else size
-        views += [View(node, (height, width))] * node.num_crops
+        view = View(node, (height, width), normalization(node, dataset))
+        views += [view] * node.num_crops
     return views
 
 
-def linear_train_view(size: tuple[int, int]) -> View:
+def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
     """The linear probe's training view, as ``data.evaluation.train_transform``."""
     crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
     node = {**_UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
-    return View(OmegaConf.create(node), size, bicubic=False)
+    return View(OmegaConf.create(node), size, mean_and_std(dataset), bicubic=False)
 
 
-def val_view(size: tuple[int, int]) -> View:
+def val_view(dataset: str, size: tuple[int, int]) -> View:
     """The view that methods are evaluated on, as ``data.evaluation.val_transform``."""
     node = OmegaConf.create({**_UNCHANGED, "rrc": {"enabled": False}})
-    return View(node, size, resize_shorter=round(max(size) * 256 / 224), bicubic=False)
+    shorter = round(max(size) * 256 / 224)
+    return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)

@@ -1,0 +1,95 @@
+"""The draws have torchvision's rates and ranges."""
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
+from tests.configs import pipeline
+
+N = 20_000
+
+
+def drawn(n: int = N, seed: int = 0, **kwargs) -> dict[str, np.ndarray]:
+    node = OmegaConf.create(pipeline(32, **kwargs))
+    return draw(node, np.random.default_rng(seed), n)
+
+
+def test_only_what_the_node_asks_for_is_drawn():
+    assert drawn(crop=False) == {}
+    assert set(drawn()) == {"area", "ratio", "place"}
+    assert set(drawn(crop=False, grayscale=0.2)) == {"saturation"}
+    jitter = {"brightness", "contrast", "saturation", "hue"}
+    assert set(drawn(crop=False, color_jitter=0.8)) == jitter
+
+
+def test_crop_ranges():
+    values = drawn()
+    assert values["area"].shape == values["ratio"].shape == (N, ATTEMPTS)
+    assert 0.2 <= values["area"].min() < 0.201
+    assert 0.999 < values["area"].max() <= 1
+    # Evenly in its logarithm, so that wide and tall are as likely.
+    assert np.log(values["ratio"]).mean() == pytest.approx(0, abs=0.002)
+    assert values["ratio"].min() == pytest.approx(3 / 4, abs=1e-3)
+    assert values["ratio"].max() == pytest.approx(4 / 3, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "rest"),
+    [
+        ("brightness", 0.6, 1.4, 1),
+        ("contrast", 0.6, 1.4, 1),
+        ("saturation", 0.6, 1.4, 1),
+        ("hue", -36, 36, 0),
+    ],
+)
+def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, rest):
+    values = drawn(crop=False, color_jitter=0.8)[name]
+    applied = values[values != rest]
+    assert len(applied) / N == pytest.approx(0.8, abs=0.012)
+    counts, _ = np.histogram(applied, bins=8, range=(low, high))
+    assert counts.sum() == len(applied)
+    assert counts / len(applied) == pytest.approx(np.full(8, 1 / 8), abs=0.012)
+
+
+def test_jitter_is_one_decision_for_all_of_an_image():
+    values = drawn(crop=False, color_jitter=0.5)
+    changed = [values[name] != 1 for name in ("brightness", "contrast", "saturation")]
+    changed.append(values["hue"] != 0)
+    assert all((changed[0] == other).all() for other in changed)
+
+
+def test_grey_is_saturation_zero_with_and_without_jitter():
+    assert (drawn(crop=False, grayscale=0.2)["saturation"] == 0).mean() == pytest.approx(
+        0.2, abs=0.012
+    )
+    both = drawn(crop=False, grayscale=0.2, color_jitter=0.8)["saturation"]
+    assert (both == 0).mean() == pytest.approx(0.2, abs=0.012)
+    assert (both == 1).mean() == pytest.approx(0.8 * 0.2, abs=0.012)
+
+
+def test_blur_reaches_three_sigma_and_a_window_of_one_is_no_blur():
+    values = drawn(crop=False, gaussian_blur=0.5)
+    blurred = values["window"] > 1
+    assert blurred.mean() == pytest.approx(0.5, abs=0.012)
+    assert 0.1 <= values["sigma"].min() < 0.11
+    assert 1.99 < values["sigma"].max() <= 2
+    assert (values["window"] % 2 == 1).all()
+    reach = (values["window"][blurred] - 1) / 2
+    assert (reach >= 3 * values["sigma"][blurred]).all()
+    assert (reach < 3 * values["sigma"][blurred] + 1).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("solarization", "solarize"), ("horizontal_flip", "mirror")]
+)
+def test_switches(name, key):
+    values = drawn(crop=False, **{name: 0.3})[key]
+    assert set(np.unique(values)) == {0, 1}
+    assert values.mean() == pytest.approx(0.3, abs=0.012)
+
+
+def test_the_same_generator_gives_the_same_and_another_another():
+    first, again, other = drawn(4), drawn(4), drawn(4, seed=1)
+    assert all((first[name] == again[name]).all() for name in first)
+    assert not (first["area"] == other["area"]).any()

@@ -1,0 +1,316 @@
+"""The graph against PIL and torchvision, one augmentation at a time, its parameters fixed.
+
+The bounds are mean absolute differences in levels of 255. Where both round the same value to 8
+bits they may differ by one level: a bound of 1. Wider bounds say why.
+"""
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.functional as TF
+from omegaconf import OmegaConf
+from matplotlib.colors import rgb_to_hsv
+from PIL import Image, ImageFilter, ImageOps
+from torchvision.transforms import InterpolationMode, RandomResizedCrop
+
+pytest.importorskip("nvidia.dali")
+
+from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
+from leoclr_plugin.data.dali.graph import build_graph, can_decode
+from leoclr_plugin.data.dali.views import View, val_view
+from leoclr_plugin.data.evaluation import val_transform
+from leoclr_plugin.data.images import open_rgb
+from tests.configs import pipeline
+from tests.data.test_views import SHAPES, corners, marked
+
+RAW = ((0.0, 0.0, 0.0), (1 / 255,) * 3)  # leaves a view's values 0 to 255
+
+
+def picture(seed: int, height: int = 90, width: int = 120) -> Image.Image:
+    """Smooth coloured blobs: like a photograph, most energy in low frequencies."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    fine = rng.normal(0, 6, (height, width, 3))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=float)
+    return Image.fromarray((smooth + fine).clip(0, 255).astype(np.uint8))
+
+
+def run(paths, view: View, **drawn) -> np.ndarray:
+    """The graph's views ``[n, H, W, 3]`` of the files, with these draws."""
+    n = len(paths)
+    files = [np.frombuffer(str(path).encode(), np.uint8) for path in paths]
+    batch = [np.arange(n), files, *(np.stack([value] * n) for value in drawn.values())]
+    graph = build_graph(
+        lambda: batch, [view], batch_size=n, threads=1, device="cpu", device_id=None
+    )
+    index, images = graph.run()
+    assert torch.from_dlpack(index.as_tensor()).tolist() == list(range(n))
+    return torch.from_dlpack(images.as_tensor()).clone().numpy()
+
+
+def node(crop: bool = False, **probs):
+    return OmegaConf.create(pipeline([48, 64], crop=crop, **probs))
+
+
+def difference(got: np.ndarray, wanted) -> float:
+    wanted = np.stack([np.asarray(image, dtype=float) for image in wanted])
+    return float(np.abs(got - wanted).mean())
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    made = []
+    for seed in range(4):
+        made.append((root / f"{seed}.png", picture(seed)))
+        made[-1][1].save(made[-1][0])
+    paths, images = zip(*made, strict=True)
+    # Each appearance augmentation is compared on images of the view's own size.
+    small = [image.resize((64, 48), Image.Resampling.BICUBIC) for image in images]
+    for number, image in enumerate(small):
+        image.save(root / f"small{number}.png")
+    return {
+        "paths": paths,
+        "images": images,
+        "small_paths": [root / f"small{number}.png" for number in range(4)],
+        "small": small,
+    }
+
+
+def appearance(pictures, pil, view_node, **drawn) -> float:
+    got = run(pictures["small_paths"], View(view_node, (48, 64), RAW), **drawn)
+    return difference(got, [pil(image) for image in pictures["small"]])
+
+
+def f32(value: float) -> np.float32:
+    return np.float32(value)
+
+
+# Nothing drawn for the others: 1 is no change of brightness, contrast and saturation.
+def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> dict[str, np.float32]:
+    values = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
+    return {name: f32(value) for name, value in values.items()}
+
+
+def test_resize_is_bicubic_with_antialiasing(pictures):
+    got = run(pictures["paths"], View(node(), (48, 64), RAW))
+    wanted = [image.resize((64, 48), Image.Resampling.BICUBIC) for image in pictures["images"]]
+    # PIL's cubic has the coefficient -0.5 and so has DALI's; both round to 8 bits, twice in PIL.
+    assert difference(got, wanted) < 1
+
+
+def test_crop_is_the_rectangle_that_was_drawn(pictures):
+    place = np.array([0.25, 0.75], np.float32)
+    drawn = {
+        "area": np.full(ATTEMPTS, 0.3, np.float32),
+        "ratio": np.full(ATTEMPTS, 1.2, np.float32),
+        "place": place,
+    }
+    got = run(pictures["paths"], View(node(crop=True), (48, 64), RAW), **drawn)
+    height, width = round((0.3 * 90 * 120 / 1.2) ** 0.5), round((0.3 * 90 * 120 * 1.2) ** 0.5)
+    top, left = int(0.25 * (90 - height + 1)), int(0.75 * (120 - width + 1))
+    box = (left, top, left + width, top + height)
+    wanted = [
+        image.crop(box).resize((64, 48), Image.Resampling.BICUBIC) for image in pictures["images"]
+    ]
+    # At the crop's edge DALI still sees the pixels outside of it: more than rounding, there.
+    assert difference(got, wanted) < 1.5
+
+
+@pytest.mark.parametrize("size", [(120, 160), (40, 400), (300, 30)])
+def test_crops_have_torchvisions_distribution(tmp_path, size):
+    # Means over a ramp from left to right and one from top to bottom tell where a crop is, its
+    # deviations how large it is. The long sizes need the fallback to the centre.
+    height, width = size
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[..., 0] = np.linspace(0, 250, width).astype(np.uint8)
+    pixels[..., 1] = np.linspace(0, 250, height).astype(np.uint8)[:, None]
+    ramp = Image.fromarray(pixels)
+    path = tmp_path / "ramp.png"
+    ramp.save(path)
+    n, view = 600, View(OmegaConf.create(pipeline([16, 16])), (16, 16), RAW)
+    arrays = draw(view.node, np.random.default_rng(0), n)
+    files = [np.frombuffer(str(path).encode(), np.uint8)] * n
+    batch = [np.arange(n), files, *arrays.values()]
+    graph = build_graph(
+        lambda: batch, [view], batch_size=n, threads=2, device="cpu", device_id=None
+    )
+    got = torch.from_dlpack(graph.run()[1].as_tensor()).numpy()
+
+    torch.manual_seed(0)
+    crop = RandomResizedCrop(16, scale=(0.2, 1.0), interpolation=InterpolationMode.BICUBIC)
+    wanted = np.stack([np.asarray(crop(ramp), dtype=float) for _ in range(n)])
+    for channel in (0, 1):
+        for measure in (np.mean, np.std):
+            a = measure(got[..., channel], axis=(1, 2))
+            b = measure(wanted[..., channel], axis=(1, 2))
+            # Two samples of 600: their quantiles differ by some twentieth of their deviation.
+            for quantile in (0.1, 0.25, 0.5, 0.75, 0.9):
+                bound = 0.2 * b.std() + 2
+                assert abs(np.quantile(a, quantile) - np.quantile(b, quantile)) < bound
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.4])
+def test_brightness(pictures, factor):
+    def pil(image):
+        return TF.adjust_brightness(image, factor)
+
+    assert appearance(pictures, pil, node(color_jitter=1), **jitter(brightness=factor)) < 1
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.4])
+def test_contrast_is_about_the_mean_grey(pictures, factor):
+    def pil(image):
+        return TF.adjust_contrast(image, factor)
+
+    assert appearance(pictures, pil, node(color_jitter=1), **jitter(contrast=factor)) < 1
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.6, 1.4])
+def test_saturation(pictures, factor):
+    def pil(image):
+        return TF.adjust_saturation(image, factor)
+
+    assert appearance(pictures, pil, node(color_jitter=1), **jitter(saturation=factor)) < 1
+
+
+@pytest.mark.parametrize("hue", [-0.1, 0.05, 0.1])
+def test_hue_turns_by_the_drawn_angle_and_keeps_the_luma(tmp_path, hue):
+    # PIL turns the H of HSV, which changes how light a colour is; DALI turns the chroma of YIQ,
+    # whose angles are HSV's on average alone. So the bound on the pixels is wide (colours as pale
+    # as most of a photograph's, here), and what must agree is measured: the mean angle.
+    pale = [TF.adjust_saturation(picture(seed, 48, 64), 0.3) for seed in range(4)]
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for path, image in zip(paths, pale, strict=True):
+        image.save(path)
+    before = np.stack([np.asarray(image) / 255 for image in pale])
+    after = run(paths, View(node(color_jitter=1), (48, 64), RAW), **jitter(hue=360 * hue)) / 255
+
+    coloured = rgb_to_hsv(before)[..., 1] > 0.15
+    turned = rgb_to_hsv(after.clip(0, 1))[..., 0] - rgb_to_hsv(before)[..., 0]
+    turned = (turned[coloured] + 0.5) % 1 - 0.5
+    assert 360 * turned.mean() == pytest.approx(360 * hue, abs=4)
+    assert np.abs((after - before) @ (0.299, 0.587, 0.114)).mean() < 1 / 255
+    assert difference(255 * after, [TF.adjust_hue(image, hue) for image in pale]) < 8
+
+
+def test_grey(pictures):
+    drawn = {"saturation": f32(0)}
+    assert appearance(pictures, lambda i: TF.to_grayscale(i, 3), node(grayscale=1), **drawn) < 1
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.0])
+def test_blur(pictures, sigma):
+    window = np.int32(2 * np.ceil(3 * sigma) + 1)
+    drawn = {"sigma": f32(sigma), "window": window}
+
+    def pil(image):
+        return image.filter(ImageFilter.GaussianBlur(sigma))
+
+    # PIL approximates the Gaussian by three box filters.
+    assert appearance(pictures, pil, node(gaussian_blur=1), **drawn) < 1.5
+
+
+def test_window_of_one_leaves_the_image_alone(pictures):
+    drawn = {"sigma": f32(1.5), "window": np.int32(1)}
+    assert appearance(pictures, lambda image: image, node(gaussian_blur=1), **drawn) == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "pil"), [(1, ImageOps.solarize), (0, lambda image: image)], ids=["on", "off"]
+)
+def test_solarize(pictures, flag, pil):
+    assert appearance(pictures, pil, node(solarization=1), solarize=np.int32(flag)) == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "pil"), [(1, ImageOps.mirror), (0, lambda image: image)], ids=["on", "off"]
+)
+def test_flip(pictures, flag, pil):
+    assert appearance(pictures, pil, node(horizontal_flip=1), mirror=np.int32(flag)) == 0
+
+
+def test_normalisation(pictures):
+    mean_and_std = ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    got = run(pictures["small_paths"], View(node(), (48, 64), mean_and_std))
+    pixels = np.stack([np.asarray(image) / 255 for image in pictures["small"]])
+    wanted = (pixels - mean_and_std[0]) / mean_and_std[1]
+    assert np.abs(got - wanted).max() < 1e-5
+
+
+@pytest.mark.parametrize(("height", "width"), [s for s in SHAPES if min(s) > 1])
+def test_original_keeps_all_four_corners(tmp_path, height, width):
+    path = tmp_path / "marked.png"
+    image = marked(height, width)
+    image.save(path)
+    (got,) = run([path], View(node(), (32, 32), ((0.0,) * 3, (1.0,) * 3)))
+    wanted = image.resize((32, 32), Image.Resampling.BICUBIC)
+    as_tensor = TF.to_tensor(wanted)
+    assert corners(torch.from_numpy(got).permute(2, 0, 1)) == corners(as_tensor)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (20, 2000)])
+@pytest.mark.parametrize("crop", [True, False])
+def test_tiny_and_very_wide_images_have_all_views(tmp_path, height, width, crop):
+    path = tmp_path / "odd.png"
+    Image.new("RGB", (width, height), (200, 100, 50)).save(path)
+    drawn = {
+        "area": np.full(ATTEMPTS, 0.5, np.float32),
+        "ratio": np.full(ATTEMPTS, 1.3, np.float32),
+        "place": np.array([0.5, 0.5], np.float32),
+    }
+    (got,) = run([path], View(node(crop=crop), (32, 32), RAW), **(drawn if crop else {}))
+    assert got.shape == (32, 32, 3)
+    assert np.abs(got - [200, 100, 50]).max() <= 1
+
+
+def photograph(mode: str) -> Image.Image:
+    return picture(11, 80, 112).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("plain.jpg", "RGB", {"quality": 95}),
+        ("progressive.jpg", "RGB", {"quality": 95, "progressive": True}),
+        ("grey.jpg", "L", {"quality": 95}),
+        ("cmyk.jpg", "CMYK", {"quality": 95}),
+        ("plain.png", "RGB", {}),
+        ("grey.png", "L", {}),
+        ("palette.png", "P", {}),
+        ("alpha.png", "RGBA", {}),
+    ],
+)
+def test_kinds_of_files_look_as_pil_shows_them(tmp_path, name, mode, options):
+    path = tmp_path / name
+    photograph(mode).save(path, **options)
+    got = run([path], View(node(), (80, 112), RAW))
+    # Decoders may differ by some levels in how they spread the colour channels.
+    assert difference(got, [open_rgb(path)]) < 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_left_alone_as_in_the_torchvision_path(tmp_path, orientation):
+    path = tmp_path / "rotated.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photograph("RGB").save(path, quality=95, exif=exif)
+    got = run([path], View(node(), (80, 112), RAW))
+    assert difference(got, [open_rgb(path)]) < 3
+
+
+def test_validation_view_is_torchvisions(tmp_path):
+    # Where the margin is odd, the centre is half a pixel away and either neighbour is as good.
+    image, path, size = picture(3, 96, 120), tmp_path / "even.png", (56, 56)
+    image.save(path)
+    (got,) = run([path], val_view("custom", size))
+    wanted = val_transform("custom", size)(image).numpy().transpose(1, 2, 0)
+    # In units of the normalised image: a level is about 1/58.
+    assert np.abs(got - wanted).mean() < 1 / 58
+
+
+def test_can_decode(tmp_path, pictures):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff\xe0 no image")
+    assert not can_decode(str(bad), "cpu")
+    assert can_decode(str(pictures["paths"][0]), "cpu")

@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+pytest.importorskip("nvidia.dali")
+
+from leoclr_plugin.data.images import UnreadableImage
+from leoclr_plugin.data.loaders import linear_train_loader, pretrain_loader, val_loader
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.training.pretrain import prepare
+from tests.configs import method_cfg, pipeline
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory):
+    """21 images of one colour each and of mixed sizes, the colour telling the image."""
+    root = tmp_path_factory.mktemp("colours")
+    for number in range(21):
+        folder = root / "train" / f"class{number % 3}"
+        folder.mkdir(parents=True, exist_ok=True)
+        size = (20 + 13 * number, 90 - 3 * number)
+        Image.new("RGB", size, (10 * number, 255 - 10 * number, 5)).save(
+            folder / f"{number:02}.png"
+        )
+    return root
+
+
+def config(root, **changes):
+    return method_cfg(
+        **{
+            "data__dataset": "custom",
+            "data__train_path": str(root / "train"),
+            "data__val_path": str(root / "train"),
+            "data__format": "dali",
+            "optimizer__batch_size": 4,
+            "augmentations": [
+                {**pipeline(32, 2), "mean": [0, 0, 0], "std": [1, 1, 1]},
+                {**pipeline([32, 32], crop=False), "mean": [0, 0, 0], "std": [1, 1, 1]},
+            ],
+            **changes,
+        }
+    )
+
+
+def loader(root, **changes):
+    return pretrain_loader(prepare(config(root, **changes)))
+
+
+def epoch(loader, number: int = 0) -> list:
+    loader.sampler.set_epoch(number)
+    return list(loader)
+
+
+def numbers(view: torch.Tensor) -> list[int]:
+    """Which of the colours each image of a view has."""
+    return (view.mean(dim=(2, 3))[:, 0] * 25.5).round().int().tolist()
+
+
+def same(first: list, second: list) -> bool:
+    tensors = [[batch[0], *batch[1], batch[2]] for batch in (*first, *second)]
+    half = len(first)
+    return len(first) == len(second) and all(
+        torch.equal(a, b)
+        for one, two in zip(tensors[:half], tensors[half:], strict=True)
+        for a, b in zip(one, two, strict=True)
+    )
+
+
+def test_views_index_and_target_belong_to_one_image(colours):
+    made = loader(colours)
+    seen = []
+    for indexes, views, targets in epoch(made):
+        names = [made.samples[i][0] for i in indexes]
+        expected = [int(name[-6:-4]) for name in names]
+        assert [tuple(view.shape) for view in views] == [(4, 3, 32, 32)] * 3
+        assert all(numbers(view) == expected for view in views)
+        assert targets.tolist() == [number % 3 for number in expected]
+        seen += indexes.tolist()
+    assert len(seen) == len(set(seen)) == 20
+
+
+def test_views_are_channels_last_float32(colours):
+    _, views, _ = epoch(loader(colours))[0]
+    assert all(view.is_contiguous(memory_format=torch.channels_last) for view in views)
+    assert {view.dtype for view in views} == {torch.float32}
+
+
+def test_half_precision_where_the_training_has_it(colours):
+    cfg = prepare(config(colours))
+    cfg.precision = "16-mixed"
+    _, views, _ = epoch(pretrain_loader(cfg))[0]
+    assert {view.dtype for view in views} == {torch.float16}
+
+
+def test_every_epoch_runs_all_of_its_steps(colours):
+    # solo-learn's DALI path ran none in every second epoch (its issue 265).
+    made = loader(colours)
+    assert [len(epoch(made, number)) for number in range(5)] == [5] * 5
+    assert len(made) == 5
+
+
+def test_an_epoch_left_early_changes_no_other(colours):
+    made, whole = loader(colours), loader(colours)
+    for _ in range(2):
+        next(iter(made))
+    assert same(epoch(made, 1), epoch(whole, 1))
+
+
+def test_seed_and_epoch_give_the_run_and_a_resumed_one_is_the_same(colours):
+    run, resumed = loader(colours), loader(colours)
+    epochs = [epoch(run, number) for number in range(3)]
+    assert same(epoch(resumed, 2), epochs[2])
+    assert not same(epochs[0], epochs[1])
+    assert not same(epochs[0], epoch(loader(colours, seed=6), 0))
+
+
+def test_a_held_batch_is_never_overwritten(colours):
+    made = loader(colours)
+    made.sampler.set_epoch(0)
+    held, copies = [], []
+    for batch in made:
+        held.append(batch)
+        copies.append([batch[0].clone(), [view.clone() for view in batch[1]], batch[2].clone()])
+    epoch(made, 1)
+    assert same(held, copies)
+
+
+def test_fraction_and_folders_without_labels(colours):
+    some = loader(colours, data__fraction=0.5)
+    assert len(some.samples) == 10
+    (indexes, views, _), *_ = epoch(some)
+    assert numbers(views[2]) == [int(some.samples[i][0][-6:-4]) for i in indexes]
+    none = loader(colours, data__no_labels=True)
+    assert all((targets == -1).all() for _, _, targets in epoch(none))
+
+
+def test_validation_is_whole_and_in_order_every_time(colours):
+    made = val_loader(prepare(config(colours)), (32, 32))
+    for _ in range(2):
+        batches = list(made)
+        assert [len(images) for images, _ in batches] == [4] * 5 + [1]
+        targets = torch.cat([targets for _, targets in batches]).tolist()
+        assert targets == [0] * 7 + [1] * 7 + [2] * 7
+
+
+def test_linear_training_is_shuffled_and_drops_the_last(colours):
+    batches = list(linear_train_loader(prepare(config(colours)), (32, 32)))
+    assert [tuple(images.shape) for images, _ in batches] == [(4, 3, 32, 32)] * 5
+    assert torch.cat([targets for _, targets in batches]).tolist() != sorted([0, 1, 2] * 7)[:20]
+
+
+def test_a_corrupt_file_is_named(colours, tmp_path):
+    folder = tmp_path / "train" / "class0"
+    folder.mkdir(parents=True)
+    for number in range(6):
+        Image.fromarray(np.full((9, 9, 3), number, np.uint8)).save(folder / f"{number}.png")
+    (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    with pytest.raises(UnreadableImage, match=r"class0/3\.png"):
+        epoch(loader(tmp_path, optimizer__batch_size=2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data__dataset": "cifar10"}, "cifar10 is an archive; use data.format=image_folder"),
+        ({"dali__device": "tpu"}, "dali.device=tpu; it must be cpu or gpu"),
+        (
+            {"augmentations": [pipeline(32, 2, equalization=0.1), pipeline([32, 32], crop=False)]},
+            r"augmentations\[0\].equalization: DALI cannot equalise",
+        ),
+        (
+            {"method": "simclr", "augmentations": [pipeline(32, 2, crop=False)]},
+            r"augmentations\[0\].crop_size=32: an int keeps the aspect ratio",
+        ),
+        ({"optimizer__batch_size": 64}, "batch_size=64 is larger than the data set of 21"),
+    ],
+)
+def test_what_dali_cannot_do_is_refused(colours, changes, message):
+    with pytest.raises(UserError, match=message):
+        loader(colours, **changes)
+
+
+def test_gpu_asked_for_and_not_there(colours, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match=r"no GPU; use dali\.device=cpu"):
+        prepare(config(colours, dali__device="gpu"))
+
+
+def test_two_view_methods_of_the_host_get_their_two_views(colours):
+    augmentations = OmegaConf.create([pipeline(32, 2, color_jitter=1.0)])
+    (_, views, _), *_ = epoch(loader(colours, method="simclr", augmentations=augmentations))
+    assert len(views) == 2
+    assert not torch.equal(views[0], views[1])

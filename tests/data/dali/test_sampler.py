@@ -1,0 +1,53 @@
+import pytest
+import torch.distributed as dist
+
+from leoclr_plugin.data.dali.sampler import ShardSampler
+
+
+def epoch_of(monkeypatch, rank: int, world: int, epoch: int = 0, **kwargs) -> list[list[int]]:
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(dist, "get_rank", lambda: rank)
+    monkeypatch.setattr(dist, "get_world_size", lambda: world)
+    sampler = ShardSampler(**{"samples": 23, "batch_size": 4, "seed": 7, **kwargs})
+    sampler.set_epoch(epoch)
+    batches = [batch.tolist() for batch in sampler]
+    assert len(batches) == sampler.batches
+    return batches
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_validation_sees_every_sample_once(monkeypatch, world):
+    shards = [epoch_of(monkeypatch, rank, world, training=False) for rank in range(world)]
+    seen = [index for shard in shards for batch in shard for index in batch]
+    assert sorted(seen) == list(range(23))
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("samples", [23, 24])
+def test_training_repeats_none_and_drops_less_than_a_batch_a_process(monkeypatch, world, samples):
+    shards = [
+        epoch_of(monkeypatch, rank, world, training=True, samples=samples) for rank in range(world)
+    ]
+    assert len({len(shard) for shard in shards}) == 1
+    assert all(len(batch) == 4 for shard in shards for batch in shard)
+    seen = [index for shard in shards for batch in shard for index in batch]
+    assert len(seen) == len(set(seen))
+    assert samples - len(seen) < 4 * world + world
+
+
+def test_where_the_shards_fill_whole_batches_training_loses_none(monkeypatch):
+    for world in (1, 2, 3):
+        seen = [
+            index
+            for rank in range(world)
+            for batch in epoch_of(monkeypatch, rank, world, training=True, samples=24)
+            for index in batch
+        ]
+        assert sorted(seen) == list(range(24))
+
+
+def test_another_shuffle_every_epoch_and_the_same_for_the_same_seed(monkeypatch):
+    first = epoch_of(monkeypatch, 0, 1, epoch=0, training=True)
+    assert first != epoch_of(monkeypatch, 0, 1, epoch=1, training=True)
+    assert first == epoch_of(monkeypatch, 0, 1, epoch=0, training=True)
+    assert first != epoch_of(monkeypatch, 0, 1, epoch=0, training=True, seed=8)
