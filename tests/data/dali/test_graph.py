@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as TF
-from omegaconf import OmegaConf
 from matplotlib.colors import rgb_to_hsv
+from omegaconf import OmegaConf
 from PIL import Image, ImageFilter, ImageOps
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
