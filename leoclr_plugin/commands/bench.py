@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+from typing import Any
 
 from leoclr_plugin.commands.shared import positive
 
 EXAMPLE = "leoclr bench step --backbone resnet18 --batch-size 64 --size 64 --json"
+_DATA_EXAMPLE = "leoclr bench data --data datasets/imagenette2-160/train --device cpu --compare"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +28,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     step.add_argument("--precision", choices=("32", "bf16-mixed"), default="32")
     step.add_argument("--steps", type=positive, default=10, help="timed steps of each method")
     step.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    step.set_defaults(measure=_step)
+
+    data = what.add_parser(
+        "data",
+        help="images per second of three finished views",
+        epilog=f"example:\n  {_DATA_EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data.add_argument("--data", type=Path, required=True, help="folder of images")
+    data.add_argument("--format", choices=("dali", "torchvision"), default="dali")
+    data.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="of DALI")
+    data.add_argument(
+        "--compare", action="store_true", help="time what it compares to as well, in turns"
+    )
+    data.add_argument("--size", type=positive, default=224, help="height and width in pixels")
+    data.add_argument("--batch-size", type=positive, default=32)
+    data.add_argument("--workers", type=positive, default=2, help="threads, or loader processes")
+    data.add_argument("--rounds", type=positive, default=5, help="timed turns of each")
+    data.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    data.set_defaults(measure=_data)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
+    result, lines = args.measure(args)
+    print(json.dumps(result, indent=2) if args.json else "\n".join(lines))
+
+
+def _step(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from leoclr_plugin.benchmarks.step import step_benchmark
 
     result = step_benchmark(args.backbone, args.batch_size, args.size, args.precision, args.steps)
-    if args.json:
-        print(json.dumps(result, indent=2))
-        return
-    for name, seconds in result["seconds_per_step"].items():
-        spread = f"{seconds['min']:.4f} to {seconds['max']:.4f}"
-        print(f"{name:11} {seconds['median']:.4f} s a step ({spread})")
+    lines = [
+        f"{name:11} {seconds['median']:.4f} s a step ({seconds['min']:.4f} to {seconds['max']:.4f})"
+        for name, seconds in result["seconds_per_step"].items()
+    ]
     ratio = result["ratio"]
-    print(
+    lines.append(
         f"leoclr / mocov2plus: {ratio['median']:.3f} ({ratio['min']:.3f} to {ratio['max']:.3f}); "
         "by operation count 0.625"
     )
+    return result, lines
+
+
+def _data(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from leoclr_plugin.benchmarks.data import data_benchmark
+
+    result = data_benchmark(
+        args.data,
+        args.format,
+        args.device,
+        args.compare,
+        size=args.size,
+        batch_size=args.batch_size,
+        workers=args.workers,
+        rounds=args.rounds,
+    )
+    lines = []
+    for name, speed in result["images_per_second"].items():
+        if speed is None:
+            lines.append(f"{name:14} not measured: the real solo-learn is not there")
+            continue
+        low, high = result["spread"][name]
+        ratio = result["ratios"].get(name)
+        times = f"; three_views is {ratio:.2f} times that" if ratio else ""
+        lines.append(f"{name:14} {speed:.1f} images/s ({low:.1f} to {high:.1f}){times}")
+    return result, lines

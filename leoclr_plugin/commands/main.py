@@ -7,11 +7,21 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from leoclr_plugin.commands import bench, demo, doctor, knn, linear, pretrain, umap, views
+from leoclr_plugin.commands import (
+    bench,
+    check_data,
+    demo,
+    doctor,
+    knn,
+    linear,
+    pretrain,
+    umap,
+    views,
+)
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.version import __version__
 
-_COMMANDS = (demo, pretrain, linear, knn, umap, views, bench, doctor)
+_COMMANDS = (demo, pretrain, linear, knn, umap, views, check_data, bench, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--debug", action="store_true", help="show the traceback of an error, not one line alone"
     )
     for command in _COMMANDS:
-        name = command.__name__.rsplit(".", 1)[-1]
+        name = command.__name__.rsplit(".", 1)[-1].replace("_", "-")
         sub = commands.add_parser(
             name,
             parents=[shared],

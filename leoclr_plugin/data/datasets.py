@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
+from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb
 from leoclr_plugin.errors import UserError, suggestion
 
@@ -109,7 +109,11 @@ def build_dataset(data: DictConfig, split: str, transform: Callable) -> Dataset:
         return _torchvision(tv.STL10, root, download, split=split, transform=transform)
     if name == "imagenette" and download and not root.is_dir():
         _download_imagenette(root)
-    return _folder(root, transform, labelled=not data.get("no_labels", False))
+    dataset = _folder(root, transform, labelled=not data.get("no_labels", False))
+    key = "val_list" if split == "val" else "train_list"
+    if data.get(key):
+        _keep_listed(dataset, root, Path(data[key]), f"data.{key}")
+    return dataset
 
 
 def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
@@ -120,6 +124,16 @@ def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
         samples = samples_of(dataset.dataset)
         return [samples[i] for i in dataset.indices]
     return list(dataset.samples)
+
+
+def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
+    if not listed.is_file():
+        raise UserError(f"{key}={listed} is not a file; leoclr check-data --write-list makes one")
+    wanted = {str(root / line) for line in listed.read_text().splitlines()}
+    dataset.samples = [sample for sample in dataset.samples if sample[0] in wanted]
+    dataset.targets = [target for _, target in dataset.samples]
+    if not dataset.samples:
+        raise UserError(f"{key}={listed} names no image under {root}; list that folder")
 
 
 def check_data(data: DictConfig) -> None:
@@ -139,11 +153,8 @@ def check_data(data: DictConfig) -> None:
             f"data.format=dali reads image files, and {data.dataset} is an archive; use "
             "data.format=image_folder"
         )
-    if form == "dali" and importlib.util.find_spec("nvidia.dali") is None:
-        raise UserError(
-            'data.format=dali needs NVIDIA DALI (Linux): pip install "leoclr-plugin[dali]"; or use '
-            "data.format=image_folder"
-        )
+    if form == "dali":
+        require_dali()
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:

@@ -30,19 +30,23 @@ def open_rgb(path: str | Path) -> Image.Image:
         raise UnreadableImage(f"{path}: {error}") from error
 
 
-def find_unreadable(paths: Sequence[str | Path]) -> list[str]:
-    """Decode all files, in parallel, and describe those that cannot be decoded."""
+def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
+    """Decode all files, in parallel.
+
+    Returns:
+        The path of each file that cannot be decoded, and why.
+    """
 
     def problem(path: str | Path) -> str | None:
         try:
             open_rgb(path)
         except UnreadableImage as error:
-            return str(error)
+            return str(error).removeprefix(f"{path}: ")
         return None
 
     with ThreadPoolExecutor() as pool:
-        problems = tqdm(pool.map(problem, paths), total=len(paths), desc="Looking for bad images")
-        return [text for text in problems if text]
+        reasons = tqdm(pool.map(problem, paths), total=len(paths), desc="Checking images")
+        return {str(path): reason for path, reason in zip(paths, reasons, strict=True) if reason}
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -32,6 +32,9 @@ class Host:
         initialize_momentum_params: copies online to momentum parameters and freezes them.
         gather: concatenates a tensor over all processes, in rank order.
         omegaconf_select: ``OmegaConf.select`` that reads the string ``"None"`` as None.
+        dali_batches: ``dali_batches(augmentations, folder, size, batch_size, workers, device)``
+            gives a function that runs the host's own DALI pipeline for a batch; None for a host
+            that has none.
     """
 
     name: str
@@ -51,3 +54,4 @@ class Host:
     initialize_momentum_params: Callable[..., None]
     gather: Callable[..., Any]
     omegaconf_select: Callable[..., Any]
+    dali_batches: Callable[..., Callable[[], Any]] | None = None

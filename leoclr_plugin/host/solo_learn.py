@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
@@ -69,7 +74,36 @@ def _load(choice: Choice) -> Host:
         initialize_momentum_params=initialize_momentum_params,
         gather=gather,
         omegaconf_select=omegaconf_select,
+        dali_batches=_dali_batches,
     )
+
+
+def _dali_batches(
+    augmentations: ListConfig, folder: Path, size: int, batch_size: int, workers: int, device: str
+) -> Callable[[], Any]:
+    from solo.data.dali_dataloader import PretrainPipelineBuilder, build_transform_pipeline_dali
+    from solo.data.pretrain_dataloader import FullTransformPipeline, NCropAugmentation
+
+    transforms = []
+    for node in augmentations:
+        # The host resizes the original to a square of an int.
+        node = OmegaConf.merge(node, {"crop_size": size})
+        transform = build_transform_pipeline_dali("custom", node, device)
+        transforms.append(NCropAugmentation(transform, node.num_crops))
+    builder = PretrainPipelineBuilder(
+        folder,
+        batch_size=batch_size,
+        device=device,
+        transforms=FullTransformPipeline(transforms),
+        num_threads=workers,
+        # Without labels it takes the files of the folder alone, with them those of its folders.
+        no_labels=not any(entry.is_dir() for entry in folder.iterdir()),
+    )
+    pipeline = builder.pipeline(
+        batch_size=batch_size, num_threads=workers, device_id=0 if device == "gpu" else None, seed=0
+    )
+    pipeline.build()
+    return pipeline.run
 
 
 def _offline_umap() -> type:

@@ -27,7 +27,8 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
         problems = find_unreadable(paths)
         if not problems:
             raise UserError(f"{error}; mend or remove it") from error
+        path, reason = next(iter(problems.items()))
         raise UserError(
-            f"{len(problems)} of {len(paths)} images cannot be read, the first is {problems[0]}; "
-            "mend or remove them"
+            f"{len(problems)} of {len(paths)} images cannot be read, the first is {path}: "
+            f"{reason}; mend or remove them, or train without them: leoclr check-data --help"
         ) from error

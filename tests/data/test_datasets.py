@@ -166,3 +166,27 @@ def test_items_collate_into_the_hosts_batch(image_folder):
     seen = torch.cat([indexes for indexes, _, _ in batches]).tolist()
     assert sorted(seen) == list(range(40))
     assert seen != list(range(40))
+
+
+def test_only_listed_files_are_loaded(image_folder, tmp_path):
+    listed = tmp_path / "clean.txt"
+    listed.write_text("class1/003.png\nclass4/000.png\n")
+    node = data("custom", image_folder, train_list=str(listed))
+    dataset = build_dataset(node, "train", nothing)
+    assert [(path[-14:], target) for path, target in dataset.samples] == [
+        ("class1/003.png", 1),
+        ("class4/000.png", 4),
+    ]
+    assert dataset.targets == [dataset[i][1] for i in range(len(dataset))] == [1, 4]
+    assert len(build_dataset(node, "val", nothing)) == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "is not a file"), ("train/x.png\n", "names no image under")]
+)
+def test_bad_lists_are_named(image_folder, tmp_path, content, message):
+    listed = tmp_path / "clean.txt"
+    if content is not None:
+        listed.write_text(content)
+    with pytest.raises(UserError, match=message):
+        build_dataset(data("custom", image_folder, train_list=str(listed)), "train", nothing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,20 +72,32 @@ def build_graph(
     return pipeline
 
 
-def can_decode(path: str, device: str) -> bool:
-    """Whether DALI can decode one file on ``device``, ``"cpu"`` or ``"gpu"``."""
-    pipeline = Pipeline(1, 1, None if device == "cpu" else 0)
-    with pipeline:
-        name = fn.external_source(
-            lambda: [np.frombuffer(path.encode(), np.uint8)], dtype=types.UINT8, ndim=1
-        )
-        pipeline.set_outputs(_decode(fn.io.file.read(name), device))
-    pipeline.build()
-    try:
-        pipeline.run()
-    except RuntimeError:
-        return False
-    return True
+def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
+    """Decode files one by one on ``device``, ``"cpu"`` or ``"gpu"``, and yield those that fail."""
+    pipeline = None
+    for path in paths:
+        files = [np.frombuffer(path.encode(), np.uint8)]
+        if pipeline is None:
+            # Nothing ahead of time: a failure is then that of this file.
+            pipeline = Pipeline(
+                1,
+                1,
+                None if device == "cpu" else 0,
+                prefetch_queue_depth=1,
+                exec_async=False,
+                exec_pipelined=False,
+            )
+            with pipeline:
+                name = fn.external_source(name="path", dtype=types.UINT8, ndim=1)
+                pipeline.set_outputs(_decode(fn.io.file.read(name), device))
+            pipeline.build()
+        try:
+            pipeline.feed_input("path", files)
+            pipeline.run()
+        except RuntimeError:
+            # A pipeline does not outlive an error.
+            pipeline = None
+            yield path
 
 
 def _decode(encoded: DataNode, device: str) -> DataNode:

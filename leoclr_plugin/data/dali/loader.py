@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 import torch.distributed as dist
 
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.graph import build_graph, can_decode
+from leoclr_plugin.data.dali.graph import build_graph, undecodable
 from leoclr_plugin.data.dali.sampler import ShardSampler
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
@@ -130,8 +129,6 @@ class DaliLoader:
         return self.collate(indexes.to(where), images, self._targets[indexes].to(where))
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
-        for index in np.concatenate(self._in_flight):
-            path = self._path(index)
-            if not Path(path).is_file() or not can_decode(path, self._graph["device"]):
-                return UnreadableImage(f"{path}: DALI cannot decode it")
-        return error
+        paths = [self._path(index) for index in np.concatenate(self._in_flight)]
+        bad = next(undecodable(paths, self._graph["device"]), None)
+        return error if bad is None else UnreadableImage(f"{bad}: DALI cannot decode it")

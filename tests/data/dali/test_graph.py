@@ -16,7 +16,7 @@ from torchvision.transforms import InterpolationMode, RandomResizedCrop
 pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
-from leoclr_plugin.data.dali.graph import build_graph, can_decode
+from leoclr_plugin.data.dali.graph import build_graph, undecodable
 from leoclr_plugin.data.dali.views import View, val_view
 from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.data.images import open_rgb
@@ -309,8 +309,11 @@ def test_validation_view_is_torchvisions(tmp_path):
     assert np.abs(got - wanted).mean() < 1 / 58
 
 
-def test_can_decode(tmp_path, pictures):
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"\xff\xd8\xff\xe0 no image")
-    assert not can_decode(str(bad), "cpu")
-    assert can_decode(str(pictures["paths"][0]), "cpu")
+def test_undecodable_names_every_bad_file(tmp_path, pictures):
+    bad = [tmp_path / "bad.jpg", tmp_path / "worse.png"]
+    for path in bad:
+        path.write_bytes(b"\xff\xd8\xff\xe0 no image")
+    good = list(pictures["paths"])
+    paths = [str(path) for path in (good[0], bad[0], bad[1], good[1])]
+    assert list(undecodable(paths, "cpu")) == [str(path) for path in bad]
+    assert list(undecodable([str(tmp_path / "not there.png")], "cpu")) != []

@@ -1,0 +1,57 @@
+"""Decode every image of a folder and name those that cannot be; exit code 1 if there are any."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+EXAMPLE = "leoclr check-data datasets/imagenet/train --write-list clean.txt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("folder", type=Path, help="its images, in folders or not, are checked")
+    parser.add_argument(
+        "--dali", action="store_true", help="check that DALI (on the CPU) decodes them as well"
+    )
+    parser.add_argument(
+        "--write-list",
+        type=Path,
+        metavar="FILE",
+        help="write the good images' paths to FILE, for data.train_list=FILE or data.val_list=FILE",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check and report."""
+    from leoclr_plugin.data.images import find_unreadable, list_images
+    from leoclr_plugin.errors import UserError
+
+    paths = list_images(args.folder) if args.folder.is_dir() else []
+    if not paths:
+        raise UserError(f"{args.folder} is no folder with images")
+    bad = find_unreadable(paths)
+    if args.dali:
+        bad |= _undecodable([str(path) for path in paths if str(path) not in bad])
+    for path, reason in bad.items():
+        print(f"{path}: {reason}")
+    print(f"{len(paths) - len(bad)} of {len(paths)} images are good, {len(bad)} bad")
+    if args.write_list:
+        good = [str(path.relative_to(args.folder)) for path in paths if str(path) not in bad]
+        args.write_list.write_text("".join(f"{name}\n" for name in good))
+        print(f"Written to {args.write_list}")
+    if bad:
+        sys.exit(1)
+
+
+def _undecodable(paths: list[str]) -> dict[str, str]:
+    from tqdm import tqdm
+
+    from leoclr_plugin.data.dali import require_dali
+
+    require_dali()
+    from leoclr_plugin.data.dali.graph import undecodable
+
+    bad = undecodable(tqdm(paths, desc="Checking images with DALI"), "cpu")
+    return dict.fromkeys(bad, "DALI cannot decode it")
