@@ -17,10 +17,11 @@ _BLOCK = re.compile(r"(?:<!-- ([\w-]+) -->\n)?```bash\n(.*?)```", re.DOTALL)
 BLOCKS = [(match[1], match[2]) for match in _BLOCK.finditer(README)]
 # The budget alone is shortened; what the README says stays the command.
 _SHIM = """#!/bin/sh
-case "$1" in
-    pretrain) set -- "$@" max_epochs=1 optimizer.batch_size=8 method_kwargs.queue_size=64 ;;
-    linear) set -- "$@" max_epochs=1 optimizer.batch_size=8 ;;
-    bench) set -- "$@" --steps 1 --batch-size 8 --size 32 ;;
+case "$1 $2" in
+    "pretrain "*) set -- "$@" max_epochs=1 optimizer.batch_size=8 method_kwargs.queue_size=64 ;;
+    "linear "*) set -- "$@" max_epochs=1 optimizer.batch_size=8 ;;
+    "bench step") set -- "$@" --steps 1 --batch-size 8 --size 32 ;;
+    "bench data") set -- "$@" --rounds 1 --batch-size 8 --size 32 ;;
 esac
 exec "{python}" -m leoclr_plugin "$@"
 """
@@ -85,6 +86,19 @@ def test_commands_of_a_user_without_solo_learn(workplace):
     assert re.search(r"leoclr / mocov2plus: \d\.\d+ \(", run.stdout)
 
 
+@pytest.mark.skipif(version_of("nvidia-dali-cuda130") is None, reason="DALI is not installed")
+def test_commands_of_a_user_with_dali(tmp_path):
+    make_folder(tmp_path / "datasets/imagenette2-160/train", 4)
+    make_folder(tmp_path / "datasets/imagenette2-160/val", 2, seed=500)
+    (commands,) = (block for name, block in BLOCKS if name == "dali")
+    run = run_block(commands, tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "20 of 20 images are good, 0 bad" in run.stdout
+    assert re.search(r"three_views +\d+\.\d images/s", run.stdout)
+    (folder,) = (tmp_path / "trained_models/leoclr").iterdir()
+    assert (folder / "metrics.csv").exists()
+
+
 @pytest.mark.skipif("solo-learn" not in available_hosts(), reason="the real host is not there")
 def test_commands_of_a_user_with_solo_learn(workplace):
     (commands,) = (block for name, block in BLOCKS if name == "solo-learn")
@@ -117,7 +131,7 @@ def test_demo_writes_its_results_and_report(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "pretrain", "linear", "knn", "umap", "views", "bench", "doctor"]
+    "command", ["demo", "pretrain", "linear", "knn", "umap", "views", "check-data", "bench", "doctor"]
 )
 def test_help_shows_a_working_example(command, capsys):
     from leoclr_plugin.commands.main import build_parser

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from tests.conftest import available_hosts, make_image, run_leoclr
+
+pytest.importorskip("nvidia.dali")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("photographs")
+    for number in range(12):
+        folder = root / f"group{number % 2}"
+        folder.mkdir(exist_ok=True)
+        make_image(number, number % 5, (60 + number, 90 - number)).save(folder / f"{number}.jpg")
+    return root
+
+
+def bench(photographs, *args, host="bundled"):
+    small = ("--size", 32, "--batch-size", 4, "--workers", 1, "--rounds", 2)
+    return run_leoclr("bench", "data", "--data", photographs, *small, *args, host=host)
+
+
+@pytest.mark.parametrize("host", available_hosts())
+def test_everything_is_timed_in_one_run(photographs, host):
+    run = bench(photographs, "--compare", "--json", host=host)
+    assert run.returncode == 0, run.stderr[-2000:]
+    result = json.loads(run.stdout)
+    names = {"three_views", "decode", "decode_resize", "torchvision", "host_dali"}
+    speeds = result["images_per_second"]
+    assert set(speeds) == names
+    assert (speeds["host_dali"] is None) == (host == "bundled")
+    timed = [name for name in names if speeds[name] is not None]
+    for name in timed:
+        low, high = result["spread"][name]
+        assert 0 < low <= speeds[name] <= high
+        assert len(result["raw"][name]) == 2
+    assert set(result["ratios"]) == set(timed) - {"three_views"}
+
+
+def test_one_format_alone_as_text(photographs):
+    run = bench(photographs, "--format", "torchvision")
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.startswith("three_views ")
+    assert len(run.stdout.strip().splitlines()) == 1
+
+
+def test_too_few_images(tmp_path):
+    run = bench(tmp_path)
+    assert run.returncode == 2
+    assert "has 0 images; a batch is 4" in run.stderr
