@@ -44,12 +44,13 @@ def build_graph(
 
     Returns:
         A built pipeline. Its views are ``[n, H, W, 3]``: channels-last memory, which is what
-        ``permute(0, 3, 1, 2)`` makes a channels-last tensor of without a copy.
+        ``permute(0, 3, 1, 2)`` makes a channels-last tensor of without a copy. Under its dynamic
+        executor a batch's memory is the batch's own for as long as it is held.
     """
     examples = [draw(view.node, np.random.default_rng(0), 1) for view in views]
     arrays = [array for example in examples for array in example.values()]
     pipeline = Pipeline(
-        batch_size, threads, device_id, prefetch_queue_depth=prefetch, exec_dynamic=device == "gpu"
+        batch_size, threads, device_id, prefetch_queue_depth=prefetch, exec_dynamic=True
     )
     with pipeline:
         index, path, *drawn = fn.external_source(
@@ -184,7 +185,9 @@ def _color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     if "contrast" in light:
         # PIL's contrast is about the image's mean grey, not about the middle of the range.
         channels = fn.reductions.mean(images, axes=[0, 1])
-        light["contrast_center"] = fn.reductions.sum(channels * types.Constant(_LUMA), axes=[0])
+        # An operator's parameters are read on the CPU; the images may be on the GPU.
+        grey = fn.reductions.sum(channels.cpu() * types.Constant(_LUMA), axes=[0])
+        light["contrast_center"] = grey
     if light:
         images = fn.brightness_contrast(images, dtype=types.UINT8, **light)
     return images

@@ -122,9 +122,8 @@ class DaliLoader:
         return str(self.samples[index][0])
 
     def _batch(self, index: Any, views: Sequence[Any]) -> Batch:
-        # Copied, since DALI writes later batches into the same memory.
-        indexes = torch.from_dlpack(index.as_tensor()).clone()
-        images = [torch.from_dlpack(view.as_tensor()).clone().permute(0, 3, 1, 2) for view in views]
+        indexes = torch.from_dlpack(index.as_tensor())
+        images = [torch.from_dlpack(view.as_tensor()).permute(0, 3, 1, 2) for view in views]
         where = images[0].device
         return self.collate(indexes.to(where), images, self._targets[indexes].to(where))
 
