@@ -189,8 +189,9 @@ def _resizes(
         images = fn.decoders.image(
             fn.io.file.read(path), device="mixed" if device == "gpu" else "cpu"
         )
+        # Three equal operators would be merged into one, were they not to be preserved.
         resized = [
-            fn.resize(images, size=(size, size), interp_type=types.INTERP_CUBIC)
+            fn.resize(images, size=(size, size), interp_type=types.INTERP_CUBIC, preserve=True)
             for _ in range(views)
         ]
         pipeline.set_outputs(*(resized or [images]))

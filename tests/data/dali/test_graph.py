@@ -201,7 +201,7 @@ def test_grey(pictures):
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.0])
 def test_blur(pictures, sigma):
-    window = np.int32(2 * np.ceil(3 * sigma) + 1)
+    window = np.int32(2 * np.ceil(2 * sigma) + 1)
     drawn = {"sigma": f32(sigma), "window": window}
 
     def pil(image):
