@@ -77,7 +77,7 @@ def data_benchmark(
     settings = {"size": size, "batch_size": batch_size, "workers": workers, "device": device}
 
     def views(format_: str) -> Iterator[Any]:
-        cfg = _config(folder, format_, **settings)
+        cfg = three_views_config(folder, format_, **settings)
         return _endless(pretrain_loader(prepare(cfg)))
 
     runs: dict[str, Iterator[Any]] = {
@@ -85,14 +85,14 @@ def data_benchmark(
     }
     missing = []
     if compare:
-        runs["decode"] = _resizes(paths, 0, **settings)
-        runs["decode_resize"] = _resizes(paths, 3, **settings)
+        runs["decode"] = decode_and_resize(paths, 0, **settings)
+        runs["decode_resize"] = decode_and_resize(paths, 3, **settings)
         runs["torchvision"] = views("image_folder")
         theirs = host().dali_batches
         if theirs is None:
             missing.append("host_dali")
         else:
-            cfg = _config(folder, "dali", **settings)
+            cfg = three_views_config(folder, "dali", **settings)
             runs["host_dali"] = _endless_runs(theirs(cfg.augmentations, folder, **settings))
 
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -125,9 +125,10 @@ def data_benchmark(
     }
 
 
-def _config(
+def three_views_config(
     folder: Path, form: str, size: int, batch_size: int, workers: int, device: str
 ) -> DictConfig:
+    """An unparsed configuration: three views of ``folder``'s images by MoCo-v2's recipe."""
     crop = {**_APPEARANCE, "crop_size": size, "num_crops": 2, "rrc": {"enabled": True, **_RRC}}
     original = {
         **_APPEARANCE,
@@ -175,9 +176,10 @@ def _endless_runs(run: Callable[[], Any]) -> Iterator[Any]:
         yield run()
 
 
-def _resizes(
+def decode_and_resize(
     paths: list[str], views: int, size: int, batch_size: int, workers: int, device: str
 ) -> Iterator[Any]:
+    """Endless batches of DALI's decoding, and of ``views`` resizes of each image, no more."""
     from nvidia.dali import Pipeline, fn, types
 
     files = cycle(np.frombuffer(path.encode(), np.uint8) for path in paths)
