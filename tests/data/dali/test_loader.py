@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -193,3 +196,26 @@ def test_two_view_methods_of_the_host_get_their_two_views(colours):
     (_, views, _), *_ = epoch(loader(colours, method="simclr", augmentations=augmentations))
     assert len(views) == 2
     assert not torch.equal(views[0], views[1])
+
+
+def test_memory_stays_flat_over_epochs_of_mixed_sizes(tmp_path):
+    # Its users saw the host's decoder grow from epoch to epoch (solo-learn's issues 104, 177).
+    folder = tmp_path / "train" / "class0"
+    folder.mkdir(parents=True)
+    sides = range(200, 1400, 100)
+    for side in sides:
+        Image.new("RGB", (side, side), (side % 255, 0, 0)).save(folder / f"{side}.jpg")
+    decoded = 3 * sum(side * side for side in sides)
+
+    def resident() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    made = loader(tmp_path)
+    for number in range(4):
+        epoch(made, number)
+    before = resident()
+    for number in range(4, 24):
+        epoch(made, number)
+    # An epoch that kept its images would add `decoded` bytes, twenty would twenty times as many.
+    assert resident() - before < decoded
