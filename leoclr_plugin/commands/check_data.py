@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--write-list",
         type=Path,
         metavar="FILE",
-        help="write the good images' paths to FILE, for data.train_list=FILE or data.val_list=FILE",
+        help="write the good images' paths to FILE, for +data.train_list=FILE, +data.val_list=FILE",
     )
 
 
