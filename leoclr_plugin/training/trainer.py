@@ -48,7 +48,7 @@ def settle_hardware(cfg: DictConfig) -> None:
         if str(cfg.get("precision", "")).startswith("16"):
             print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
             cfg.precision = 32
-    if cfg.data.get("format") == "dali":
+    if OmegaConf.select(cfg, "data.format") == "dali":
         _settle_dali(cfg)
 
 
