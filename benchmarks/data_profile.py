@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from leoclr_plugin.benchmarks.data import decode_and_resize, three_views_config
+from leoclr_plugin.benchmarks.data import decode_and_resize, endless, three_views_config
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
@@ -34,9 +34,7 @@ def views(folder: Path, augmentations: tuple[str, ...]) -> Iterator[Any]:
     for node in cfg.augmentations:
         for name, prob in PROBS.items():
             node[name].prob = prob if name in augmentations else 0.0
-    loader = pretrain_loader(prepare(cfg))
-    while True:
-        yield from loader
+    return endless(pretrain_loader(prepare(cfg)))
 
 
 def milliseconds(batches: Iterator[Any]) -> float:

@@ -9,7 +9,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
@@ -78,7 +77,7 @@ def data_benchmark(
 
     def views(format_: str) -> Iterator[Any]:
         cfg = three_views_config(folder, format_, **settings)
-        return _endless(pretrain_loader(prepare(cfg)))
+        return endless(pretrain_loader(prepare(cfg)))
 
     runs: dict[str, Iterator[Any]] = {
         "three_views": views("dali" if form == "dali" else "image_folder")
@@ -166,7 +165,8 @@ def three_views_config(
     )
 
 
-def _endless(loader: Any) -> Iterator[Any]:
+def endless(loader: Any) -> Iterator[Any]:
+    """The loader's batches, epoch after epoch."""
     while True:
         yield from loader
 
@@ -182,15 +182,15 @@ def decode_and_resize(
     """Endless batches of DALI's decoding, and of ``views`` resizes of each image, no more."""
     from nvidia.dali import Pipeline, fn, types
 
-    files = cycle(np.frombuffer(path.encode(), np.uint8) for path in paths)
+    from leoclr_plugin.data.dali.graph import decode, path_bytes
+
+    files = cycle(path_bytes(path) for path in paths)
     pipeline = Pipeline(batch_size, workers, 0 if device == "gpu" else None)
     with pipeline:
         path = fn.external_source(
             lambda: [next(files) for _ in range(batch_size)], dtype=types.UINT8, ndim=1
         )
-        images = fn.decoders.image(
-            fn.io.file.read(path), device="mixed" if device == "gpu" else "cpu"
-        )
+        images = decode(fn.io.file.read(path), device)
         # Three equal operators would be merged into one, were they not to be preserved.
         resized = [
             fn.resize(images, size=(size, size), interp_type=types.INTERP_CUBIC, preserve=True)

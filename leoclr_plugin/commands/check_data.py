@@ -25,12 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check and report."""
+    from leoclr_plugin.data.dali import require_dali
     from leoclr_plugin.data.images import find_unreadable, list_images
     from leoclr_plugin.errors import UserError
 
     paths = list_images(args.folder) if args.folder.is_dir() else []
     if not paths:
         raise UserError(f"{args.folder} is no folder with images")
+    if args.dali:
+        require_dali()
     bad = find_unreadable(paths)
     if args.dali:
         bad |= _undecodable([str(path) for path in paths if str(path) not in bad])
@@ -48,9 +51,6 @@ def run(args: argparse.Namespace) -> None:
 def _undecodable(paths: list[str]) -> dict[str, str]:
     from tqdm import tqdm
 
-    from leoclr_plugin.data.dali import require_dali
-
-    require_dali()
     from leoclr_plugin.data.dali.graph import undecodable
 
     bad = undecodable(tqdm(paths, desc="Checking images with DALI"), "cpu")

@@ -23,8 +23,12 @@ def val_transform(dataset: str, size: tuple[int, int]) -> Callable:
     """
     if dataset in ("cifar10", "cifar100", "stl10"):
         return _finish(dataset, [transforms.Resize(size)])
-    shorter = round(max(size) * 256 / 224)
-    return _finish(dataset, [transforms.Resize(shorter), transforms.CenterCrop(size)])
+    return _finish(dataset, [transforms.Resize(shorter_side(size)), transforms.CenterCrop(size)])
+
+
+def shorter_side(size: tuple[int, int]) -> int:
+    """Pixels of an image's shorter side before a crop of ``size`` at its centre: 256 for 224."""
+    return round(max(size) * 256 / 224)
 
 
 def _finish(dataset: str, steps: list[Callable]) -> Callable:

@@ -20,7 +20,7 @@ _MEAN_AND_STD = {
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "stl10": ((0.4914, 0.4823, 0.4466), (0.247, 0.243, 0.261)),
 }
-_BLUR_SIGMA = (0.1, 2.0)
+BLUR_SIGMA = (0.1, 2.0)
 
 
 def mean_and_std(dataset: str) -> tuple[Sequence[float], Sequence[float]]:
@@ -42,7 +42,7 @@ class GaussianBlur:
     def __call__(self, image: Image.Image) -> Image.Image:
         """Return the blurred image."""
         # torch's generator, not random's: DataLoader seeds it anew for each worker and epoch.
-        sigma = torch.empty(1).uniform_(*_BLUR_SIGMA).item()
+        sigma = torch.empty(1).uniform_(*BLUR_SIGMA).item()
         return image.filter(ImageFilter.GaussianBlur(radius=sigma))
 
 

@@ -11,13 +11,14 @@ import math
 import numpy as np
 from omegaconf import DictConfig
 
+from leoclr_plugin.data.views import BLUR_SIGMA
+
 # RandomResizedCrop of torchvision: rectangles tried before it falls back to the centre, and the
 # range of their ratio of width to height.
 ATTEMPTS = 10
 ASPECT_RATIOS = (3 / 4, 4 / 3)
-BLUR_SIGMAS = (0.1, 2.0)  # pixels, as in the torchvision path
 # Standard deviations that the blur's window reaches to each side: 95 % of a Gaussian's weight. A
-# third one would change less than PIL's own approximation does, and cost as much as the first two.
+# third one would change less than PIL's own approximation does.
 _WINDOW_REACH = 2
 
 
@@ -77,7 +78,7 @@ def _color(
 def _blur(prob: float, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     if not prob:
         return {}
-    sigma = rng.uniform(*BLUR_SIGMAS, n)
+    sigma = rng.uniform(*BLUR_SIGMA, n)
     blurred = rng.random(n) < prob
     window = np.where(blurred, 2 * np.ceil(_WINDOW_REACH * sigma) + 1, 1)
     return {"sigma": sigma.astype(np.float32), "window": window.astype(np.int32)}

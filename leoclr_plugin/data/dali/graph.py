@@ -60,7 +60,7 @@ def build_graph(
             ndim=[0, 1, *(array.ndim - 1 for array in arrays)],
         )
         encoded = fn.io.file.read(path)
-        images = _decode(encoded, device)
+        images = decode(encoded, device)
         shape = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.FLOAT)
         nodes = iter(drawn)
         by_view = [{name: next(nodes) for name in example} for example in examples]
@@ -77,7 +77,6 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
     """Decode files one by one on ``device``, ``"cpu"`` or ``"gpu"``, and yield those that fail."""
     pipeline = None
     for path in paths:
-        files = [np.frombuffer(path.encode(), np.uint8)]
         if pipeline is None:
             # Nothing ahead of time: a failure is then that of this file.
             pipeline = Pipeline(
@@ -90,10 +89,10 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
             )
             with pipeline:
                 name = fn.external_source(name="path", dtype=types.UINT8, ndim=1)
-                pipeline.set_outputs(_decode(fn.io.file.read(name), device))
+                pipeline.set_outputs(decode(fn.io.file.read(name), device))
             pipeline.build()
         try:
-            pipeline.feed_input("path", files)
+            pipeline.feed_input("path", [path_bytes(path)])
             pipeline.run()
         except RuntimeError:
             # A pipeline does not outlive an error.
@@ -101,7 +100,13 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
             yield path
 
 
-def _decode(encoded: DataNode, device: str) -> DataNode:
+def path_bytes(path: str) -> np.ndarray:
+    """A path as ``fn.io.file.read`` takes it."""
+    return np.frombuffer(path.encode(), np.uint8)
+
+
+def decode(encoded: DataNode, device: str) -> DataNode:
+    """RGB images ``[H, W, 3]`` of encoded files, on ``device``, ``"cpu"`` or ``"gpu"``."""
     return fn.decoders.image(
         encoded,
         device="mixed" if device == "gpu" else "cpu",
@@ -128,7 +133,7 @@ def _view(
     )
     images = _color(images, drawn)
     if "sigma" in drawn:
-        # A window of 1 leaves an image as it is: cheaper than splitting and merging the batch.
+        # A window of 1 leaves an image as it is, so the batch need not be split and merged.
         images = fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
     if "solarize" in drawn:
         images = _solarize(images, drawn["solarize"])

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.graph import build_graph, undecodable
-from leoclr_plugin.data.dali.sampler import ShardSampler
+from leoclr_plugin.data.dali.graph import build_graph, path_bytes, undecodable
+from leoclr_plugin.data.dali.sampler import ShardSampler, rank_and_world
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
 
@@ -110,11 +109,11 @@ class DaliLoader:
             self._pipeline.reset()
 
     def _epoch(self) -> Iterator[list[Any]]:
-        rank = dist.get_rank() if dist.is_initialized() else 0
+        rank, _ = rank_and_world()
         rng = np.random.default_rng([self.seed, self.sampler.epoch, rank])
         for indexes in self.sampler:
             self._in_flight.append(indexes)
-            paths = [np.frombuffer(self._path(i).encode(), np.uint8) for i in indexes]
+            paths = [path_bytes(self._path(i)) for i in indexes]
             drawn = [draw(view.node, rng, len(indexes)).values() for view in self.views]
             yield [indexes, paths, *(array for arrays in drawn for array in arrays)]
 

@@ -21,12 +21,8 @@ class ShardSampler:
     """
 
     def __init__(self, samples: int, batch_size: int, seed: int, training: bool) -> None:
-        self.samples, self.batch_size, self.seed, self.training = (
-            samples,
-            batch_size,
-            seed,
-            training,
-        )
+        self.samples, self.batch_size = samples, batch_size
+        self.seed, self.training = seed, training
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -36,14 +32,14 @@ class ShardSampler:
     @property
     def batches(self) -> int:
         """Batches of this process in an epoch."""
-        rank, world = _rank_and_world()
+        rank, world = rank_and_world()
         if self.training:
             return self.samples // world // self.batch_size
         return -(-len(range(rank, self.samples, world)) // self.batch_size)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the sample indexes, int64, of each batch."""
-        rank, world = _rank_and_world()
+        rank, world = rank_and_world()
         order = np.arange(self.samples)
         if self.training:
             generator = torch.Generator().manual_seed(self.seed + self.epoch)
@@ -53,7 +49,8 @@ class ShardSampler:
             yield mine[i * self.batch_size : (i + 1) * self.batch_size]
 
 
-def _rank_and_world() -> tuple[int, int]:
+def rank_and_world() -> tuple[int, int]:
+    """This process's number and how many there are: 0 and 1 where training is not distributed."""
     if dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1

@@ -7,23 +7,19 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from leoclr_plugin.data.evaluation import shorter_side
 from leoclr_plugin.data.views import mean_and_std, normalization
 from leoclr_plugin.errors import UserError
 
-_UNCHANGED = {
-    "color_jitter": {
-        "prob": 0.0,
-        "brightness": 0.0,
-        "contrast": 0.0,
-        "saturation": 0.0,
-        "hue": 0.0,
-    },
-    "grayscale": {"prob": 0.0},
-    "gaussian_blur": {"prob": 0.0},
-    "solarization": {"prob": 0.0},
-    "equalization": {"prob": 0.0},
-    "horizontal_flip": {"prob": 0.0},
-}
+_APPEARANCE = (
+    "color_jitter",
+    "grayscale",
+    "gaussian_blur",
+    "solarization",
+    "equalization",
+    "horizontal_flip",
+)
+_UNCHANGED = {name: {"prob": 0.0} for name in _APPEARANCE}
 
 
 @dataclass(frozen=True)
@@ -81,5 +77,5 @@ def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
 def val_view(dataset: str, size: tuple[int, int]) -> View:
     """The view that methods are evaluated on, as ``data.evaluation.val_transform``."""
     node = OmegaConf.create({**_UNCHANGED, "rrc": {"enabled": False}})
-    shorter = round(max(size) * 256 / 224)
+    shorter = shorter_side(size)
     return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)
