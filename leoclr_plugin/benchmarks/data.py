@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ _APPEARANCE = {
     "equalization": {"prob": 0.0},
     "horizontal_flip": {"prob": 0.5},
 }
+_TO_SIZE = {"resize_shorter": None, "bicubic": True}
 _RRC = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
 
 
@@ -182,19 +184,21 @@ def decode_and_resize(
     """Endless batches of DALI's decoding, and of ``views`` resizes of each image, no more."""
     from nvidia.dali import Pipeline, fn, types
 
-    from leoclr_plugin.data.dali.graph import decode, path_bytes
+    from leoclr_plugin.data.dali.graph import decode, path_bytes, resize_on
+    from leoclr_plugin.data.dali.views import val_view
 
     files = cycle(path_bytes(path) for path in paths)
+    resize = resize_on(device, workers)
     pipeline = Pipeline(batch_size, workers, 0 if device == "gpu" else None)
     with pipeline:
         path = fn.external_source(
             lambda: [next(files) for _ in range(batch_size)], dtype=types.UINT8, ndim=1
         )
         images = decode(fn.io.file.read(path), device)
-        # Three equal operators would be merged into one, were they not to be preserved.
+        # DALI merges equal operators: each of them resizes to a pixel less.
         resized = [
-            fn.resize(images, size=(size, size), interp_type=types.INTERP_CUBIC, preserve=True)
-            for _ in range(views)
+            resize(images, replace(val_view("custom", (size - i, size)), **_TO_SIZE), None)
+            for i in range(views)
         ]
         pipeline.set_outputs(*(resized or [images]))
     pipeline.build()

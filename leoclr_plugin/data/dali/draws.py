@@ -33,15 +33,17 @@ def draw(node: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.nda
     Returns:
         ``area`` and ``ratio`` ``[n, ATTEMPTS]`` and ``place`` ``[n, 2]`` (y, x in [0, 1)) of the
         crop; ``brightness``, ``contrast``, ``saturation`` (factors) and ``hue`` (degrees)
-        ``[n]``; ``sigma`` (pixels) and ``window`` (pixels, odd; 1 does nothing) ``[n]``;
-        ``solarize`` and ``mirror``, 0 or 1, ``[n]``. Float32 or int32.
+        ``[n]``, and ``colored``, whether any of them changes the image; ``sigma`` (pixels) and
+        ``window`` (pixels, odd) ``[n]`` of the blur, and ``blurred``, whether it is applied;
+        ``solarized`` and ``mirror`` ``[n]``. Float32, int32 or, of what is applied to some
+        images, bool; ``mirror``, an operator's parameter, is 0 or 1.
     """
     return {
         **_crop(node.rrc, rng, n),
         **_color(node.color_jitter, node.grayscale.prob, rng, n),
         **_blur(node.gaussian_blur.prob, rng, n),
-        **_switch("solarize", node.solarization.prob, rng, n),
-        **_switch("mirror", node.horizontal_flip.prob, rng, n),
+        **_switch("solarized", node.solarization.prob, rng, n, bool),
+        **_switch("mirror", node.horizontal_flip.prob, rng, n, np.int32),
     }
 
 
@@ -58,21 +60,26 @@ def _crop(rrc: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.nda
 def _color(
     jitter: DictConfig, grey_prob: float, rng: np.random.Generator, n: int
 ) -> dict[str, np.ndarray]:
-    drawn = {}
+    drawn: dict[str, np.ndarray] = {}
+    colored = np.zeros(n, bool)
     if jitter.prob:
-        jittered = rng.random(n) < jitter.prob
+        colored = rng.random(n) < jitter.prob
         for name in ("brightness", "contrast", "saturation"):
             if jitter[name]:
                 factor = rng.uniform(max(0.0, 1 - jitter[name]), 1 + jitter[name], n)
-                drawn[name] = np.where(jittered, factor, 1)
+                drawn[name] = np.where(colored, factor, 1)
         if jitter.hue:
             degrees = 360 * rng.uniform(-jitter.hue, jitter.hue, n)
-            drawn["hue"] = np.where(jittered, degrees, 0)
+            drawn["hue"] = np.where(colored, degrees, 0)
     if grey_prob:
         # Grey is saturation 0, whatever the jitter made of it.
         grey = rng.random(n) < grey_prob
         drawn["saturation"] = np.where(grey, 0, drawn.get("saturation", 1))
-    return {name: values.astype(np.float32) for name, values in drawn.items()}
+        colored |= grey
+    if not drawn:
+        return {}
+    drawn = {name: values.astype(np.float32) for name, values in drawn.items()}
+    return {"colored": colored, **drawn}
 
 
 def _blur(prob: float, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
@@ -80,9 +87,15 @@ def _blur(prob: float, rng: np.random.Generator, n: int) -> dict[str, np.ndarray
         return {}
     sigma = rng.uniform(*BLUR_SIGMA, n)
     blurred = rng.random(n) < prob
-    window = np.where(blurred, 2 * np.ceil(_WINDOW_REACH * sigma) + 1, 1)
-    return {"sigma": sigma.astype(np.float32), "window": window.astype(np.int32)}
+    window = 2 * np.ceil(_WINDOW_REACH * sigma) + 1
+    return {
+        "blurred": blurred,
+        "sigma": sigma.astype(np.float32),
+        "window": window.astype(np.int32),
+    }
 
 
-def _switch(name: str, prob: float, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
-    return {name: (rng.random(n) < prob).astype(np.int32)} if prob else {}
+def _switch(
+    name: str, prob: float, rng: np.random.Generator, n: int, dtype: type
+) -> dict[str, np.ndarray]:
+    return {name: (rng.random(n) < prob).astype(dtype)} if prob else {}

@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from nvidia.dali import Pipeline, fn, math, types
+from nvidia.dali import Pipeline, fn, math, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
-from leoclr_plugin.data.dali.draws import ASPECT_RATIOS, ATTEMPTS, draw
+from leoclr_plugin.data.dali.crop import crop_regions
+from leoclr_plugin.data.dali.draws import draw
+from leoclr_plugin.data.dali.resize import Region, Resize, resize_on
 from leoclr_plugin.data.dali.views import View
 
 # Rec. 601 luma, which PIL's grey images are made with.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-# Falls from attempt to attempt, so that the largest of those that fit is the first one.
-_PRIORITY = np.array([2.0**-i for i in range(ATTEMPTS)], dtype=np.float32)
-_TYPES = {"float32": types.FLOAT, "float16": types.FLOAT16, "int32": types.INT32}
+_TYPES = {
+    "float32": types.FLOAT,
+    "float16": types.FLOAT16,
+    "int32": types.INT32,
+    "bool": types.BOOL,
+}
 
 
 def build_graph(
@@ -47,30 +52,46 @@ def build_graph(
         ``permute(0, 3, 1, 2)`` makes a channels-last tensor of without a copy. Under its dynamic
         executor a batch's memory is the batch's own for as long as it is held.
     """
+    return _graph(
+        source,
+        views,
+        device,
+        _TYPES[dtype],
+        resize_on(device, threads),
+        batch_size=batch_size,
+        num_threads=threads,
+        device_id=device_id,
+        prefetch_queue_depth=prefetch,
+        exec_dynamic=True,
+    )
+
+
+# With conditionals an image that is not to be blurred or coloured is not touched.
+@pipeline_def(enable_conditionals=True)
+def _graph(
+    source: Callable[[], Sequence[Any]],
+    views: Sequence[View],
+    device: str,
+    dtype: types.DALIDataType,
+    resize: Resize,
+) -> tuple[DataNode, ...]:
     examples = [draw(view.node, np.random.default_rng(0), 1) for view in views]
     arrays = [array for example in examples for array in example.values()]
-    pipeline = Pipeline(
-        batch_size, threads, device_id, prefetch_queue_depth=prefetch, exec_dynamic=True
+    index, path, *drawn = fn.external_source(
+        source,
+        num_outputs=2 + len(arrays),
+        dtype=[types.INT64, types.UINT8, *(_TYPES[array.dtype.name] for array in arrays)],
+        ndim=[0, 1, *(array.ndim - 1 for array in arrays)],
     )
-    with pipeline:
-        index, path, *drawn = fn.external_source(
-            source,
-            num_outputs=2 + len(arrays),
-            dtype=[types.INT64, types.UINT8, *(_TYPES[array.dtype.name] for array in arrays)],
-            ndim=[0, 1, *(array.ndim - 1 for array in arrays)],
-        )
-        encoded = fn.io.file.read(path)
-        images = decode(encoded, device)
-        shape = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.FLOAT)
-        nodes = iter(drawn)
-        by_view = [{name: next(nodes) for name in example} for example in examples]
-        finished = [
-            _view(images, shape, drawn, view, _TYPES[dtype])
-            for view, drawn in zip(views, by_view, strict=True)
-        ]
-        pipeline.set_outputs(index, *finished)
-    pipeline.build()
-    return pipeline
+    encoded = fn.io.file.read(path)
+    images = decode(encoded, device)
+    shape = fn.peek_image_shape(encoded, adjust_orientation=False)
+    finished = []
+    for i in range(len(views)):
+        parameters = {name: drawn.pop(0) for name in examples[i]}
+        region = _crop(shape, parameters) if views[i].node.rrc.enabled else None
+        finished.append(_view(resize(images, views[i], region), views[i], parameters, dtype))
+    return index, *finished
 
 
 def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
@@ -117,27 +138,12 @@ def decode(encoded: DataNode, device: str) -> DataNode:
 
 
 def _view(
-    images: DataNode,
-    shape: DataNode,
-    drawn: dict[str, DataNode],
-    view: View,
-    dtype: types.DALIDataType,
+    images: DataNode, view: View, drawn: dict[str, DataNode], dtype: types.DALIDataType
 ) -> DataNode:
-    region = _crop(shape, drawn) if view.node.rrc.enabled else {}
-    shorter = view.resize_shorter
-    images = fn.resize(
-        images,
-        interp_type=types.INTERP_CUBIC if view.bicubic else types.INTERP_LINEAR,
-        **({"size": view.size} if shorter is None else {"resize_shorter": shorter}),
-        **region,
-    )
-    images = _color(images, drawn)
-    if "sigma" in drawn:
-        # A window of 1 leaves an image as it is, so the batch need not be split and merged.
-        images = fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
-    if "solarize" in drawn:
-        images = _solarize(images, drawn["solarize"])
-    mean, std = ([255.0 * value for value in values] for values in view.mean_and_std)
+    for switch, change in (("colored", _color), ("blurred", _blur), ("solarized", _solarize)):
+        if switch in drawn:
+            images = _where(drawn[switch], change, images, drawn)
+    mean, std = [[255.0 * value for value in values] for values in view.mean_and_std]
     return fn.crop_mirror_normalize(
         images,
         crop=view.size,
@@ -149,56 +155,52 @@ def _view(
     )
 
 
-def _crop(shape: DataNode, drawn: dict[str, DataNode]) -> dict[str, DataNode]:
-    # torchvision's RandomResizedCrop: the first of the rectangles that fits into the image, else
-    # the largest one at the centre whose ratio is allowed.
-    height, width = shape[0], shape[1]
-    area = drawn["area"] * (height * width)
-    widths = math.floor(math.sqrt(area * drawn["ratio"]) + 0.5)
-    heights = math.floor(math.sqrt(area / drawn["ratio"]) + 0.5)
-    fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
-    priority = fits * types.Constant(_PRIORITY)
-    best = fn.reductions.max(priority, axes=[0])
-    found = fn.cast(best > 0, dtype=types.FLOAT)
-    chosen = fits & (priority == best)
+def _crop(shape: DataNode, drawn: dict[str, DataNode]) -> Region:
+    return fn.python_function(
+        shape,
+        drawn["area"],
+        drawn["ratio"],
+        drawn["place"],
+        function=crop_regions,
+        num_outputs=2,
+        batch_processing=True,
+    )
 
-    def pick(sides: DataNode, fallback: DataNode) -> DataNode:
-        return fn.reductions.sum(sides * chosen, axes=[0]) + (1 - found) * fallback
 
-    low, high = ASPECT_RATIOS
-    crop_width = pick(widths, math.min(width, math.floor(height * high + 0.5)))
-    crop_height = pick(heights, math.min(height, math.floor(width / low + 0.5)))
-
-    def start(side: DataNode, crop: DataNode, place: DataNode) -> DataNode:
-        drawn_start = math.floor(place * (side - crop + 1))
-        return found * drawn_start + (1 - found) * math.floor((side - crop) / 2)
-
-    top = start(height, crop_height, drawn["place"][0])
-    left = start(width, crop_width, drawn["place"][1])
-    return {
-        "roi_start": fn.stack(top, left),
-        "roi_end": fn.stack(top + crop_height, left + crop_width),
-    }
+def _where(
+    switch: DataNode,
+    change: Callable[[DataNode, dict[str, DataNode]], DataNode],
+    images: DataNode,
+    drawn: dict[str, DataNode],
+) -> DataNode:
+    if switch:
+        images = change(images, drawn)
+    return images
 
 
 def _color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     tint = {name: drawn[name] for name in ("saturation", "hue") if name in drawn}
     light = {name: drawn[name] for name in ("brightness", "contrast") if name in drawn}
-    if tint:
-        # Rounding to 8 bits is most of this operator's time on a CPU; the next one does it.
-        images = fn.hsv(images, dtype=types.FLOAT if light else types.UINT8, **tint)
     if "contrast" in light:
         # PIL's contrast is about the image's mean grey, not about the middle of the range.
+        # Neither saturation nor hue change it, so the bytes before them give it.
         channels = fn.reductions.mean(images, axes=[0, 1])
         # An operator's parameters are read on the CPU; the images may be on the GPU.
         grey = fn.reductions.sum(channels.cpu() * types.Constant(_LUMA), axes=[0])
         light["contrast_center"] = grey
+    if tint:
+        # Rounding to 8 bits is most of this operator's time on a CPU; the next one does it.
+        images = fn.hsv(images, dtype=types.FLOAT if light else types.UINT8, **tint)
     if light:
         images = fn.brightness_contrast(images, dtype=types.UINT8, **light)
     return images
 
 
-def _solarize(images: DataNode, solarized: DataNode) -> DataNode:
-    # |mask - x| with mask 255 inverts, with mask 0 keeps.
-    bright = fn.cast(images >= 128, dtype=types.INT16) * fn.cast(solarized, dtype=types.INT16)
+def _blur(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
+    return fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
+
+
+def _solarize(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
+    # |255 - x| where x is bright, else |0 - x|.
+    bright = fn.cast(images >= 128, dtype=types.INT16)
     return fn.cast(math.abs(bright * 255 - images), dtype=types.UINT8)

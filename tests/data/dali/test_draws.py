@@ -18,8 +18,8 @@ def drawn(n: int = N, seed: int = 0, **kwargs) -> dict[str, np.ndarray]:
 def test_only_what_the_node_asks_for_is_drawn():
     assert drawn(crop=False) == {}
     assert set(drawn()) == {"area", "ratio", "place"}
-    assert set(drawn(crop=False, grayscale=0.2)) == {"saturation"}
-    jitter = {"brightness", "contrast", "saturation", "hue"}
+    assert set(drawn(crop=False, grayscale=0.2)) == {"colored", "saturation"}
+    jitter = {"colored", "brightness", "contrast", "saturation", "hue"}
     assert set(drawn(crop=False, color_jitter=0.8)) == jitter
 
 
@@ -68,20 +68,26 @@ def test_grey_is_saturation_zero_with_and_without_jitter():
     assert (both == 1).mean() == pytest.approx(0.8 * 0.2, abs=0.012)
 
 
-def test_blur_reaches_two_sigma_and_a_window_of_one_is_no_blur():
+def test_colored_are_the_images_that_colour_changes():
+    values = drawn(crop=False, grayscale=0.2, color_jitter=0.8)
+    changed = (values["hue"] != 0) | (values["saturation"] != 1) | (values["contrast"] != 1)
+    assert (values["colored"] == changed).all()
+    assert values["colored"].mean() == pytest.approx(1 - 0.2 * 0.8, abs=0.012)
+
+
+def test_blur_reaches_two_sigma_and_is_applied_at_its_rate():
     values = drawn(crop=False, gaussian_blur=0.5)
-    blurred = values["window"] > 1
-    assert blurred.mean() == pytest.approx(0.5, abs=0.012)
+    assert values["blurred"].mean() == pytest.approx(0.5, abs=0.012)
     assert 0.1 <= values["sigma"].min() < 0.11
     assert 1.99 < values["sigma"].max() <= 2
     assert (values["window"] % 2 == 1).all()
-    reach = (values["window"][blurred] - 1) / 2
-    assert (reach >= 2 * values["sigma"][blurred]).all()
-    assert (reach < 2 * values["sigma"][blurred] + 1).all()
+    reach = (values["window"] - 1) / 2
+    assert (reach >= 2 * values["sigma"]).all()
+    assert (reach < 2 * values["sigma"] + 1).all()
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("solarization", "solarize"), ("horizontal_flip", "mirror")]
+    ("name", "key"), [("solarization", "solarized"), ("horizontal_flip", "mirror")]
 )
 def test_switches(name, key):
     values = drawn(crop=False, **{name: 0.3})[key]

@@ -15,6 +15,7 @@ from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
 pytest.importorskip("nvidia.dali")
 
+from leoclr_plugin.data.dali import resize
 from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
 from leoclr_plugin.data.dali.graph import build_graph, undecodable
 from leoclr_plugin.data.dali.views import View, val_view
@@ -89,9 +90,17 @@ def f32(value: float) -> np.float32:
 # Nothing drawn for the others: 1 is no change of brightness, contrast and saturation.
 def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> dict[str, np.float32]:
     values = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
-    return {name: f32(value) for name, value in values.items()}
+    return {"colored": np.True_, **{name: f32(value) for name, value in values.items()}}
 
 
+@pytest.fixture(params=["torch", "dali"])
+def resizer(request, monkeypatch):
+    """Both resizes: on a CPU the graph takes torch's, on a GPU DALI's."""
+    if request.param == "dali":
+        monkeypatch.setattr(resize, "torch_resize", lambda threads: resize.dali_resize)
+
+
+@pytest.mark.usefixtures("resizer")
 def test_resize_is_bicubic_with_antialiasing(pictures):
     got = run(pictures["paths"], View(node(), (48, 64), RAW))
     wanted = [image.resize((64, 48), Image.Resampling.BICUBIC) for image in pictures["images"]]
@@ -99,6 +108,7 @@ def test_resize_is_bicubic_with_antialiasing(pictures):
     assert difference(got, wanted) < 1
 
 
+@pytest.mark.usefixtures("resizer")
 def test_crop_is_the_rectangle_that_was_drawn(pictures):
     place = np.array([0.25, 0.75], np.float32)
     drawn = {
@@ -195,14 +205,14 @@ def test_hue_turns_by_the_drawn_angle_and_keeps_the_luma(tmp_path, hue):
 
 
 def test_grey(pictures):
-    drawn = {"saturation": f32(0)}
+    drawn = {"colored": np.True_, "saturation": f32(0)}
     assert appearance(pictures, lambda i: TF.to_grayscale(i, 3), node(grayscale=1), **drawn) < 1
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.0])
 def test_blur(pictures, sigma):
     window = np.int32(2 * np.ceil(2 * sigma) + 1)
-    drawn = {"sigma": f32(sigma), "window": window}
+    drawn = {"blurred": np.True_, "sigma": f32(sigma), "window": window}
 
     def pil(image):
         return image.filter(ImageFilter.GaussianBlur(sigma))
@@ -211,16 +221,40 @@ def test_blur(pictures, sigma):
     assert appearance(pictures, pil, node(gaussian_blur=1), **drawn) < 1.5
 
 
-def test_window_of_one_leaves_the_image_alone(pictures):
-    drawn = {"sigma": f32(1.5), "window": np.int32(1)}
-    assert appearance(pictures, lambda image: image, node(gaussian_blur=1), **drawn) == 0
+def test_an_image_that_is_not_coloured_and_not_blurred_is_left_alone(pictures):
+    drawn = {
+        **jitter(brightness=1.4, contrast=0.6, hue=30.0),
+        "colored": np.False_,
+        "blurred": np.False_,
+        "sigma": f32(1.5),
+        "window": np.int32(7),
+    }
+    both = node(color_jitter=1, gaussian_blur=1)
+    assert appearance(pictures, lambda image: image, both, **drawn) == 0
+
+
+def test_only_the_images_that_were_drawn_are_changed(pictures):
+    # Each image of a batch goes its own way and comes back to its own place.
+    flags = np.array([True, False, False, True])
+    files = [np.frombuffer(str(path).encode(), np.uint8) for path in pictures["small_paths"]]
+    batch = [np.arange(4), files, flags]
+    view = View(node(solarization=1), (48, 64), RAW)
+    graph = build_graph(
+        lambda: batch, [view], batch_size=4, threads=2, device="cpu", device_id=None
+    )
+    got = torch.from_dlpack(graph.run()[1].as_tensor()).numpy()
+    wanted = [
+        ImageOps.solarize(image) if flag else image
+        for image, flag in zip(pictures["small"], flags, strict=True)
+    ]
+    assert difference(got, wanted) == 0
 
 
 @pytest.mark.parametrize(
     ("flag", "pil"), [(1, ImageOps.solarize), (0, lambda image: image)], ids=["on", "off"]
 )
 def test_solarize(pictures, flag, pil):
-    assert appearance(pictures, pil, node(solarization=1), solarize=np.int32(flag)) == 0
+    assert appearance(pictures, pil, node(solarization=1), solarized=np.bool_(flag)) == 0
 
 
 @pytest.mark.parametrize(
@@ -238,6 +272,7 @@ def test_normalisation(pictures):
     assert np.abs(got - wanted).max() < 1e-5
 
 
+@pytest.mark.usefixtures("resizer")
 @pytest.mark.parametrize(("height", "width"), [s for s in SHAPES if min(s) > 1])
 def test_original_keeps_all_four_corners(tmp_path, height, width):
     path = tmp_path / "marked.png"
@@ -249,6 +284,7 @@ def test_original_keeps_all_four_corners(tmp_path, height, width):
     assert corners(torch.from_numpy(got).permute(2, 0, 1)) == corners(as_tensor)
 
 
+@pytest.mark.usefixtures("resizer")
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (20, 2000)])
 @pytest.mark.parametrize("crop", [True, False])
 def test_tiny_and_very_wide_images_have_all_views(tmp_path, height, width, crop):
@@ -299,6 +335,7 @@ def test_exif_orientation_is_left_alone_as_in_the_torchvision_path(tmp_path, ori
     assert difference(got, [open_rgb(path)]) < 3
 
 
+@pytest.mark.usefixtures("resizer")
 def test_validation_view_is_torchvisions(tmp_path):
     # Where the margin is odd, the centre is half a pixel away and either neighbour is as good.
     image, path, size = picture(3, 96, 120), tmp_path / "even.png", (56, 56)

@@ -1,0 +1,51 @@
+"""Where a crop is, against brute force; its distribution is tested on the graph."""
+
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("nvidia.dali")
+
+from leoclr_plugin.data.dali.crop import crop_regions
+
+
+def by_hand(height, width, areas, ratios, place):
+    """One image's rectangle, attempt by attempt, as RandomResizedCrop goes about it."""
+    for area, ratio in zip(areas, ratios, strict=True):
+        w = math.floor(math.sqrt(area * height * width * ratio) + 0.5)
+        h = math.floor(math.sqrt(area * height * width / ratio) + 0.5)
+        if 0 < w <= width and 0 < h <= height:
+            top = math.floor(place[0] * (height - h + 1))
+            left = math.floor(place[1] * (width - w + 1))
+            return top, left, top + h, left + w
+    h, w = height, width
+    if width / height < 3 / 4:
+        h = math.floor(width / (3 / 4) + 0.5)
+    elif width / height > 4 / 3:
+        w = math.floor(height * (4 / 3) + 0.5)
+    top, left = (height - h) // 2, (width - w) // 2
+    return top, left, top + h, left + w
+
+
+def test_regions_are_those_of_brute_force():
+    rng = np.random.default_rng(0)
+    n = 500
+    # Many long images, where attempts fail and where all of them do.
+    shapes = [np.array([*rng.integers(1, 400, 2), 3]) for _ in range(n)]
+    areas = list(rng.uniform(0.08, 1, (n, 10)).astype(np.float32))
+    ratios = list(np.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3), (n, 10))).astype(np.float32))
+    places = list(rng.random((n, 2), dtype=np.float32))
+    starts, ends = crop_regions(shapes, areas, ratios, places)
+    got = np.concatenate([np.stack(starts), np.stack(ends)], axis=1)
+    wanted = [
+        by_hand(int(shape[0]), int(shape[1]), area, ratio, place)
+        for shape, area, ratio, place in zip(
+            shapes, np.float64(areas), np.float64(ratios), np.float64(places), strict=True
+        )
+    ]
+    # A side that is a half before it is rounded may go either way.
+    assert (got == np.array(wanted)).all(axis=1).mean() > 0.99
+    assert (np.abs(got - np.array(wanted)) <= 1).all()
+    failed = [(shape[:2].max() > 4 * shape[:2].min()) for shape in shapes]
+    assert sum(failed) > 50
