@@ -2,7 +2,8 @@
 
 usage: python benchmarks/data_profile.py FOLDER
 
-Time of all threads, which other work on the machine disturbs less than images per second.
+Time of all threads, which other work on the machine disturbs less than images per second. The
+prefetch depths are all of the graph, and have images per second as well.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
+
+from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.data import decode_and_resize, endless, three_views_config
+from leoclr_plugin.data.dali import resize
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
@@ -23,26 +28,38 @@ from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import prepare
 
 SETTINGS = {"size": 224, "batch_size": 32, "workers": 2, "device": "cpu"}
-ROUNDS, BATCHES, WARMUP = 5, 4, 4
+ROUNDS, BATCHES, WARMUP = 9, 6, 6
 PROBS = {"color_jitter": 0.8, "grayscale": 0.2, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
+PREFETCH = (1, 2, 3, 4)
 COLOUR = ("color_jitter", "grayscale")
 
 
-def views(folder: Path, augmentations: tuple[str, ...]) -> Iterator[Any]:
+def views(folder: Path, augmentations: tuple[str, ...], prefetch: int = 2) -> Iterator[Any]:
     """Batches of the graph with these augmentations alone."""
     cfg = three_views_config(folder, "dali", **SETTINGS)
+    cfg.dali.prefetch = prefetch
     for node in cfg.augmentations:
         for name, prob in PROBS.items():
             node[name].prob = prob if name in augmentations else 0.0
     return endless(pretrain_loader(prepare(cfg)))
 
 
-def milliseconds(batches: Iterator[Any]) -> float:
-    """Processor time per image of the next batches."""
-    start = time.process_time()
+def dali_resizes(paths: list[str]) -> Iterator[Any]:
+    """Decoding and three resizes, these by DALI's own operator."""
+    with mock.patch.object(resize, "torch_resize", lambda threads: resize.dali_resize):
+        return decode_and_resize(paths, 3, **SETTINGS)
+
+
+def measure(batches: Iterator[Any]) -> tuple[float, float]:
+    """Processor time per image of the next batches in ms, and images per second."""
+    processor, wall = time.process_time(), time.perf_counter()
     for _ in range(BATCHES):
         next(batches)
-    return 1000 * (time.process_time() - start) / (BATCHES * SETTINGS["batch_size"])
+    images = BATCHES * SETTINGS["batch_size"]
+    return (
+        1000 * (time.process_time() - processor) / images,
+        images / (time.perf_counter() - wall),
+    )
 
 
 def main(folder: Path) -> None:
@@ -51,27 +68,37 @@ def main(folder: Path) -> None:
     parts = {
         "decoding alone": decode_and_resize(paths, 0, **SETTINGS),
         "decoding and three resizes": decode_and_resize(paths, 3, **SETTINGS),
+        "decoding and three resizes by DALI": dali_resizes(paths),
         "three views, resized or cropped, and normalised": views(folder, ()),
         "and jitter and grey": views(folder, COLOUR),
         "and blur, without jitter": views(folder, ("gaussian_blur",)),
-        "all": views(folder, tuple(PROBS)),
+        **{f"all, prefetch {depth}": views(folder, tuple(PROBS), depth) for depth in PREFETCH},
     }
     for batches in parts.values():
         for _ in range(WARMUP):
             next(batches)
-    raw: dict[str, list[float]] = {name: [] for name in parts}
-    for _ in range(ROUNDS):
+    raw: dict[str, list[tuple[float, float]]] = {name: [] for name in parts}
+    for _ in tqdm(range(ROUNDS), desc="Rounds", leave=False):
         for name, batches in parts.items():
-            raw[name].append(milliseconds(batches))
+            raw[name].append(measure(batches))
+    medians = {
+        name: [median(column) for column in zip(*values, strict=True)]
+        for name, values in raw.items()
+    }
     content = {
-        "milliseconds_per_image": {name: median(values) for name, values in raw.items()},
+        "columns": ["milliseconds_per_image", "images_per_second"],
+        "median": medians,
         "raw": raw,
         "settings": {**SETTINGS, "rounds": ROUNDS, "batches": BATCHES},
         "environment": environment(),
     }
     write_json(Path(__file__).parent / "data-profile.json", content)
-    rows = [(name, f"{median(v):.1f}", f"{min(v):.1f} to {max(v):.1f}") for name, v in raw.items()]
-    print(text_table(("", "ms an image", "least to largest"), rows))
+    rows = []
+    for name, values in raw.items():
+        times, speeds = zip(*values, strict=True)
+        spread = f"{median(times):.1f} ({min(times):.1f} to {max(times):.1f})"
+        rows.append((name, spread, f"{median(speeds):.0f}"))
+    print(text_table(("", "ms an image", "images/s"), rows))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> None:
     paths = list_images(args.folder) if args.folder.is_dir() else []
     if not paths:
         raise UserError(f"{args.folder} is no folder with images")
+    if args.write_list and not args.write_list.parent.is_dir():
+        raise UserError(f"--write-list {args.write_list}: its folder is not there; make it first")
     if args.dali:
         require_dali()
     bad = find_unreadable(paths)

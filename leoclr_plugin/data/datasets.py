@@ -56,13 +56,13 @@ class WithIndex(Dataset):
         return index, image, target
 
 
-def build_pretrain_dataset(data: DictConfig, transform: Callable) -> Dataset:
+def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Dataset:
     """Build the training set of a pretraining run.
 
     Args:
         data: the ``data`` node: ``dataset``, ``train_path``, ``no_labels``, ``fraction`` (of the
             images to use, in (0, 1); -1 for all), ``format``, and optionally ``download``.
-        transform: from a PIL image to its views.
+        transform: from a PIL image to its views; None where only the files are wanted.
 
     Returns:
         Items ``(index, views, target)``; stl10 is its labelled and its unlabelled part.

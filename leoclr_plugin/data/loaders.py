@@ -22,13 +22,13 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     Raises:
         UserError: where the data is not there, or is smaller than one batch.
     """
-    views = Views(cfg.augmentations, cfg.data.dataset)
-    dataset = build_pretrain_dataset(cfg.data, views)
     if cfg.data.format == "dali":
         from leoclr_plugin.data.dali.views import pretrain_views
 
-        dali_views = pretrain_views(cfg.augmentations, cfg.data.dataset)
-        return _dali_loader(dataset, cfg, dali_views, True, _pretrain_batch)
+        dataset = build_pretrain_dataset(cfg.data, transform=None)
+        views = pretrain_views(cfg.augmentations, cfg.data.dataset)
+        return _dali_loader(dataset, cfg, views, True, _pretrain_batch)
+    dataset = build_pretrain_dataset(cfg.data, Views(cfg.augmentations, cfg.data.dataset))
     return _loader(dataset, cfg, training=True)
 
 
@@ -87,6 +87,7 @@ def _dali_loader(
         training=training,
         collate=collate,
         prefetch=cfg.dali.prefetch,
+        decoder={"cache_size": cfg.dali.cache_mb, "hw_decoder_load": cfg.dali.hw_decoder_load},
         threads=max(1, cfg.data.num_workers),
         device=cfg.dali.device,
         dtype="float32" if "32" in str(cfg.get("precision", 32)) else "float16",

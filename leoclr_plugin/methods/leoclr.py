@@ -171,6 +171,13 @@ class LeOCLR(host().BaseMomentumMethod):
         out["z"] = F.normalize(self.momentum_projector(out["feats"]).float(), dim=-1)
         return out
 
+    def on_train_start(self) -> None:
+        """Go on with tau where its schedule was: a checkpoint does not hold it."""
+        super().on_train_start()
+        step = self.trainer.global_step
+        if step:
+            self.momentum_updater.update_tau(step, self.trainer.estimated_stepping_batches)
+
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """One step: X through the query encoder, the crops through the momentum encoder.
 

@@ -19,7 +19,9 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 
 _GPU_NAMES = ("gpu", "cuda")
-_PREFETCH = 2  # batches, DALI's own default
+# Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The decoder's two are DALI's
+# own: no cache, and the part of a batch that the hardware decoder is given.
+_DALI = {"prefetch": 2, "cache_mb": 0, "hw_decoder_load": 0.9}
 
 
 def settle_hardware(cfg: DictConfig) -> None:
@@ -28,7 +30,8 @@ def settle_hardware(cfg: DictConfig) -> None:
     ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` is left a list, whose length the
     host scales the learning rate by. On a CPU there is one device, and 16-bit precision, which
     it does not have, becomes 32 with a word about it. With ``data.format: dali``, ``dali.device``
-    follows the accelerator unless it is set, and ``dali.prefetch`` is 2 batches.
+    follows the accelerator unless it is set; ``dali.prefetch`` (batches), ``dali.cache_mb``
+    (of decoded images kept on the GPU) and ``dali.hw_decoder_load`` (0 to 1) have defaults.
 
     Raises:
         UserError: where a GPU is asked for and there is none.
@@ -59,7 +62,9 @@ def _settle_dali(cfg: DictConfig) -> None:
         raise UserError(f"dali.device={device}; it must be cpu or gpu")
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
-    cfg.dali = {"prefetch": _PREFETCH, **dali, "device": device}
+    if device == "cpu" and dali.get("cache_mb"):
+        raise UserError(f"dali.cache_mb={dali.cache_mb}, but only the GPU's decoder has a cache")
+    cfg.dali = {**_DALI, **dali, "device": device}
 
 
 def build_trainer(cfg: DictConfig, folder: str) -> pl.Trainer:

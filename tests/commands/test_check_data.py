@@ -46,3 +46,9 @@ def test_no_images(tmp_path):
     run = run_leoclr("check-data", tmp_path)
     assert run.returncode == 2
     assert run.stderr.strip().endswith("is no folder with images")
+
+
+def test_a_list_into_a_folder_that_is_not_there_is_refused_before_the_check(folder):
+    run = run_leoclr("check-data", folder, "--write-list", folder / "none" / "clean.txt")
+    assert run.returncode == 2
+    assert run.stderr.strip().endswith("its folder is not there; make it first")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ def build_graph(
     device_id: int | None,
     dtype: str = "float32",
     prefetch: int = 2,
+    decoder: Mapping[str, float] | None = None,
 ) -> Pipeline:
     """Build the graph that gives ``(index, view, ...)`` for each batch of ``source``.
 
@@ -46,6 +47,7 @@ def build_graph(
         device_id: number of the GPU, None without one.
         dtype: of the views, ``"float32"`` or ``"float16"``.
         prefetch: batches to keep ready.
+        decoder: ``cache_size`` (MB) and ``hw_decoder_load`` (0 to 1) of the GPU's decoder.
 
     Returns:
         A built pipeline. Its views are ``[n, H, W, 3]``: channels-last memory, which is what
@@ -58,6 +60,7 @@ def build_graph(
         device,
         _TYPES[dtype],
         resize_on(device, threads),
+        decoder or {},
         batch_size=batch_size,
         num_threads=threads,
         device_id=device_id,
@@ -74,6 +77,7 @@ def _graph(
     device: str,
     dtype: types.DALIDataType,
     resize: Resize,
+    decoder: Mapping[str, float],
 ) -> tuple[DataNode, ...]:
     examples = [draw(view.node, np.random.default_rng(0), 1) for view in views]
     arrays = [array for example in examples for array in example.values()]
@@ -84,7 +88,7 @@ def _graph(
         ndim=[0, 1, *(array.ndim - 1 for array in arrays)],
     )
     encoded = fn.io.file.read(path)
-    images = decode(encoded, device)
+    images = decode(encoded, device, **decoder)
     shape = fn.peek_image_shape(encoded, adjust_orientation=False)
     finished = []
     for i in range(len(views)):
@@ -126,14 +130,18 @@ def path_bytes(path: str) -> np.ndarray:
     return np.frombuffer(path.encode(), np.uint8)
 
 
-def decode(encoded: DataNode, device: str) -> DataNode:
-    """RGB images ``[H, W, 3]`` of encoded files, on ``device``, ``"cpu"`` or ``"gpu"``."""
+def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:
+    """RGB images ``[H, W, 3]`` of encoded files, on ``device``, ``"cpu"`` or ``"gpu"``.
+
+    ``gpu`` are arguments that only the GPU's decoder has.
+    """
     return fn.decoders.image(
         encoded,
         device="mixed" if device == "gpu" else "cpu",
         output_type=types.RGB,
         # PIL leaves an EXIF orientation alone, so the torchvision path does too.
         adjust_orientation=False,
+        **(gpu if device == "gpu" else {}),
     )
 
 

@@ -54,7 +54,7 @@ class DaliLoader:
             training: shuffled, a last smaller batch dropped; else in order and whole.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: batches to keep ready.
-            graph: ``threads``, ``device`` and ``dtype`` of ``build_graph``.
+            graph: ``threads``, ``device``, ``dtype`` and ``decoder`` of ``build_graph``.
         """
         self.dataset, self.samples, self.views = dataset, samples, views
         self.batch_size, self.seed, self.collate = batch_size, seed, collate

@@ -44,7 +44,8 @@ class ShardSampler:
         if self.training:
             generator = torch.Generator().manual_seed(self.seed + self.epoch)
             order = torch.randperm(self.samples, generator=generator).numpy()
-        mine = order[rank::world]
+        # A copy: DALI takes no array with gaps.
+        mine = order[rank::world].copy()
         for i in range(self.batches):
             yield mine[i * self.batch_size : (i + 1) * self.batch_size]
 

@@ -168,6 +168,7 @@ def test_a_corrupt_file_is_named(colours, tmp_path):
     ("changes", "message"),
     [
         ({"data__dataset": "cifar10"}, "cifar10 is an archive; use data.format=image_folder"),
+        ({"dali__cache_mb": 100}, "dali.cache_mb=100, but only the GPU's decoder has a cache"),
         ({"dali__device": "tpu"}, "dali.device=tpu; it must be cpu or gpu"),
         (
             {"augmentations": [pipeline(32, 2, equalization=0.1), pipeline([32, 32], crop=False)]},
