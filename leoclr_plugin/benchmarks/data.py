@@ -10,6 +10,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
@@ -70,12 +71,15 @@ def data_benchmark(
         ``images_per_second`` with ``three_views`` and, to compare, ``decode``,
         ``decode_resize``, ``torchvision`` and ``host_dali`` (None without the real host): the
         medians over the rounds; ``spread`` with their least and largest; ``ratios`` of
-        ``three_views`` to each of the others, medians over the rounds; settings, environment.
+        ``three_views`` to each of the others, medians over the rounds; ``peak_gpu_mib``, what
+        the GPU's memory lost during the run (None on a CPU); settings, environment.
     """
     paths = [str(path) for path in list_images(folder)] if folder.is_dir() else []
     if len(paths) < batch_size:
         raise UserError(f"--data {folder} has {len(paths)} images; a batch is {batch_size}")
     settings = {"size": size, "batch_size": batch_size, "workers": workers, "device": device}
+
+    free_before = _free_gpu_bytes()
 
     def views(format_: str) -> Iterator[Any]:
         cfg = three_views_config(folder, format_, **settings)
@@ -97,10 +101,12 @@ def data_benchmark(
             runs["host_dali"] = _endless_runs(theirs(cfg.augmentations, folder, **settings))
 
     times: dict[str, list[float]] = {name: [] for name in runs}
+    used = 0
     for turn in tqdm(range(rounds + 1), desc="Rounds", leave=False):
         for name, run in runs.items():
             for _ in range(_READY):
                 next(run)
+            used = max(used, free_before - _free_gpu_bytes())
             start = time.perf_counter()
             for _ in range(batches):
                 next(run)
@@ -122,8 +128,14 @@ def data_benchmark(
         "raw": times,
         "settings": {"format": form, **settings, "rounds": rounds, "batches": batches},
         "images": len(paths),
+        # Of all that was timed: DALI keeps its memory for the process, not for one pipeline.
+        "peak_gpu_mib": used / 2**20 if device == "gpu" else None,
         "environment": environment(),
     }
+
+
+def _free_gpu_bytes() -> int:
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
 
 
 def three_views_config(

@@ -30,10 +30,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"host          {host().name}: {host().reason}")
     print(f"              {host().location}")
     if host().name == "bundled":
-        print(
-            "              for the real one: git clone https://github.com/vturrisi/solo-learn && "
-            "export SOLO_LEARN_HOME=$PWD/solo-learn"
-        )
+        print("              for the real one: leoclr host install")
     methods = sorted(name for name in METHODS if name not in ("base", "linear"))
     print(f"methods       {', '.join(methods)}")
     print(f"CPU           {here['cpu']}, {here['cores']} cores, {here['threads']} threads")

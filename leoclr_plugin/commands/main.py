@@ -12,6 +12,7 @@ from leoclr_plugin.commands import (
     check_data,
     demo,
     doctor,
+    host,
     knn,
     linear,
     pretrain,
@@ -21,7 +22,7 @@ from leoclr_plugin.commands import (
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.version import __version__
 
-_COMMANDS = (demo, pretrain, linear, knn, umap, views, check_data, bench, doctor)
+_COMMANDS = (demo, pretrain, linear, knn, umap, views, check_data, bench, host, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

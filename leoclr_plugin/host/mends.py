@@ -5,8 +5,10 @@ Each function is a no-op where nothing is broken.
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
+import torch
 from torchmetrics import Metric
 
 
@@ -25,3 +27,47 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
         WeightedKNNClassifier()
     except ValueError:
         WeightedKNNClassifier.__bases__ = (WithoutComputeOnStep,)
+
+
+def mend_lightning() -> None:
+    """Let the stock scripts' ``Trainer(strategy=None, devices=[0], accelerator="cpu")`` be built.
+
+    Lightning refuses ``strategy=None`` since 2.0, where its own default is ``"auto"``, and takes
+    a CPU's devices as a number alone; the host's ``parse_cfg`` takes them as a list alone.
+    """
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.accelerators import CPUAccelerator
+
+    original = Trainer.__init__
+
+    @wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("strategy", "auto") is None:
+            kwargs["strategy"] = "auto"
+        original(self, *args, **kwargs)
+
+    parse = CPUAccelerator.parse_devices
+
+    def parse_devices(devices: Any) -> Any:
+        return parse(len(devices) if isinstance(devices, list) else devices)
+
+    Trainer.__init__ = init
+    CPUAccelerator.parse_devices = staticmethod(parse_devices)
+
+
+def mend_without_gpu() -> None:
+    """Let main_knn.py and main_umap.py, which ask for ``cuda``, run where there is none."""
+    if torch.cuda.is_available():
+        return
+
+    def on_cpu(original: Any) -> Any:
+        @wraps(original)
+        def to(self: Any, *args: Any, **kwargs: Any) -> Any:
+            args = ["cpu" if str(arg).startswith("cuda") else arg for arg in args]
+            return original(self, *args, **kwargs)
+
+        return to
+
+    torch.Tensor.cuda = lambda self, *args, **kwargs: self
+    torch.Tensor.to = on_cpu(torch.Tensor.to)
+    torch.nn.Module.to = on_cpu(torch.nn.Module.to)

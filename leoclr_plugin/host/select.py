@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.host.install import chosen
 
 _CHOICES = ("auto", "solo-learn", "bundled")
 # The releases before Hydra have neither; nor has any other package that is called solo.
@@ -27,11 +28,12 @@ def choose_host() -> Choice:
     """Decide from the environment, importing nothing.
 
     ``LEOCLR_HOST`` is ``auto`` (the default), ``solo-learn`` or ``bundled``; ``SOLO_LEARN_HOME``
-    names a source tree of solo-learn and goes before an importable ``solo``.
+    names a source tree of solo-learn and goes before what ``leoclr host use`` chose, which goes
+    before an importable ``solo``.
 
     Raises:
-        UserError: for an unknown ``LEOCLR_HOST``, a ``SOLO_LEARN_HOME`` that is no source tree,
-            or ``LEOCLR_HOST=solo-learn`` where there is none.
+        UserError: for an unknown ``LEOCLR_HOST``, a ``SOLO_LEARN_HOME`` or a chosen folder that
+            is no source tree, or ``LEOCLR_HOST=solo-learn`` where there is none.
     """
     wanted = os.environ.get("LEOCLR_HOST", "auto")
     if wanted not in _CHOICES:
@@ -41,12 +43,16 @@ def choose_host() -> Choice:
 
     home = os.environ.get("SOLO_LEARN_HOME")
     if home:
-        if not _is_hydra_generation(Path(home) / "solo"):
-            raise UserError(
-                f"SOLO_LEARN_HOME={home} is not a source tree of solo-learn (it lacks "
-                f"solo/{_HYDRA_GENERATION[1]}); name a clone of github.com/vturrisi/solo-learn"
-            )
+        check_source_tree(Path(home), f"SOLO_LEARN_HOME={home}")
         return Choice("solo-learn", Path(home).resolve(), f"SOLO_LEARN_HOME={home} names it")
+
+    once_for_all = chosen()
+    if once_for_all == "bundled" and wanted == "auto":
+        return Choice("bundled", None, "leoclr host use bundled chose it")
+    if once_for_all not in (None, "bundled"):
+        folder = Path(once_for_all)
+        check_source_tree(folder, f"the host that was chosen, {folder},")
+        return Choice("solo-learn", folder, "leoclr host use or install chose it")
 
     spec = importlib.util.find_spec("solo")
     folders = [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
@@ -54,11 +60,20 @@ def choose_host() -> Choice:
         return Choice("solo-learn", None, "the package solo can be imported")
     if wanted == "solo-learn":
         raise UserError(
-            "LEOCLR_HOST=solo-learn, but there is none; set SOLO_LEARN_HOME to a clone of "
-            "github.com/vturrisi/solo-learn"
+            "LEOCLR_HOST=solo-learn, but there is none; leoclr host install gets it, or set "
+            "SOLO_LEARN_HOME to a clone of github.com/vturrisi/solo-learn"
         )
     why = "an importable solo is not of the Hydra generation" if folders else "no solo-learn"
     return Choice("bundled", None, f"{why}, and SOLO_LEARN_HOME is not set")
+
+
+def check_source_tree(folder: Path, what: str) -> None:
+    """Raise a UserError, about ``what``, where a folder is no source tree of solo-learn."""
+    if not _is_hydra_generation(folder / "solo"):
+        raise UserError(
+            f"{what} is not a source tree of solo-learn (it lacks solo/{_HYDRA_GENERATION[1]}); "
+            "name a clone of github.com/vturrisi/solo-learn"
+        )
 
 
 def _is_hydra_generation(package: Path) -> bool:

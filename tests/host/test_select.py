@@ -4,13 +4,14 @@ import sys
 import pytest
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.host import select
+from leoclr_plugin.host import install, select
 from leoclr_plugin.host.select import choose_host
 from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
-def no_host(monkeypatch):
+def no_host(monkeypatch, tmp_path_factory):
+    monkeypatch.setattr(install, "user_config_path", lambda name: tmp_path_factory.getbasetemp())
     monkeypatch.delenv("LEOCLR_HOST", raising=False)
     monkeypatch.delenv("SOLO_LEARN_HOME", raising=False)
     monkeypatch.delitem(sys.modules, "solo", raising=False)
@@ -52,6 +53,25 @@ def test_source_tree_goes_before_everything_but_an_explicit_bundled(monkeypatch,
     assert (choice.name, choice.source_tree) == ("solo-learn", tree.resolve())
     monkeypatch.setenv("LEOCLR_HOST", "bundled")
     assert choose_host().name == "bundled"
+
+
+def test_the_choice_once_for_all_goes_before_an_importable_solo(monkeypatch, tmp_path):
+    monkeypatch.setattr(install, "user_config_path", lambda name: tmp_path)
+    monkeypatch.syspath_prepend(make_solo(tmp_path / "importable", hydra_generation=True))
+    install.choose("bundled")
+    assert choose_host().name == "bundled"
+    monkeypatch.setenv("LEOCLR_HOST", "solo-learn")
+    assert choose_host().name == "solo-learn"
+    monkeypatch.delenv("LEOCLR_HOST")
+
+    tree = make_solo(tmp_path / "chosen", hydra_generation=True)
+    install.choose(str(tree))
+    assert choose_host().source_tree == tree
+    (tree / "solo" / "methods" / "mocov2plus.py").unlink()
+    with pytest.raises(UserError, match=r"the host that was chosen, .* is not a source tree"):
+        choose_host()
+    install.choose(None)
+    assert choose_host().reason == "the package solo can be imported"
 
 
 def test_wrong_settings_are_named(monkeypatch, tmp_path):

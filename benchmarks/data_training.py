@@ -1,0 +1,78 @@
+"""Training from files through DALI against training on images that are there already.
+
+usage: python benchmarks/data_training.py FOLDER [--device gpu] [--backbone resnet50] [--size 224]
+       [--batch-size 256] [--workers 16] [--precision bf16-mixed] --out FILE.json
+
+LeOCLR's step on both, in turns; 1.0 means that the files cost nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+from tqdm import tqdm
+
+from leoclr_plugin.benchmarks.data import endless, three_views_config
+from leoclr_plugin.benchmarks.step import StepRunner
+from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.environment import environment
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.training.pretrain import prepare
+
+ROUNDS, STEPS, READY = 5, 8, 4
+
+
+def main() -> None:
+    """Measure, write the file and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="gpu")
+    parser.add_argument("--backbone", default="resnet50")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--precision", choices=("32", "bf16-mixed"), default="bf16-mixed")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+
+    cfg = three_views_config(
+        args.folder, "dali", args.size, args.batch_size, args.workers, args.device
+    )
+    batches = endless(pretrain_loader(prepare(cfg)))
+    runner = StepRunner("leoclr", args.backbone, args.batch_size, args.size, args.precision)
+    synthetic = runner.batch
+
+    def speed(files: bool) -> float:
+        for _ in range(READY):
+            runner.batch = next(batches) if files else synthetic
+            runner.step()
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            runner.batch = next(batches) if files else synthetic
+            runner.step()
+        return STEPS * args.batch_size / (time.perf_counter() - start)
+
+    raw: dict[str, list[float]] = {"files": [], "synthetic": []}
+    for _ in tqdm(range(ROUNDS), desc="Rounds", leave=False):
+        for name, values in raw.items():
+            values.append(speed(name == "files"))
+    ratios = [a / b for a, b in zip(raw["files"], raw["synthetic"], strict=True)]
+    content = {
+        "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+        "images_per_second": {name: median(values) for name, values in raw.items()},
+        "raw": raw,
+        "settings": {**vars(args), "folder": args.folder.name, "out": args.out.name},
+        "environment": environment(),
+    }
+    if torch.cuda.is_available():
+        content["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
+    write_json(args.out, content)
+    print(f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of synthetic's speed")
+
+
+if __name__ == "__main__":
+    main()

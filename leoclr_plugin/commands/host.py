@@ -1,0 +1,80 @@
+"""Install, choose and show solo-learn, and run its scripts that know nothing of plugins."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = "leoclr host install"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    show = what.add_parser("show", help="which host is used, why, and where its configs are")
+    show.set_defaults(act=_show)
+
+    install = what.add_parser("install", help="clone the tested commit, and use it from then on")
+    install.add_argument("--ref", help="another commit, tag or branch")
+    install.add_argument(
+        "--dest", type=Path, metavar="DIR", help="a new folder, instead of the user's cache"
+    )
+    install.set_defaults(act=_install)
+
+    use = what.add_parser("use", help="use the bundled host, or a clone of solo-learn")
+    use.add_argument("host", metavar="bundled|auto|PATH", help="auto forgets an earlier choice")
+    use.set_defaults(act=_use)
+
+    run_ = what.add_parser(
+        "run",
+        help="run a script of a clone, such as main_knn.py, with leoclr among its methods",
+        epilog="example:\n  leoclr host run main_knn.py --pretrained_checkpoint_dir ... --k 20 ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run_.add_argument("script", type=Path)
+    run_.add_argument("arguments", nargs=argparse.REMAINDER, help="of the script")
+    run_.set_defaults(act=_run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what is asked for."""
+    args.act(args)
+
+
+def _show(args: argparse.Namespace) -> None:
+    from leoclr_plugin.config import scripts_folder
+    from leoclr_plugin.host.select import choose_host
+
+    choice = choose_host()
+    print(f"host     {choice.name}: {choice.reason}")
+    if choice.source_tree is not None:
+        print(f"folder   {choice.source_tree}")
+    print(f"configs  {scripts_folder()}")
+
+
+def _install(args: argparse.Namespace) -> None:
+    from leoclr_plugin.host.install import TESTED_REF, choose, install
+
+    folder = install(args.ref or TESTED_REF, args.dest)
+    choose(str(folder.resolve()))
+    print(f"solo-learn is in {folder} and used from now on; leoclr host use auto ends that")
+
+
+def _use(args: argparse.Namespace) -> None:
+    from leoclr_plugin.host.install import choose
+    from leoclr_plugin.host.select import check_source_tree, choose_host
+
+    if args.host in ("bundled", "auto"):
+        choose(None if args.host == "auto" else args.host)
+    else:
+        folder = Path(args.host).resolve()
+        check_source_tree(folder, f"host use {args.host}")
+        choose(str(folder))
+    choice = choose_host()
+    print(f"host     {choice.name}: {choice.reason}")
+
+
+def _run(args: argparse.Namespace) -> None:
+    from leoclr_plugin.host.stock import run_script
+
+    run_script(args.script, args.arguments)

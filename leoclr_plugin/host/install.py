@@ -1,0 +1,74 @@
+"""A clone of solo-learn in the user's cache, and the host that the user chose once for all."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_config_path
+
+from leoclr_plugin.errors import UserError
+
+REPOSITORY = "https://github.com/vturrisi/solo-learn"
+# The commit that the contract suite runs over.
+TESTED_REF = "9187ea39c2c3f43c455ab06664d2b019a9802954"
+
+
+def choice_file() -> Path:
+    """The file that ``leoclr host use`` writes: ``bundled`` or the path of a source tree."""
+    return user_config_path("leoclr") / "host"
+
+
+def chosen() -> str | None:
+    """What ``leoclr host use`` chose; None where it chose nothing."""
+    path = choice_file()
+    return path.read_text().strip() or None if path.is_file() else None
+
+
+def choose(what: str | None) -> None:
+    """Choose ``"bundled"`` or a source tree for later commands; None forgets the choice."""
+    path = choice_file()
+    if what is None:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{what}\n")
+
+
+def install(ref: str = TESTED_REF, destination: Path | None = None) -> Path:
+    """Clone solo-learn at ``ref`` and return the folder, which is there whole or not at all.
+
+    Args:
+        ref: commit, tag or branch.
+        destination: a folder that is not there yet; by default one in the user's cache, which an
+            earlier clone of the same ref is left in.
+
+    Raises:
+        UserError: without git, without network, for an unknown ref, for a folder in use.
+    """
+    folder = destination or user_cache_path("leoclr") / f"solo-learn-{ref.replace('/', '-')}"
+    if folder.exists():
+        if destination is None:
+            return folder
+        raise UserError(f"--dest {folder} is there already; name a new folder")
+    if shutil.which("git") is None:
+        raise UserError("git is not installed; install it, or unpack solo-learn and `host use` it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".solo-learn-") as temporary:
+        clone = Path(temporary) / "clone"
+        _git("clone", "--quiet", "--no-checkout", REPOSITORY, str(clone))
+        _git("-C", str(clone), "checkout", "--quiet", "--detach", ref)
+        clone.rename(folder)
+    return folder
+
+
+def _git(*arguments: str) -> None:
+    run = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    if run.returncode:
+        reason = " ".join(run.stderr.split())
+        raise UserError(
+            f"{REPOSITORY} cannot be cloned: {reason}; check the network and the ref, or clone it "
+            "by hand and name the clone: leoclr host use PATH"
+        )
