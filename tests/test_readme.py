@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leoclr_plugin.environment import version_of
-from tests.conftest import ROOT, available_hosts, make_folder
+from tests.conftest import ROOT, make_folder
 
 README = (ROOT / "README.md").read_text()
 _BLOCK = re.compile(r"(?:<!-- ([\w-]+) -->\n)?```bash\n(.*?)```", re.DOTALL)
@@ -27,12 +27,21 @@ exec "{python}" -m leoclr_plugin "$@"
 """
 
 
+# Solo-learn's configs are for GPUs.
+_PYTHON_SHIM = """#!/bin/sh
+exec "{python}" "$@" accelerator=cpu precision=32 strategy=null max_epochs=1 \\
+    optimizer.batch_size=8 method_kwargs.queue_size=64 augmentations.0.crop_size=32 \\
+    "augmentations.1.crop_size=[32,32]"
+"""
+
+
 def run_block(commands: str, cwd: Path, host: str = "bundled", **env: str):
     bin_folder = cwd / "bin"
     bin_folder.mkdir(exist_ok=True)
-    shim = bin_folder / "leoclr"
-    shim.write_text(_SHIM.format(python=sys.executable))
-    shim.chmod(0o755)
+    for name, text in (("leoclr", _SHIM), ("python", _PYTHON_SHIM)):
+        shim = bin_folder / name
+        shim.write_text(text.format(python=sys.executable))
+        shim.chmod(0o755)
     return subprocess.run(
         ["bash", "-euc", commands],
         cwd=cwd,
@@ -99,17 +108,26 @@ def test_commands_of_a_user_with_dali(tmp_path):
     assert (folder / "metrics.csv").exists()
 
 
-@pytest.mark.skipif("solo-learn" not in available_hosts(), reason="the real host is not there")
+@pytest.mark.skipif(not os.environ.get("SOLO_LEARN_HOME"), reason="no clone of solo-learn")
 def test_commands_of_a_user_with_solo_learn(workplace):
-    (commands,) = (block for name, block in BLOCKS if name == "solo-learn")
-    clone = {
+    environment = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{os.environ['SOLO_LEARN_HOME']}.insteadOf",
         "GIT_CONFIG_VALUE_0": "https://github.com/vturrisi/solo-learn",
+        "SOLO_LEARN_HOME": "",
+        "XDG_CACHE_HOME": str(workplace / "cache"),
+        "XDG_CONFIG_HOME": str(workplace / "config"),
     }
-    run = run_block(commands, workplace, host="auto", **clone)
+    install, stock = (block for name, block in BLOCKS if name in ("solo-learn", "stock"))
+    run = run_block(install, workplace, host="auto", **environment)
     assert run.returncode == 0, run.stderr
-    assert f"solo-learn: SOLO_LEARN_HOME={workplace}/solo-learn names it" in run.stdout
+    assert str(workplace / "cache") in run.stdout
+    assert f"{workplace}/solo-learn" in run.stdout
+    assert "leoclr" in next(line for line in run.stdout.splitlines() if line.startswith("methods"))
+
+    run = run_block(stock, workplace, host="auto", **environment)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "Result: acc@1=" in run.stdout
 
 
 @pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
@@ -132,7 +150,7 @@ def test_demo_writes_its_results_and_report(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "pretrain", "linear", "knn", "umap", "views", "check-data", "bench", "doctor"],
+    ["demo", "pretrain", "linear", "knn", "umap", "views", "check-data", "bench", "host", "doctor"],
 )
 def test_help_shows_a_working_example(command, capsys):
     from leoclr_plugin.commands.main import build_parser
