@@ -19,8 +19,9 @@ class LeOCLRSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Called by Hydra once the program's own search path is complete."""
-        # A script of solo-learn has imported its methods before it starts Hydra.
-        if "solo.methods" not in sys.modules:
+        # A script of solo-learn has imported its methods before it starts Hydra; our own commands
+        # load them through our own host.
+        if "solo.methods" not in sys.modules or "leoclr_plugin" in sys.modules:
             return
         try:
             from leoclr_plugin.config import scripts_folder

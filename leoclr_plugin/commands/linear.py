@@ -7,11 +7,6 @@ import argparse
 from leoclr_plugin.commands.shared import add_checkpoint_argument
 
 EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
-_FOLDERS = {
-    "cifar10": "cifar",
-    "cifar100": "cifar",
-    "imagenet100": "imagenet-100",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +26,11 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.config import load_config
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
-    from leoclr_plugin.evaluation.linear import linear, parse_linear
+    from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
     from leoclr_plugin.evaluation.results import write_json
 
     source = CheckpointFolder.open(args.checkpoint_dir)
-    dataset = source.cfg.data.dataset
-    config = args.config or f"{_FOLDERS.get(dataset, dataset)}/leoclr"
+    config = args.config or linear_config_name(source.cfg.data.dataset)
     cfg = load_config(config, "linear", [*_from_checkpoint(source), *args.overrides])
     cfg = parse_linear(cfg)
     backbone, size = source.load_method().backbone, input_size(source.cfg)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from leoclr_plugin.commands import (
     bench,
     check_data,
+    compare,
     demo,
     doctor,
     host,
@@ -22,7 +23,7 @@ from leoclr_plugin.commands import (
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.version import __version__
 
-_COMMANDS = (demo, pretrain, linear, knn, umap, views, check_data, bench, host, doctor)
+_COMMANDS = (demo, pretrain, linear, knn, umap, views, check_data, compare, bench, host, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -14,6 +14,13 @@ from leoclr_plugin.host import host
 from leoclr_plugin.training.failures import naming_unreadable_images
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
+_FOLDERS = {"cifar10": "cifar", "cifar100": "cifar", "imagenet100": "imagenet-100"}
+
+
+def linear_config_name(dataset: str) -> str:
+    """The packaged configuration of the probe for a data set."""
+    return f"{_FOLDERS.get(dataset, dataset)}/leoclr"
+
 
 def linear(
     backbone: nn.Module, cfg: DictConfig, train: DataLoader, val: DataLoader

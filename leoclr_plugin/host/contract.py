@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -35,6 +36,7 @@ class Host:
         dali_batches: ``dali_batches(augmentations, folder, size, batch_size, workers, device)``
             gives a function that runs the host's own DALI pipeline for a batch; None for a host
             that has none.
+        configs: folder of the host's own ``<data set>/<method>.yaml``; None where there is none.
     """
 
     name: str
@@ -55,3 +57,4 @@ class Host:
     gather: Callable[..., Any]
     omegaconf_select: Callable[..., Any]
     dali_batches: Callable[..., Callable[[], Any]] | None = None
+    configs: Path | None = None

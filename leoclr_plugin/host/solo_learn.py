@@ -75,7 +75,13 @@ def _load(choice: Choice) -> Host:
         gather=gather,
         omegaconf_select=omegaconf_select,
         dali_batches=_dali_batches,
+        configs=_configs(Path(solo.__path__[0]).parent / "scripts" / "pretrain"),
     )
+
+
+def _configs(folder: Path) -> Path | None:
+    # An installed package comes without the scripts of the source tree.
+    return folder if folder.is_dir() else None
 
 
 def _dali_batches(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -21,11 +22,12 @@ from leoclr_plugin.training.failures import naming_unreadable_images
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 
-def pretrain(cfg: DictConfig) -> Path:
+def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a method and return the folder with its checkpoint, ``args.json`` and metrics.
 
     Args:
         cfg: a composed configuration; changed in place as the host's ``parse_cfg`` does.
+        callbacks: Lightning's, besides those of the configuration.
 
     Raises:
         UserError: for a configuration or data that cannot be trained on, before anything is
@@ -40,7 +42,7 @@ def pretrain(cfg: DictConfig) -> Path:
     if resume_from is not None:
         load_state_dict(model, read_checkpoint(resume_from)["state_dict"], resume_from)
 
-    trainer = build_trainer(cfg, cfg.method)
+    trainer = build_trainer(cfg, cfg.method, callbacks)
     with naming_unreadable_images(train.dataset):
         trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
     return Path(trainer.loggers[-1].log_dir)

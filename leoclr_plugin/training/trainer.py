@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def _settle_dali(cfg: DictConfig) -> None:
     cfg.dali = {**_DALI, **dali, "device": device}
 
 
-def build_trainer(cfg: DictConfig, folder: str) -> pl.Trainer:
+def build_trainer(
+    cfg: DictConfig, folder: str, more_callbacks: Sequence[Callback] = ()
+) -> pl.Trainer:
     """Build the trainer, with the host's Checkpointer where ``checkpoint.enabled``.
 
     Metrics go to ``<checkpoint.dir>/<folder>/<version>/metrics.csv``, where the host's
@@ -77,13 +80,14 @@ def build_trainer(cfg: DictConfig, folder: str) -> pl.Trainer:
         cfg: a parsed configuration, after ``settle_hardware``; keys named as arguments of
             ``lightning.pytorch.Trainer`` are passed to it.
         folder: the method's name, or ``linear``.
+        more_callbacks: besides those of the configuration.
     """
     wandb = _wandb_logger(cfg) if cfg.wandb.enabled else None
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
     csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
     loggers: list[Logger] = [wandb, csv] if wandb else [csv]
 
-    callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step")]
+    callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step"), *more_callbacks]
     if cfg.checkpoint.enabled:
         logdir = Path(cfg.checkpoint.dir) / folder
         callbacks.append(

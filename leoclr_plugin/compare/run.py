@@ -1,0 +1,148 @@
+"""Run all methods and seeds that are not done yet, and write the table after each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from leoclr_plugin.compare.recipes import method_config
+from leoclr_plugin.compare.table import write_report
+from leoclr_plugin.compare.worker import UNTRAINED
+from leoclr_plugin.config import load_config
+from leoclr_plugin.data.datasets import build_pretrain_dataset
+from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.host import host
+from leoclr_plugin.methods import METHODS
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each method may use: epochs, or minutes of training; one of the two."""
+
+    epochs: int | None = None
+    minutes: float | None = None
+
+
+def compare(
+    config: str,
+    methods: Sequence[str],
+    budget: Budget,
+    seeds: int,
+    out: Path,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Pretrain and evaluate each method with each seed; go on where an earlier call stopped.
+
+    Args:
+        config: a configuration of leoclr for pretraining, by name or path: the data, backbone,
+            views and batch size of all.
+        methods: names of the host's methods, and ``untrained``.
+        budget: of each.
+        seeds: runs of each method.
+        out: folder of the runs and the table.
+        overrides: Hydra's, of all methods.
+
+    Returns:
+        The content of ``results.json``: a list ``runs``, the settings, and the ``rows``.
+
+    Raises:
+        UserError: for an unknown method, or a folder that holds another comparison.
+    """
+    known = [*(name for name in METHODS if name not in ("base", "linear")), UNTRAINED]
+    for method in methods:
+        if method not in known:
+            raise UserError(
+                f"--methods {method}: the {host().name} host has no such method"
+                f"{suggestion(method, known)}; it has {', '.join(sorted(known))}"
+            )
+    base = load_config(config, "pretrain", overrides)
+    if base.method != "leoclr":
+        raise UserError(f"{config} is of {base.method}; name a config of leoclr")
+    base.images = len(build_pretrain_dataset(base.data, transform=None))
+    if base.images < 3 * base.optimizer.batch_size:
+        raise UserError(
+            f"{base.images} images are fewer than three batches of {base.optimizer.batch_size}; "
+            "lower optimizer.batch_size"
+        )
+    settings = {
+        "config": config,
+        "overrides": list(overrides),
+        "budget": vars(budget),
+        "images": base.images,
+        "host": host().name,
+    }
+    _keep_settings(out, settings)
+
+    runs = []
+    pending = [(method, seed) for seed in range(seeds) for method in methods]
+    for method, seed in tqdm(pending, desc="Runs"):
+        runs.append(_one(base, config, method, seed, budget, out, overrides))
+        content = write_report(out, runs, settings)
+    return content
+
+
+def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
+    path = out / "settings.json"
+    out.mkdir(parents=True, exist_ok=True)
+    if path.exists() and json.loads(path.read_text()) != settings:
+        raise UserError(f"--out {out} holds another comparison; name another folder")
+    write_json(path, settings)
+
+
+def _one(
+    base: DictConfig,
+    config: str,
+    method: str,
+    seed: int,
+    budget: Budget,
+    out: Path,
+    overrides: Sequence[str],
+) -> dict[str, Any]:
+    folder = out / f"{method}-{seed}"
+    about = {"method": method, "seed": seed}
+    result = folder / "result.json"
+    notes = folder / "deviations.json"
+    if result.exists():
+        about["deviations"] = json.loads(notes.read_text())
+        return {**about, **json.loads(result.read_text())}
+    folder.mkdir(exist_ok=True)
+    # Of an untrained network the method is of no matter, but for the classes that it has.
+    name = "leoclr" if method == UNTRAINED else method
+    try:
+        cfg, deviations = method_config(
+            base, config, name, budget.epochs or base.max_epochs, base.images, overrides
+        )
+    except UserError as error:
+        return {**about, "error": str(error), "deviations": []}
+    if method == UNTRAINED:
+        deviations = []
+    cfg.seed = base.seed + seed
+    cfg.name = method
+    cfg.checkpoint = {**cfg.checkpoint, "enabled": True, "frequency": 1, "keep_prev": False}
+    cfg.checkpoint.dir = str((folder / "runs").resolve())
+    cfg.auto_resume = {"enabled": True, "max_hours": 24 * 365}
+    cfg.num_sanity_val_steps = 0
+    OmegaConf.save(cfg, folder / "config.yaml")
+    write_json(folder / "budget.json", {"minutes": None if method == UNTRAINED else budget.minutes})
+    write_json(notes, deviations)
+    with (folder / "log.txt").open("a") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", "leoclr_plugin.compare.worker", str(folder)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode == 0 and result.exists():
+        return {**about, **json.loads(result.read_text()), "deviations": deviations}
+    lines = [line.strip() for line in (folder / "log.txt").read_text(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), f"exit code {done.returncode}")
+    return {**about, "error": f"{last[:300]} (log: {folder / 'log.txt'})", "deviations": deviations}

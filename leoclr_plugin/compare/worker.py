@@ -1,0 +1,154 @@
+"""One method and seed, in a process of its own: what it breaks or takes up is its own.
+
+usage: python -m leoclr_plugin.compare.worker FOLDER, with ``config.yaml`` and ``budget.json`` in it
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from omegaconf import DictConfig, OmegaConf
+
+from leoclr_plugin.config import load_config
+from leoclr_plugin.environment import environment
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.features import train_and_val_features
+from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.evaluation.linear import (
+    linear_config_name,
+    linear_on_features,
+    parse_linear,
+)
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
+
+UNTRAINED = "untrained"
+LINEAR_EPOCHS = 50
+_TRIAL_STEPS = 12
+_WARMUP_STEPS = 2
+
+
+class StepTimes(Callback):
+    """Seconds of each training step, the loader's and the logger's part included.
+
+    Attributes:
+        seconds: of the steps but an epoch's first ones, which wait for the loader to start.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._last = 0.0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Called by Lightning."""
+        now = time.perf_counter()
+        if batch_idx >= _WARMUP_STEPS:
+            self.seconds.append(now - self._last)
+        self._last = now
+
+
+def run(folder: Path) -> None:
+    """Train, evaluate and write ``result.json``; an interrupted training goes on."""
+    cfg = OmegaConf.load(folder / "config.yaml")
+    minutes = json.loads((folder / "budget.json").read_text())["minutes"]
+    if minutes is not None:
+        cfg.max_epochs = _epochs_within(cfg, minutes, folder)
+    if cfg.name == UNTRAINED:
+        cfg = prepare(cfg)
+        seed_everything(cfg.seed)
+        trained: dict[str, Any] = {"epochs": 0}
+        method = build_method(cfg).eval()
+    else:
+        trained = _train(cfg, folder)
+        method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
+    write_json(
+        folder / "result.json", {**trained, **_evaluate(method, cfg), "environment": environment()}
+    )
+
+
+def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    # Kept for the case that the evaluation is what fails, or is interrupted.
+    record = folder / "training.json"
+    if not record.exists():
+        times = StepTimes()
+        checkpoint = pretrain(cfg, [times])
+        step, batch_size = median(times.seconds), cfg.optimizer.batch_size
+        content = {
+            "checkpoint": str(checkpoint),
+            "epochs": cfg.max_epochs,
+            "seconds_per_epoch": step * (cfg.images // batch_size),
+            "images_per_second": batch_size / step,
+            "peak_memory_mib": _peak_memory(),
+            "curve": _curve(checkpoint.parent),
+        }
+        write_json(record, content)
+    return json.loads(record.read_text())
+
+
+def _evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
+    data = evaluation_cfg(cfg)
+    train, val = train_and_val_features(method, data, input_size(cfg))
+    with tempfile.TemporaryDirectory() as temporary:
+        overrides = [
+            f"data.train_path='{data.data.train_path}'",
+            f"data.val_path='{data.data.val_path}'",
+            f"max_epochs={LINEAR_EPOCHS}",
+            f"checkpoint.dir='{temporary}'",
+        ]
+        config = load_config(linear_config_name(cfg.data.dataset), "linear", overrides)
+        config.optimizer.batch_size = min(config.optimizer.batch_size, len(train[0]))
+        linear = linear_on_features(parse_linear(config), train, val)
+    return {"knn_top1": knn(train, val)["top1"], "linear_top1": linear["top1"]}
+
+
+def _epochs_within(cfg: DictConfig, minutes: float, folder: Path) -> int:
+    # The schedules need to know the last epoch from the first one on, and a run that goes on
+    # must find the same.
+    trial = folder / "trial.json"
+    if not trial.exists():
+        times = StepTimes()
+        short = OmegaConf.merge(cfg, {"max_epochs": 1, "limit_train_batches": _TRIAL_STEPS})
+        short.checkpoint.enabled = short.auto_resume.enabled = False
+        short.data.val_path = None
+        with tempfile.TemporaryDirectory() as temporary:
+            short.checkpoint.dir = temporary
+            pretrain(short, [times])
+        steps = cfg.images // cfg.optimizer.batch_size
+        epochs = max(1, int(60 * minutes / (median(times.seconds) * steps)))
+        write_json(trial, {"epochs": epochs, "seconds": times.seconds})
+    return json.loads(trial.read_text())["epochs"]
+
+
+def _peak_memory() -> float:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def _curve(runs: Path) -> list[tuple[float, float]]:
+    # A training that was interrupted left the metrics of its epochs in a folder of their own.
+    files = sorted(runs.glob("*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+    points = [point for file in files for point in read_metric(file, "val_acc1")]
+    return sorted(dict(points).items())
+
+
+if __name__ == "__main__":
+    try:
+        run(Path(sys.argv[1]))
+    except UserError as error:
+        print(f"UserError: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,92 @@
+"""A whole comparison, each run in its own process, as a user sees it."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from tests.conftest import run_leoclr
+
+
+@pytest.fixture
+def compare(image_folder, tmp_path):
+    def run(*args, host="bundled"):
+        return run_leoclr(
+            *("compare", "custom/leoclr"),
+            f"data.train_path={image_folder}/train",
+            f"data.val_path={image_folder}/val",
+            "augmentations.0.crop_size=32",
+            "augmentations.1.crop_size=[32,32]",
+            "optimizer.batch_size=8",
+            "data.num_workers=0",
+            *("--out", tmp_path / "out", *args),
+            host=host,
+        )
+
+    return run
+
+
+def results(tmp_path):
+    return json.loads((tmp_path / "out" / "results.json").read_text())
+
+
+def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tmp_path):
+    out = tmp_path / "out"
+    # simclr of the bundled host has no recipe there.
+    run = compare("--methods", "leoclr,simclr,untrained", "--budget", "epochs=2", "--seeds", 2)
+    assert run.returncode == 0, run.stderr[-3000:]
+    content = results(tmp_path)
+    by_name = {row[0]: row for row in content["rows"]}
+    assert list(by_name) == ["leoclr", "simclr", "untrained"]
+    assert by_name["simclr"][1] == "failed"
+    assert any("simclr, seed 1, failed: there is no recipe" in line for line in content["foot"])
+    for cell in by_name["leoclr"][1:]:
+        assert re.fullmatch(r"\d+(\.\d+)? ± \d+(\.\d+)?", cell)
+    (run_of_seed_1,) = (r for r in content["runs"] if (r["method"], r["seed"]) == ("leoclr", 1))
+    assert [epoch for epoch, _ in run_of_seed_1["curve"]] == [1, 2]
+    assert 0 <= run_of_seed_1["knn_top1"] <= 100
+    assert run_of_seed_1["peak_memory_mib"] > 100
+    with (out / "results.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 6
+    report = (out / "report.html").read_text()
+    assert "<polyline" in report
+    assert not re.search(r"(src|href)=.http", report)
+
+    stamps = {path: path.stat().st_mtime_ns for path in out.glob("*/result.json")}
+    assert len(stamps) == 4
+    (out / "leoclr-0" / "result.json").unlink()
+    training = (out / "leoclr-0" / "training.json").stat().st_mtime_ns
+    run = compare("--methods", "leoclr,untrained", "--budget", "epochs=2", "--seeds", 2)
+    assert run.returncode == 0, run.stderr[-3000:]
+    # Evaluated anew, not trained anew; the others were left alone.
+    assert (out / "leoclr-0" / "training.json").stat().st_mtime_ns == training
+    again = {path: path.stat().st_mtime_ns for path in out.glob("*/result.json")}
+    assert [path.parent.name for path in stamps if stamps[path] != again[path]] == ["leoclr-0"]
+
+    run = compare("--methods", "leoclr", "--budget", "epochs=3")
+    assert run.returncode == 2
+    assert "holds another comparison; name another folder" in run.stderr
+
+
+def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path):
+    run = compare("--methods", "leoclr", "--budget", "minutes=0.05")
+    assert run.returncode == 0, run.stderr[-3000:]
+    (only,) = results(tmp_path)["runs"]
+    trial = json.loads((tmp_path / "out" / "leoclr-0" / "trial.json").read_text())
+    assert only["epochs"] == trial["epochs"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--methods", "leoclr,mocov2", "--budget", "epochs=1"), "did you mean mocov2plus"),
+        (("--methods", "leoclr", "--budget", "hours=1"), "is not epochs=N or minutes=N"),
+        (("--methods", "leoclr", "--budget", "epochs=0"), "is nothing to train in"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_at_once(compare, tmp_path, args, message):
+    run = compare(*args)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert not (tmp_path / "out").exists()

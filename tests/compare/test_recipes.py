@@ -1,0 +1,96 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from leoclr_plugin.compare import recipes
+from leoclr_plugin.compare.recipes import find_recipe, method_config
+from leoclr_plugin.config import load_config
+from leoclr_plugin.errors import UserError
+
+CONFIG = "imagenette/leoclr"
+
+
+def configured(method: str, *overrides: str, epochs: int = 200, images: int = 9469):
+    base = load_config(CONFIG, "pretrain", overrides)
+    return method_config(base, CONFIG, method, epochs, images, overrides)
+
+
+@pytest.fixture
+def host_with_recipes(tmp_path, monkeypatch):
+    """A host whose recipe of a method is in a file of another name, as barlow_twins' is."""
+    folder = tmp_path / "imagenet-100"
+    folder.mkdir()
+    (folder / "other.yaml").write_text("method: simclr\n")
+    (folder / "short.yaml").write_text(
+        "method: barlow_twins\n"
+        "method_kwargs: {proj_hidden_dim: 2048, warmup_teacher_temperature_epochs: 50}\n"
+        "data: {dataset: imagenet100}\n"
+        "optimizer: {name: lars, batch_size: 128, lr: 0.3, kwargs: {eta: 0.02}}\n"
+        "scheduler: {name: warmup_cosine}\n"
+    )
+    fake = type("Host", (), {"configs": tmp_path, "name": "solo-learn"})
+    monkeypatch.setattr(recipes, "host", lambda: fake)
+
+
+def test_data_backbone_views_and_batch_are_the_comparisons(host_with_recipes):
+    base = load_config(CONFIG, "pretrain")
+    for method in ("mocov2plus", "barlow_twins"):
+        cfg, _ = configured(method, "optimizer.batch_size=64", "backbone.name=resnet50")
+        assert cfg.method == method
+        assert cfg.backbone.name == "resnet50"
+        assert cfg.data == base.data
+        assert cfg.optimizer.batch_size == 64
+        # The crops' pipeline alone: what is two views for all others.
+        assert list(cfg.augmentations) == [base.augmentations[0]]
+
+
+def test_the_rest_is_the_methods_own_recipe(host_with_recipes):
+    cfg, changes = configured("barlow_twins")
+    assert (cfg.optimizer.name, cfg.optimizer.lr) == ("lars", 0.3)
+    assert cfg.optimizer.kwargs == {"eta": 0.02}
+    assert "momentum" not in cfg
+    assert "queue_size" not in cfg.method_kwargs
+    assert changes == ["recipe of solo-learn's imagenet-100/short.yaml"]
+    cfg, changes = configured("mocov2plus")
+    assert changes == ["recipe of imagenette/mocov2plus.yaml"]
+    assert cfg.method_kwargs.queue_size == 4096
+
+
+def test_the_users_overrides_go_before_every_recipe(host_with_recipes):
+    overrides = ("optimizer.name=adamw", "optimizer.lr=0.002", "scheduler.warmup_epochs=7")
+    cfg, changes = configured("barlow_twins", *overrides, epochs=20)
+    assert (cfg.optimizer.name, cfg.optimizer.lr) == ("adamw", 0.002)
+    # LARS's, which AdamW does not take.
+    assert "kwargs" not in cfg.optimizer
+    assert cfg.scheduler.warmup_epochs == 7
+    assert not any("warmup_epochs" in change for change in changes if "teacher" not in change)
+
+
+def test_what_does_not_fit_the_budget_is_cut_and_said(host_with_recipes):
+    cfg, changes = configured("leoclr", "optimizer.batch_size=64", epochs=20, images=1000)
+    assert cfg.scheduler.warmup_epochs == 2
+    assert cfg.method_kwargs.queue_size == 960
+    assert "scheduler.warmup_epochs 2.0 instead of 10" in changes
+    assert "method_kwargs.queue_size 960 instead of 4096" in changes
+    cfg, changes = configured("barlow_twins", epochs=20)
+    assert cfg.method_kwargs.warmup_teacher_temperature_epochs == 5
+
+
+def test_no_recipe(host_with_recipes):
+    with pytest.raises(UserError, match="no recipe for dino beside imagenette/leoclr and none in"):
+        configured("dino")
+
+
+@pytest.mark.skipif(not os.environ.get("SOLO_LEARN_HOME"), reason="no clone of solo-learn")
+def test_the_clone_has_a_recipe_for_each_method_of_the_issue(monkeypatch):
+    folder = Path(os.environ["SOLO_LEARN_HOME"]) / "scripts" / "pretrain"
+    fake = type("Host", (), {"configs": folder, "name": "solo-learn"})
+    monkeypatch.setattr(recipes, "host", lambda: fake)
+    for method in (
+        *("simclr", "byol", "barlow_twins", "vicreg", "dino"),
+        *("swav", "nnclr", "simsiam", "ressl", "mocov3"),
+    ):
+        recipe, source = find_recipe(CONFIG, method)
+        assert recipe.method == method
+        assert source.startswith("solo-learn's imagenet-100/")
