@@ -150,7 +150,19 @@ def test_demo_writes_its_results_and_report(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "pretrain", "linear", "knn", "umap", "views", "check-data", "compare", "bench", "host", "doctor"],
+    [
+        "demo",
+        "pretrain",
+        "linear",
+        "knn",
+        "umap",
+        "views",
+        "check-data",
+        "compare",
+        "bench",
+        "host",
+        "doctor",
+    ],
 )
 def test_help_shows_a_working_example(command, capsys):
     from leoclr_plugin.commands.main import build_parser

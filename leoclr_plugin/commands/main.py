@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from leoclr_plugin.commands import (
+    ablation,
     bench,
     check_data,
     compare,
@@ -23,7 +24,20 @@ from leoclr_plugin.commands import (
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.version import __version__
 
-_COMMANDS = (demo, pretrain, linear, knn, umap, views, check_data, compare, bench, host, doctor)
+_COMMANDS = (
+    demo,
+    pretrain,
+    linear,
+    knn,
+    umap,
+    views,
+    check_data,
+    compare,
+    ablation,
+    bench,
+    host,
+    doctor,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -42,6 +42,30 @@ def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, Dic
     return source, cfg
 
 
+def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a comparison of methods is made with."""
+    parser.add_argument("config", help="a config of leoclr, by its name under scripts/pretrain")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="changes for all methods, as Hydra's"
+    )
+    parser.add_argument(
+        "--budget", required=True, type=budget, metavar="epochs=N|minutes=N", help="of each method"
+    )
+    parser.add_argument("--seeds", type=positive, default=1, help="runs of each method")
+
+
+def budget(text: str) -> dict[str, float]:
+    """Parse ``epochs=N`` or ``minutes=N``."""
+    name, _, value = text.partition("=")
+    try:
+        number = {"epochs": int, "minutes": float}[name](value)
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(f"{text} is not epochs=N or minutes=N") from None
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is nothing to train in")
+    return {name: number}
+
+
 def positive(text: str) -> int:
     """Parse a whole number of at least 1."""
     number = int(text)

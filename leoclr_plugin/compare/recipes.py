@@ -45,8 +45,8 @@ def method_config(
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     wanted = {override.key_or_group: override.value() for override in parsed}
     if method != base.method:
-        # leoclr's pipelines without the original, the last of them.
-        cfg.augmentations = [p for p in base.augmentations if p.rrc.enabled]
+        # leoclr's pipelines without the anchor's, the last of them.
+        cfg.augmentations = base.augmentations[:-1]
         recipe, source = find_recipe(config, method)
         for name in _OWN:
             if name in recipe:

@@ -62,7 +62,7 @@ def compare(
         if method not in known:
             raise UserError(
                 f"--methods {method}: the {host().name} host has no such method"
-                f"{suggestion(method, known)}; it has {', '.join(sorted(known))}"
+                f"{suggestion(method, known)}"
             )
     base = load_config(config, "pretrain", overrides)
     if base.method != "leoclr":

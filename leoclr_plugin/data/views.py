@@ -113,18 +113,20 @@ class Views:
         return [transform(image) for transform in self.transforms]
 
 
-def check_leoclr_views(augmentations: ListConfig, dataset: str) -> None:
-    """Check that the pipelines are LeOCLR's: n >= 1 crops first, one original last.
+def check_leoclr_views(augmentations: ListConfig, dataset: str, anchor: str = "original") -> None:
+    """Check that the pipelines are LeOCLR's: n >= 1 crops first, the anchor last.
 
     Raises:
         UserError: naming the pipeline and the key to change.
     """
     last = len(augmentations) - 1
+    wanted = [last] if anchor == "original" else []
     originals = [i for i, node in enumerate(augmentations) if not node.rrc.enabled]
-    if originals != [last] or augmentations[last].num_crops != 1:
+    if originals != wanted or augmentations[last].num_crops != 1:
         raise UserError(
-            f"augmentations: leoclr wants the original image as its last view, once: give the "
-            f"last pipeline (augmentations[{last}]) rrc.enabled=False and num_crops=1, and only it"
+            f"augmentations: leoclr wants the {anchor} that is its anchor as its last view, once: "
+            f"give the last pipeline (augmentations[{last}]) num_crops=1 and "
+            f"{'rrc.enabled=False, and only it' if wanted else 'rrc.enabled=True, as all others'}"
         )
     if sum(node.num_crops for node in augmentations[:last]) < 1:
         raise UserError(

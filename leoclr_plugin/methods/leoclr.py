@@ -16,7 +16,12 @@ from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
 from leoclr_plugin.methods.queue import enqueue_, filled_places
 
-_QUEUE_KEYS = ("all", "first", "last")
+_CHOICES = {
+    "loss_reduction": ("sum", "mean"),
+    "queue_keys": ("all", "first", "last"),
+    "anchor": ("original", "crop"),
+    "query": ("anchor", "crops"),
+}
 
 
 class LeOCLR(host().BaseMomentumMethod):
@@ -38,7 +43,9 @@ class LeOCLR(host().BaseMomentumMethod):
             queue_size: 65536         # K, negatives in the queue
             temperature: 0.2          # t > 0 of InfoNCE
             loss_reduction: sum       # over the crops: "sum" as in eq. 2, or "mean"
-            queue_keys: all           # which crops' keys enter the queue: "all", "first", "last"
+            queue_keys: all           # which keys enter the queue: "all", "first", "last"
+            anchor: original          # the last view; "crop": a further crop, for ablation
+            query: anchor             # seen by the query encoder; "crops": swapped, for ablation
         momentum:
             base_tau: 0.999           # m at the first step
             final_tau: 0.999          # m at the last step, reached along a cosine
@@ -71,6 +78,7 @@ class LeOCLR(host().BaseMomentumMethod):
         self.temperature: float = kwargs.temperature
         self.loss_reduction: str = kwargs.loss_reduction
         self.queue_keys: str = kwargs.queue_keys
+        self.query: str = kwargs.query
 
         self.projector = self._build_projector()
         self.momentum_projector = self._build_projector()
@@ -121,6 +129,8 @@ class LeOCLR(host().BaseMomentumMethod):
             "temperature": 0.2,
             "loss_reduction": "sum",
             "queue_keys": "all",
+            "anchor": "original",
+            "query": "anchor",
         }
         for key, default in defaults.items():
             cfg.method_kwargs[key] = select(cfg, f"method_kwargs.{key}", default)
@@ -129,7 +139,7 @@ class LeOCLR(host().BaseMomentumMethod):
         for key in ("proj_hidden_dim", "proj_output_dim", "queue_size"):
             _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] >= 1, "at least 1")
         _check("method_kwargs.temperature", kwargs.temperature, kwargs.temperature > 0, "positive")
-        for key, choices in (("loss_reduction", ("sum", "mean")), ("queue_keys", _QUEUE_KEYS)):
+        for key, choices in _CHOICES.items():
             wanted = f"one of {', '.join(choices)}"
             _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] in choices, wanted)
         rising = 0 <= momentum.base_tau <= momentum.final_tau <= 1
@@ -189,23 +199,26 @@ class LeOCLR(host().BaseMomentumMethod):
             LeOCLR's loss plus the online classifiers' losses, a scalar.
         """
         _, views, targets = batch
-        *crops, original = views
+        *crops, anchor = views
         labelled = targets != -1
+        queries, others = ([anchor], crops) if self.query == "anchor" else (crops, [anchor])
 
         # Not the host's generic training_step: it would run every view through both encoders.
-        out = self.base_training_step(original, targets)
-        momentum_outs = [self._shared_step_momentum(crop, targets) for crop in crops]
+        outs = [self.base_training_step(view, targets) for view in queries]
+        momentum_outs = [self._shared_step_momentum(view, targets) for view in others]
         keys = [momentum_out["z"] for momentum_out in momentum_outs]
 
-        positives, negatives = cosine_similarities(out["z"], keys, self._negatives())
-        nce_loss = leoclr_loss_func(positives, negatives, self.temperature, self.loss_reduction)
+        cosines = [cosine_similarities(out["z"], keys, self._negatives()) for out in outs]
+        losses = [leoclr_loss_func(*c, self.temperature, self.loss_reduction) for c in cosines]
+        nce_loss = sum(losses) if self.loss_reduction == "sum" else sum(losses) / len(losses)
         self._new_keys = torch.cat(self._keys_for_queue(keys))
 
         # Cross entropy over no label at all is 0/0.
-        class_loss = torch.where(labelled.any(), out["loss"], 0.0)
+        class_loss = torch.where(labelled.any(), sum(o["loss"] for o in outs) / len(outs), 0.0)
         if self.momentum_classifier is not None:
             momentum_loss = sum(o["loss"] for o in momentum_outs) / len(momentum_outs)
             class_loss = class_loss + torch.where(labelled.any(), momentum_loss, 0.0)
+        out, (positives, negatives) = outs[0], cosines[0]
         if self.knn_eval:
             self.knn.update(
                 train_features=out["feats"][labelled].detach(), train_targets=targets[labelled]

@@ -66,7 +66,8 @@ def prepare(cfg: DictConfig) -> DictConfig:
         raise UserError(f"backbone.name={cfg.backbone.name} is not a backbone{wanted}")
     check_data(cfg.data)
     if cfg.method == "leoclr":
-        check_leoclr_views(cfg.augmentations, cfg.data.dataset)
+        anchor = OmegaConf.select(cfg, "method_kwargs.anchor", default="original")
+        check_leoclr_views(cfg.augmentations, cfg.data.dataset, anchor)
     if cfg.data.dataset == "custom" and not Path(cfg.data.train_path).is_dir():
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)

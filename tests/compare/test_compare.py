@@ -80,7 +80,7 @@ def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--methods", "leoclr,mocov2", "--budget", "epochs=1"), "did you mean mocov2plus"),
+        (("--methods", "leoclr,mocov2", "--budget", "epochs=1"), "did you mean 'mocov2plus'"),
         (("--methods", "leoclr", "--budget", "hours=1"), "is not epochs=N or minutes=N"),
         (("--methods", "leoclr", "--budget", "epochs=0"), "is nothing to train in"),
     ],

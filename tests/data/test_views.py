@@ -142,3 +142,12 @@ def test_views_that_are_not_leoclrs_are_refused():
     assert "its last view" in refused([pipeline([32, 32], crop=False), pipeline(32, 2)])
     assert "its last view" in refused([pipeline(32, 2), pipeline([32, 32], 2, crop=False)])
     check_leoclr_views(OmegaConf.create(views("leoclr", crops=1)), "imagenette")
+
+
+def test_a_crop_may_be_the_anchor_where_it_is_asked_for():
+    nodes = OmegaConf.create([pipeline(32, 2), pipeline([32, 32])])
+    check_leoclr_views(nodes, "imagenette", anchor="crop")
+    with pytest.raises(UserError, match=r"rrc\.enabled=False, and only it"):
+        check_leoclr_views(nodes, "imagenette")
+    with pytest.raises(UserError, match=r"rrc\.enabled=True, as all others"):
+        check_leoclr_views(OmegaConf.create(views("leoclr")), "imagenette", anchor="crop")

@@ -109,6 +109,28 @@ def test_loss_equals_its_definition_with_the_models_own_outputs():
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_swapped_branches_pull_each_crop_to_the_originals_key():
+    # For the ablation: the gradient goes through the crops.
+    model, batch = build(method_kwargs__query="crops"), make_batch()
+    queue = model.queue.clone()
+    loss = model.training_step(batch, 0)
+    loss.backward()
+    model.on_after_backward()
+    again = build()
+    (x1, x2, x), targets = batch[1], batch[2]
+    v = again.momentum_forward(x)["z"]
+    expected = 0.0
+    for crop in (x1, x2):
+        out = again(crop)
+        u = out["z"]
+        logits = torch.cat([(u * v).sum(1, keepdim=True), u @ queue], dim=1) / 0.2
+        expected = expected + F.cross_entropy(logits, torch.zeros(len(u), dtype=torch.long))
+        expected = expected + F.cross_entropy(out["logits"], targets) / 2
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert torch.allclose(model.queue[:, :8].T, v, atol=1e-5)
+    assert model.queue_ptr.tolist() == [8]
+
+
 @pytest.mark.parametrize(("queue_keys", "enqueued"), [("all", 16), ("first", 8), ("last", 8)])
 def test_keys_enter_the_queue_after_the_backward_pass(queue_keys, enqueued):
     model, batch = build(method_kwargs__queue_keys=queue_keys), make_batch()
@@ -240,6 +262,8 @@ def test_defaults_are_the_papers():
         "temperature": 0.2,
         "loss_reduction": "sum",
         "queue_keys": "all",
+        "anchor": "original",
+        "query": "anchor",
     }
     assert (cfg.momentum.base_tau, cfg.momentum.final_tau) == (0.999, 0.999)
 
@@ -250,6 +274,7 @@ def test_defaults_are_the_papers():
         ({"method_kwargs__temperature": 0}, "method_kwargs.temperature is 0; it must be positive"),
         ({"method_kwargs__queue_size": 0}, "method_kwargs.queue_size is 0"),
         ({"method_kwargs__queue_keys": "both"}, "one of all, first, last"),
+        ({"method_kwargs__query": "all"}, "one of anchor, crops"),
         ({"method_kwargs__loss_reduction": "max"}, "one of sum, mean"),
         ({"momentum__base_tau": 1.5}, "momentum.base_tau and momentum.final_tau"),
     ],

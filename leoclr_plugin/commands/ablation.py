@@ -1,0 +1,27 @@
+"""Run a row of the ablation, leoclr with one thing changed, and add it to the table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from leoclr_plugin.commands.shared import add_comparison_arguments
+
+EXAMPLE = "leoclr ablation imagenette/leoclr --row third-crop --budget epochs=10"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_comparison_arguments(parser)
+    parser.add_argument("--row", required=True, help="a name under scripts/ablation")
+    parser.add_argument("--out", type=Path, default=Path("ablation"), help="folder of the table")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the row and print the table."""
+    from leoclr_plugin.compare.ablation import ablate
+    from leoclr_plugin.compare.run import Budget
+
+    budget = Budget(**args.budget)
+    print(ablate(args.config, args.row, budget, args.seeds, args.out, args.overrides))
+    print(f"Written to {args.out / 'table.txt'} and rows.json")

@@ -1,0 +1,58 @@
+"""Rows of the ablation: leoclr with one thing changed, each a comparison of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from leoclr_plugin.compare.run import Budget, compare
+from leoclr_plugin.config import scripts_folder
+from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.report.tables import text_table
+
+HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
+
+
+def row_names() -> list[str]:
+    """Names of the rows under ``scripts/ablation``."""
+    return sorted(path.stem for path in (scripts_folder() / "ablation").glob("*.yaml"))
+
+
+def ablate(
+    config: str, row: str, budget: Budget, seeds: int, out: Path, overrides: Sequence[str] = ()
+) -> str:
+    """Run a row of the ablation and add it to the table of those that were run.
+
+    Args:
+        config: of leoclr, see ``compare``.
+        row: one of ``row_names()``.
+        budget: of each method of the row.
+        seeds: runs of each method.
+        out: folder of the runs and of ``table.txt`` and ``rows.json``.
+        overrides: of all rows.
+
+    Returns:
+        The table of all rows so far, as text.
+
+    Raises:
+        UserError: for an unknown row, and where ``compare`` raises one.
+    """
+    if row not in row_names():
+        raise UserError(f"--row {row} is no row{suggestion(row, row_names())}")
+    recipe = yaml.safe_load((scripts_folder() / "ablation" / f"{row}.yaml").read_text())
+    changes = [*overrides, *recipe["overrides"]]
+    content = compare(config, recipe["methods"], budget, seeds, out / row, changes)
+    path = out / "rows.json"
+    rows: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    rows[row] = {"about": recipe["about"], "rows": content["rows"], "foot": content["foot"]}
+    write_json(path, rows)
+    lines = [(name, *line[:3]) for name, entry in rows.items() for line in entry["rows"]]
+    foot = [f"{name}: {entry['about']}." for name, entry in rows.items()]
+    table = "\n".join([text_table(HEADER, lines), *foot])
+    (out / "table.txt").write_text(f"{table}\n")
+    return table
