@@ -20,6 +20,11 @@ _SHIM = """#!/bin/sh
 case "$1 $2" in
     "pretrain "*) set -- "$@" max_epochs=1 optimizer.batch_size=8 method_kwargs.queue_size=64 ;;
     "linear "*) set -- "$@" max_epochs=1 optimizer.batch_size=8 ;;
+    "compare "*|"ablation "*)
+        verb=$1 config=$2
+        shift 2
+        set -- "$verb" "$config" optimizer.batch_size=4 augmentations.0.crop_size=32 \\
+            "augmentations.1.crop_size=[32,32]" "$@" --budget epochs=1 --seeds 1 ;;
     "bench step") set -- "$@" --steps 1 --batch-size 8 --size 32 ;;
     "bench data") set -- "$@" --rounds 1 --batch-size 8 --size 32 ;;
 esac
@@ -78,7 +83,8 @@ def test_set_up_blocks_are_two_commands_and_ci_runs_the_second():
 @pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
 def test_commands_of_a_user_without_solo_learn(workplace):
     commands = "\n".join(block for name, block in BLOCKS if name is None)
-    for name in ("views", "pretrain", "knn", "linear", "umap", "bench step"):
+    named = ("views", "pretrain", "knn", "linear", "umap", "bench step", "compare", "ablation")
+    for name in named:
         assert f"leoclr {name} " in commands
     run = run_block(commands, workplace)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -93,6 +99,8 @@ def test_commands_of_a_user_without_solo_learn(workplace):
     for split in ("train", "val"):
         assert (folder / f"umap-{split}.png").read_bytes()[:4] == b"\x89PNG"
     assert re.search(r"leoclr / mocov2plus: \d\.\d+ \(", run.stdout)
+    for path in ("comparison/report.html", "comparison/results.csv", "ablation/table.txt"):
+        assert "failed" not in (workplace / path).read_text()
 
 
 @pytest.mark.skipif(version_of("nvidia-dali-cuda130") is None, reason="DALI is not installed")
