@@ -68,3 +68,16 @@ def method_cfg(method: str = "leoclr", crops: int = 2, **changes) -> DictConfig:
     for key, value in changes.items():
         OmegaConf.update(cfg, key.replace("__", "."), value, force_add=True)
     return cfg
+
+
+def small_comparison(image_folder) -> list[str]:
+    """A configuration for ``compare`` and what makes it small."""
+    return [
+        "custom/leoclr",
+        f"data.train_path={image_folder}/train",
+        f"data.val_path={image_folder}/val",
+        "augmentations.0.crop_size=32",
+        "augmentations.1.crop_size=[32,32]",
+        "optimizer.batch_size=8",
+        "data.num_workers=0",
+    ]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.configs import small_comparison
 from tests.conftest import run_leoclr
 
 
@@ -13,13 +14,7 @@ from tests.conftest import run_leoclr
 def compare(image_folder, tmp_path):
     def run(*args, host="bundled"):
         return run_leoclr(
-            *("compare", "custom/leoclr"),
-            f"data.train_path={image_folder}/train",
-            f"data.val_path={image_folder}/val",
-            "augmentations.0.crop_size=32",
-            "augmentations.1.crop_size=[32,32]",
-            "optimizer.batch_size=8",
-            "data.num_workers=0",
+            *("compare", *small_comparison(image_folder)),
             *("--out", tmp_path / "out", *args),
             host=host,
         )

@@ -110,39 +110,38 @@ def test_stock_dali_is_refused_with_the_command_that_can(image_folder):
     assert "use data.format=image_folder, or leoclr pretrain, which can" in run.stderr
 
 
-def test_hydra_in_another_program_loads_nothing_and_says_nothing(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import sys, hydra\n"
-        "@hydra.main(version_base='1.2', config_path=None)\n"
-        "def main(cfg):\n"
-        "    print('hydra_plugins.leoclr' in sys.modules, 'leoclr_plugin' in sys.modules)\n"
-        "main()\n"
-    )
+PROGRAM = """
+import sys, types, hydra
+{before}
+@hydra.main(version_base="1.2", config_path=None)
+def main(cfg):
+    {within}
+main()
+"""
+
+
+def hydra_program(folder: Path, within: str, before: str = "") -> subprocess.CompletedProcess:
+    """Run a small program of somebody else's that uses Hydra."""
+    program = folder / "program.py"
+    program.write_text(PROGRAM.format(before=before, within=within))
     quiet = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=disabled")
     run = subprocess.run(
-        [sys.executable, program, *quiet], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, program, *quiet], cwd=folder, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
+    return run
+
+
+def test_hydra_in_another_program_loads_nothing_and_says_nothing(tmp_path):
+    run = hydra_program(
+        tmp_path, "print('hydra_plugins.leoclr' in sys.modules, 'leoclr_plugin' in sys.modules)"
+    )
     assert (run.stdout.strip(), run.stderr) == ("True False", "")
 
 
 def test_a_plugin_that_cannot_load_ends_no_other_training(tmp_path):
     # Something that looks like solo-learn's methods and is not.
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import sys, types, hydra\n"
-        "sys.modules['solo'] = types.ModuleType('solo')\n"
-        "sys.modules['solo.methods'] = types.ModuleType('solo.methods')\n"
-        "@hydra.main(version_base='1.2', config_path=None)\n"
-        "def main(cfg):\n"
-        "    print('trained')\n"
-        "main()\n"
-    )
-    quiet = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=disabled")
-    run = subprocess.run(
-        [sys.executable, program, *quiet], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+    modules = [f"sys.modules['{n}'] = types.ModuleType('{n}')" for n in ("solo", "solo.methods")]
+    run = hydra_program(tmp_path, "print('trained')", before="; ".join(modules))
     assert run.stdout.strip() == "trained"
     assert run.stderr.startswith("leoclr is not registered: ")
