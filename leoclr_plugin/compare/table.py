@@ -57,7 +57,9 @@ def write_report(
             writer.writerow(
                 [run["method"], run["seed"], *(run.get(key) for key in _COLUMNS), run.get("error")]
             )
-    (out / "table.txt").write_text("\n".join([text_table(HEADER, rows), *foot]) + "\n")
+    (out / "table.txt").write_text(
+        "\n".join([text_table(HEADER, rows), _about(settings), *foot]) + "\n"
+    )
 
     report = Report("Methods compared")
     report.text(_about(settings))

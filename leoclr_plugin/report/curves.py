@@ -8,7 +8,11 @@ from html import escape
 from pathlib import Path
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 280, 46
-_COLOURS = ("#1f5fbf", "#d1601f", "#2e8b57", "#8b3a8b", "#7a6a00", "#444444")
+_COLOURS = (
+    *("#1f5fbf", "#d1601f", "#2e8b57", "#8b3a8b", "#7a6a00", "#444444"),
+    *("#e377c2", "#17a2b8", "#8c564b", "#6fbf1f", "#c0392b", "#9aa0a6"),
+)
+_NAMES_A_ROW, _ROW_HEIGHT = 5, 16
 
 
 def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
@@ -24,28 +28,30 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     right = max((x for x, _ in points), default=1)
     low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
     span = (high - low) or 1.0
+    top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // _NAMES_A_ROW)
+    height = _HEIGHT - _MARGIN + top
 
     def place(x: float, y: float) -> str:
         across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - 1) / max(right - 1, 1)
-        down = _HEIGHT - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
+        down = height - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
         return f"{across:.1f},{down:.1f}"
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         f'width="{_WIDTH}" font-size="12" '
         'font-family="sans-serif" role="img">',
-        f'<path d="M{_MARGIN},{_MARGIN} V{_HEIGHT - _MARGIN} H{_WIDTH - _MARGIN}" fill="none" '
+        f'<path d="M{_MARGIN},{top} V{height - _MARGIN} H{_WIDTH - _MARGIN}" fill="none" '
         'stroke="#888"/>',
-        f'<text x="4" y="{_MARGIN + 4}">{high:.2f}</text>',
-        f'<text x="4" y="{_HEIGHT - _MARGIN + 4}">{low:.2f}</text>',
-        f'<text x="{_MARGIN}" y="{_HEIGHT - 24}">epoch 1</text>',
-        f'<text x="{_WIDTH - _MARGIN}" y="{_HEIGHT - 24}" text-anchor="end">{right:.0f}</text>',
+        f'<text x="4" y="{top + 4}">{high:.2f}</text>',
+        f'<text x="4" y="{height - _MARGIN + 4}">{low:.2f}</text>',
+        f'<text x="{_MARGIN}" y="{height - 24}">epoch 1</text>',
+        f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
     ]
     for i, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS[i % len(_COLOURS)]
         line = " ".join(place(x, y) for x, y in curve)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(
-            f'<text x="{_MARGIN + 12 + 120 * i}" y="20" fill="{colour}">{escape(name)}</text>'
-        )
+        row, column = divmod(i, _NAMES_A_ROW)
+        x, y = _MARGIN + 12 + 120 * column, 20 + _ROW_HEIGHT * row
+        parts.append(f'<text x="{x}" y="{y}" fill="{colour}">{escape(name)}</text>')
     return "".join([*parts, "</svg>"])
