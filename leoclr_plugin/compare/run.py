@@ -143,6 +143,12 @@ def _one(
         )
     if done.returncode == 0 and result.exists():
         return {**about, **json.loads(result.read_text()), "deviations": deviations}
-    lines = [line.strip() for line in (folder / "log.txt").read_text(errors="replace").splitlines()]
-    last = next((line for line in reversed(lines) if line), f"exit code {done.returncode}")
-    return {**about, "error": f"{last[:300]} (log: {folder / 'log.txt'})", "deviations": deviations}
+    reason = _reason(folder / "log.txt", done.returncode)
+    return {**about, "error": f"{reason} (log: {folder / 'log.txt'})", "deviations": deviations}
+
+
+def _reason(log: Path, code: int) -> str:
+    if code < 0:
+        return f"ended by signal {-code}"
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    return next((line[:300] for line in reversed(lines) if line), f"exit code {code}")
