@@ -8,43 +8,20 @@ from __future__ import annotations
 import csv
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 
-from leoclr_plugin.config import load_config
+from leoclr_plugin.compare.worker import LINEAR_EPOCHS, evaluate
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
-from leoclr_plugin.evaluation.data import evaluation_cfg
-from leoclr_plugin.evaluation.features import train_and_val_features
-from leoclr_plugin.evaluation.knn import knn
-from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import build_method
 
 HERE = Path(__file__).parent
-LINEAR_EPOCHS = 50
 CURVES = ("val_knn_acc1", "val_acc1", "train_nce_loss_epoch", "train_z_std_epoch")
-
-
-def evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
-    """kNN (k = 20) and linear probe on features that were extracted once, in percent."""
-    data = evaluation_cfg(cfg)
-    train, val = train_and_val_features(method, data, input_size(cfg))
-    overrides = [
-        f"data.train_path='{data.data.train_path}'",
-        f"data.val_path='{data.data.val_path}'",
-        f"max_epochs={LINEAR_EPOCHS}",
-        f"checkpoint.dir='{tempfile.mkdtemp()}'",
-    ]
-    linear = linear_on_features(
-        parse_linear(load_config("imagenette/leoclr", "linear", overrides)), train, val
-    )
-    return {"knn_top1": knn(train, val)["top1"], "linear_top1": linear["top1"]}
 
 
 def main(runs: list[str]) -> None:
