@@ -70,8 +70,8 @@ def method_cfg(method: str = "leoclr", crops: int = 2, **changes) -> DictConfig:
     return cfg
 
 
-def small_comparison(image_folder) -> list[str]:
-    """A configuration for ``compare`` and what makes it small."""
+def small_config(image_folder) -> list[str]:
+    """A packaged configuration of leoclr and what makes it small, for the command line."""
     return [
         "custom/leoclr",
         f"data.train_path={image_folder}/train",

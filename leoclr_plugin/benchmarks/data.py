@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ _APPEARANCE = {
     "equalization": {"prob": 0.0},
     "horizontal_flip": {"prob": 0.5},
 }
-_TO_SIZE = {"resize_shorter": None, "bicubic": True}
 _RRC = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
 
 
@@ -196,8 +194,9 @@ def decode_and_resize(
     """Endless batches of DALI's decoding, and of ``views`` resizes of each image, no more."""
     from nvidia.dali import Pipeline, fn, types
 
-    from leoclr_plugin.data.dali.graph import decode, path_bytes, resize_on
-    from leoclr_plugin.data.dali.views import val_view
+    from leoclr_plugin.data.dali.graph import decode, path_bytes
+    from leoclr_plugin.data.dali.resize import resize_on
+    from leoclr_plugin.data.dali.views import View
 
     files = cycle(path_bytes(path) for path in paths)
     resize = resize_on(device, workers)
@@ -209,7 +208,9 @@ def decode_and_resize(
         images = decode(fn.io.file.read(path), device)
         # DALI merges equal operators: each of them resizes to a pixel less.
         resized = [
-            resize(images, replace(val_view("custom", (size - i, size)), **_TO_SIZE), None)
+            resize(
+                images, View(OmegaConf.create(), (size - i, size), ((0.0,) * 3, (1.0,) * 3)), None
+            )
             for i in range(views)
         ]
         pipeline.set_outputs(*(resized or [images]))

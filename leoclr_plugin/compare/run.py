@@ -108,13 +108,7 @@ def _one(
     overrides: Sequence[str],
 ) -> dict[str, Any]:
     folder = out / f"{method}-{seed}"
-    about = {"method": method, "seed": seed}
-    result = folder / "result.json"
-    notes = folder / "deviations.json"
-    if result.exists():
-        about["deviations"] = json.loads(notes.read_text())
-        return {**about, **json.loads(result.read_text())}
-    folder.mkdir(exist_ok=True)
+    about: dict[str, Any] = {"method": method, "seed": seed, "deviations": []}
     # Of an untrained network the method is of no matter, but for the classes that it has.
     name = "leoclr" if method == UNTRAINED else method
     try:
@@ -122,29 +116,32 @@ def _one(
             base, config, name, budget.epochs or base.max_epochs, base.images, overrides
         )
     except UserError as error:
-        return {**about, "error": str(error), "deviations": []}
-    if method == UNTRAINED:
-        deviations = []
-    cfg.seed = base.seed + seed
-    cfg.name = method
+        return {**about, "error": str(error)}
+    if method != UNTRAINED:
+        about["deviations"] = deviations
+    result = folder / "result.json"
+    if not result.exists():
+        cfg.seed = base.seed + seed
+        cfg.name = method
+        minutes = None if method == UNTRAINED else budget.minutes
+        code = _work(cfg, minutes, folder)
+        if not result.exists():
+            log = folder / "log.txt"
+            return {**about, "error": f"{_reason(log, code)} (log: {log})"}
+    return {**about, **json.loads(result.read_text())}
+
+
+def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
+    folder.mkdir(exist_ok=True)
     cfg.checkpoint = {**cfg.checkpoint, "enabled": True, "frequency": 1, "keep_prev": False}
     cfg.checkpoint.dir = str((folder / "runs").resolve())
     cfg.auto_resume = {"enabled": True, "max_hours": 24 * 365}
     cfg.num_sanity_val_steps = 0
     OmegaConf.save(cfg, folder / "config.yaml")
-    write_json(folder / "budget.json", {"minutes": None if method == UNTRAINED else budget.minutes})
-    write_json(notes, deviations)
+    write_json(folder / "budget.json", {"minutes": minutes})
     with (folder / "log.txt").open("a") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "leoclr_plugin.compare.worker", str(folder)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode == 0 and result.exists():
-        return {**about, **json.loads(result.read_text()), "deviations": deviations}
-    reason = _reason(folder / "log.txt", done.returncode)
-    return {**about, "error": f"{reason} (log: {folder / 'log.txt'})", "deviations": deviations}
+        command = [sys.executable, "-m", "leoclr_plugin.compare.worker", str(folder)]
+        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
 
 
 def _reason(log: Path, code: int) -> str:

@@ -9,7 +9,7 @@ from leoclr_plugin.compare.ablation import row_names
 from leoclr_plugin.config import load_config, scripts_folder
 from leoclr_plugin.methods import LeOCLR
 from leoclr_plugin.training.pretrain import prepare
-from tests.configs import small_comparison
+from tests.configs import small_config
 from tests.conftest import run_leoclr
 
 WITHOUT = {"no-jitter": "color_jitter", "no-grey": "grayscale", "no-blur": "gaussian_blur"}
@@ -32,7 +32,7 @@ def test_a_row_is_run_and_added_to_the_table(image_folder, tmp_path):
     rows = ["third-crop", "swapped-branches"]
     for row in rows:
         run = run_leoclr(
-            *("ablation", *small_comparison(image_folder)),
+            *("ablation", *small_config(image_folder)),
             *("--row", row, "--budget", "epochs=1", "--out", tmp_path / "out"),
         )
         assert run.returncode == 0, run.stderr[-3000:]

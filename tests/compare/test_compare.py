@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.configs import small_comparison
+from tests.configs import small_config
 from tests.conftest import run_leoclr
 
 
@@ -14,7 +14,7 @@ from tests.conftest import run_leoclr
 def compare(image_folder, tmp_path):
     def run(*args, host="bundled"):
         return run_leoclr(
-            *("compare", *small_comparison(image_folder)),
+            *("compare", *small_config(image_folder)),
             *("--out", tmp_path / "out", *args),
             host=host,
         )

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from tests.configs import small_config
 from tests.conftest import ROOT, available_hosts, run_leoclr
 from tests.host.probe import BASELINES
 
@@ -141,15 +142,9 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(
 ):
     run = run_leoclr(
         "pretrain",
-        "custom/leoclr",
-        f"data.train_path={image_folder}/train",
-        f"data.val_path={image_folder}/val",
-        "augmentations.0.crop_size=32",
-        "augmentations.1.crop_size=[32,32]",
-        "optimizer.batch_size=8",
+        *small_config(image_folder),
         "method_kwargs.queue_size=64",
         "max_epochs=1",
-        "data.num_workers=0",
         f"checkpoint.dir={tmp_path}",
         host=trained_under,
     )
