@@ -48,6 +48,8 @@ def test_command_runs_from_a_wheel_in_another_folder(wheel, tmp_path):
     elsewhere.mkdir()
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", site, wheel]
     subprocess.run(install, capture_output=True, check=True)
+    # Beside the package, where Python looks for it.
+    assert (site / "leoclr.pth").read_text() == (ROOT / "leoclr.pth").read_text()
     env = {**os.environ, "PYTHONPATH": str(site), "LEOCLR_HOST": "bundled"}
 
     def run(*args: str) -> subprocess.CompletedProcess:
@@ -72,4 +74,4 @@ def test_metadata_is_in_setup_cfg_alone():
     assert config["metadata"]["license"] == "MIT"
     assert config["options"]["python_requires"] == ">=3.10"
     assert "[project]" not in (ROOT / "pyproject.toml").read_text()
-    assert not (ROOT / "setup.py").exists()
+    assert (ROOT / "setup.py").read_text().endswith("\nsetup(distclass=DistributionWithData)\n")

@@ -1,4 +1,4 @@
-"""Install, choose and show solo-learn, and run its scripts that know nothing of plugins."""
+"""Install, choose and show solo-learn."""
 
 from __future__ import annotations
 
@@ -24,16 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     use = what.add_parser("use", help="use the bundled host, or a clone of solo-learn")
     use.add_argument("host", metavar="bundled|auto|PATH", help="auto forgets an earlier choice")
     use.set_defaults(act=_use)
-
-    run_ = what.add_parser(
-        "run",
-        help="run a script of a clone, such as main_knn.py, with leoclr among its methods",
-        epilog="example:\n  leoclr host run main_knn.py --pretrained_checkpoint_dir ... --k 20 ...",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    run_.add_argument("script", type=Path)
-    run_.add_argument("arguments", nargs=argparse.REMAINDER, help="of the script")
-    run_.set_defaults(act=_run)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -72,9 +62,3 @@ def _use(args: argparse.Namespace) -> None:
         choose(str(folder))
     choice = choose_host()
     print(f"host     {choice.name}: {choice.reason}")
-
-
-def _run(args: argparse.Namespace) -> None:
-    from leoclr_plugin.host.stock import run_script
-
-    run_script(args.script, args.arguments)

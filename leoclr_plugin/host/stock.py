@@ -1,16 +1,12 @@
-"""Solo-learn's own scripts, unedited: ``leoclr`` among their methods, and their mends.
-
-Hydra's plugin calls ``register`` in the scripts that use Hydra; ``run_script`` starts the others.
-"""
+"""Solo-learn's own scripts, unedited: ``leoclr`` among their methods, and their mends."""
 
 from __future__ import annotations
 
 import os
-import runpy
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from functools import wraps
 from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
 
@@ -20,37 +16,49 @@ def register() -> None:
     # The host is the one that is running, whatever was chosen for our own commands.
     os.environ["LEOCLR_HOST"] = "solo-learn"
     os.environ.pop("SOLO_LEARN_HOME", None)
-    from solo.methods import METHODS
-
+    import leoclr_plugin.methods  # noqa: F401, adds leoclr to the host's METHODS
     from leoclr_plugin.host.mends import mend_lightning, mend_without_gpu
-    from leoclr_plugin.methods.leoclr import LeOCLR
 
-    class StockLeOCLR(LeOCLR):
-        def __init__(self, cfg: Any) -> None:
-            if cfg.data.format == "dali":
-                raise UserError(
-                    "data.format=dali: solo-learn's DALI loader cannot resize the original to its "
-                    "exact size; use data.format=image_folder, or leoclr pretrain, which can"
-                )
-            super().__init__(cfg)
-
-    StockLeOCLR.__name__ = StockLeOCLR.__qualname__ = "LeOCLR"
-    METHODS["leoclr"] = StockLeOCLR
     mend_lightning()
     mend_without_gpu()
+    try:
+        from solo.data import dali_dataloader
+    except ImportError:
+        return
+    _give_leoclr_its_dali_loader(dali_dataloader)
 
 
-def run_script(script: Path, arguments: Sequence[str]) -> None:
-    """Run a script of solo-learn's with ``leoclr`` registered, as ``python script`` would.
+def _give_leoclr_its_dali_loader(dali_dataloader: Any) -> None:
+    from leoclr_plugin.data.loaders import pretrain_loader
+    from leoclr_plugin.methods import LeOCLR
+    from leoclr_plugin.training.trainer import settle_dali
 
-    Raises:
-        UserError: where the script is not there, or not in a clone of solo-learn.
-    """
-    if not script.is_file():
-        raise UserError(f"{script} is not there; name a script of a clone of solo-learn")
-    if not (script.parent / "solo").is_dir():
-        raise UserError(f"{script} is not in a clone of solo-learn: no solo/ beside it")
-    sys.path.insert(0, str(script.parent.resolve()))
-    register()
-    sys.argv = [str(script), *arguments]
-    runpy.run_path(str(script), run_name="__main__")
+    module = dali_dataloader.PretrainDALIDataModule
+    setup, transform = module.setup, dali_dataloader.build_transform_pipeline_dali
+
+    @wraps(setup)
+    def setup_for_leoclr(self: Any, stage: str | None = None) -> None:
+        if self.val_dataloader() is None:
+            # As the script leaves it where there is no validation set; Lightning wants a loader.
+            self.val_dataloader = lambda: []
+        model = self.trainer.lightning_module
+        if not isinstance(model, LeOCLR):
+            setup(self, stage)
+            return
+        settle_dali(model.cfg)
+        self.train_loader = pretrain_loader(model.cfg)
+
+    @wraps(transform)
+    def transform_if_it_can(dataset: str, cfg: DictConfig, dali_device: str = "gpu") -> Any:
+        # The host's resizes to squares of an int alone. It builds its transforms before it is
+        # known whether they are used.
+        return (
+            _refused if OmegaConf.is_list(cfg.crop_size) else transform(dataset, cfg, dali_device)
+        )
+
+    module.setup = setup_for_leoclr
+    dali_dataloader.build_transform_pipeline_dali = transform_if_it_can
+
+
+def _refused(images: Any) -> None:
+    raise UserError("crop_size is [height, width]; of DALI's loaders only leoclr's takes that")

@@ -53,10 +53,15 @@ def settle_hardware(cfg: DictConfig) -> None:
             print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
             cfg.precision = 32
     if OmegaConf.select(cfg, "data.format") == "dali":
-        _settle_dali(cfg)
+        settle_dali(cfg)
 
 
-def _settle_dali(cfg: DictConfig) -> None:
+def settle_dali(cfg: DictConfig) -> None:
+    """Fill in the node ``dali`` of a configuration with ``data.format: dali``; see above.
+
+    Raises:
+        UserError: for a device that is not there, and a key that the device does not have.
+    """
     dali = cfg.get("dali") or {}
     device = dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
     if device not in ("cpu", "gpu"):

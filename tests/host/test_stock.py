@@ -1,11 +1,13 @@
 """Solo-learn's own scripts, unedited, and Hydra's plugin in other programs."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 from tests.conftest import available_hosts, run_leoclr
@@ -13,16 +15,18 @@ from tests.conftest import available_hosts, run_leoclr
 needs_solo_learn = pytest.mark.skipif(
     not os.environ.get("SOLO_LEARN_HOME"), reason="SOLO_LEARN_HOME names no clone"
 )
-CPU = ("accelerator=cpu", "precision=32", "strategy=null", "data.num_workers=0")
+DALI = importlib.util.find_spec("nvidia") and importlib.util.find_spec("nvidia.dali")
+STOCK_UMAP = all(map(importlib.util.find_spec, ("umap", "seaborn", "pandas", "wandb")))
+CPU = ("accelerator=cpu", "devices=[0]", "precision=32", "strategy=null", "data.num_workers=0")
 
 
-def stock(script: str, *args: object) -> subprocess.CompletedProcess:
-    """Run a script of the clone as its users do; in the clone, with its own configs."""
+def stock(script: str, *args: object, folder: Path | None = None):
+    """Run a script of the clone as its users do; in the clone unless a folder is named."""
     home = Path(os.environ["SOLO_LEARN_HOME"])
     environment = {key: value for key, value in os.environ.items() if key != "LEOCLR_HOST"}
     return subprocess.run(
-        [sys.executable, script, *map(str, args)],
-        cwd=home,
+        [sys.executable, str(home / script), *map(str, args)],
+        cwd=folder or home,
         env=environment,
         capture_output=True,
         text=True,
@@ -30,10 +34,8 @@ def stock(script: str, *args: object) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.fixture(scope="module")
-def checkpoint(image_folder, tmp_path_factory):
-    """A LeOCLR checkpoint that main_pretrain.py made."""
-    root = tmp_path_factory.mktemp("stock")
+def pretrain(image_folder: Path, folder: Path, *more: str) -> subprocess.CompletedProcess:
+    """One small epoch of leoclr by main_pretrain.py; the checkpoint is under ``folder``."""
     run = stock(
         "main_pretrain.py",
         *("--config-path", "scripts/pretrain/custom", "--config-name", "leoclr", *CPU),
@@ -44,11 +46,20 @@ def checkpoint(image_folder, tmp_path_factory):
         "method_kwargs.queue_size=64",
         "optimizer.batch_size=8",
         "max_epochs=1",
-        "wandb.enabled=False",
         "++knn_eval.enabled=True",
-        f"checkpoint.dir={root}",
+        f"checkpoint.dir={folder}",
+        *more,
+        folder=folder,
     )
     assert run.returncode == 0, run.stderr[-3000:]
+    return run
+
+
+@pytest.fixture(scope="module")
+def checkpoint(image_folder, tmp_path_factory):
+    """A LeOCLR checkpoint that main_pretrain.py made."""
+    root = tmp_path_factory.mktemp("stock")
+    pretrain(image_folder, root, "wandb.enabled=False")
     (folder,) = (root / "leoclr").iterdir()
     return folder
 
@@ -59,6 +70,20 @@ def test_stock_pretraining_makes_a_checkpoint_that_ours_evaluate(checkpoint, ima
     for host in available_hosts():
         run = run_leoclr("knn", checkpoint, "--k", 5, "--num_workers", 0, host=host)
         assert run.returncode == 0, run.stderr[-2000:]
+
+
+@needs_solo_learn
+@pytest.mark.skipif(not STOCK_UMAP, reason="solo-learn's UMAP wants seaborn, pandas and wandb")
+def test_stock_options_of_a_training(image_folder, tmp_path):
+    options = ("wandb.enabled=True", "++wandb.offline=True", "++auto_resume.enabled=True")
+    umap = ("++auto_umap.enabled=True", f"++auto_umap.dir={tmp_path}/umap")
+    pretrain(image_folder, tmp_path, *options, *umap)
+    assert list((tmp_path / "wandb").glob("offline-run-*"))
+    assert list((tmp_path / "umap" / "leoclr").glob("**/*.pdf"))
+    again = pretrain(image_folder, tmp_path, *options, *umap)
+    assert f"Resuming from previous checkpoint that matches specifications: '{tmp_path}/leoclr" in (
+        again.stdout
+    )
 
 
 @needs_solo_learn
@@ -83,10 +108,9 @@ def test_stock_linear_evaluation(checkpoint, image_folder, tmp_path):
 
 
 @needs_solo_learn
-def test_stock_knn_through_host_run(checkpoint, image_folder):
-    script = Path(os.environ["SOLO_LEARN_HOME"]) / "main_knn.py"
-    run = run_leoclr(
-        *("host", "run", script, "--dataset", "custom", "--num_workers", 0, "--k", 5),
+def test_stock_knn(checkpoint, image_folder):
+    run = stock(
+        *("main_knn.py", "--dataset", "custom", "--num_workers", 0, "--k", 5),
         *("--train_data_path", f"{image_folder}/train", "--val_data_path", f"{image_folder}/val"),
         *("--pretrained_checkpoint_dir", checkpoint, "--temperature", 0.07),
         *("--distance_function", "cosine", "--feature_type", "backbone"),
@@ -96,23 +120,57 @@ def test_stock_knn_through_host_run(checkpoint, image_folder):
 
 
 @needs_solo_learn
-def test_stock_dali_is_refused_with_the_command_that_can(image_folder):
+@pytest.mark.skipif(not STOCK_UMAP, reason="solo-learn's UMAP wants seaborn, pandas and wandb")
+def test_stock_umap(checkpoint, image_folder, tmp_path):
     run = stock(
-        "main_pretrain.py",
-        *("--config-path", "scripts/pretrain/imagenet-100", "--config-name", "mocov2plus", *CPU),
-        *("method=leoclr", "augmentations=crops_and_original", "data.dataset=custom"),
-        f"data.train_path={image_folder}/train",
-        "data.val_path=null",
-        "wandb.enabled=False",
-        "data.format=dali",
+        "main_umap.py",
+        *("--dataset", "custom", "--num_workers", 0, "--batch_size", 8),
+        *("--train_data_path", f"{image_folder}/train", "--val_data_path", f"{image_folder}/val"),
+        *("--pretrained_checkpoint_dir", checkpoint),
+        folder=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert len(list(tmp_path.glob("*_umap.pdf"))) == 2
+
+
+@needs_solo_learn
+@pytest.mark.skipif(not DALI, reason="NVIDIA DALI is not installed")
+def test_stock_dali_gives_leoclr_its_own_loader(image_folder, tmp_path):
+    # mocov2plus's config, and another method beside it through the same module of the host's.
+    base = (
+        *("main_pretrain.py", "--config-path", "scripts/pretrain/imagenet-100"),
+        *("--config-name", "mocov2plus", *CPU, "data.num_workers=1", "data.dataset=custom"),
+        *(f"data.train_path={image_folder}/train", "data.val_path=null", "wandb.enabled=False"),
+        *("data.format=dali", "++dali.device=cpu", "optimizer.batch_size=8", "max_epochs=3"),
+        *("backbone.name=resnet18", "method_kwargs.queue_size=64"),
+        f"checkpoint.dir={tmp_path}",
+    )
+    run = stock(
+        *(*base, "method=leoclr", "augmentations=crops_and_original"),
+        *("augmentations.0.crop_size=32", "augmentations.1.crop_size=[32,32]"),
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    (weights,) = tmp_path.glob("leoclr/*/*.ckpt")
+    # The host's own loader makes no step in every second epoch.
+    steps = 3 * (len(list(image_folder.glob("train/*/*"))) // 8)
+    assert torch.load(weights, weights_only=True)["global_step"] == steps
+
+
+@needs_solo_learn
+def test_stock_dali_of_another_method_refuses_an_exact_size(image_folder):
+    run = stock(
+        *("main_pretrain.py", "--config-path", "scripts/pretrain/imagenet-100"),
+        *("--config-name", "mocov2plus", *CPU, "augmentations=crops_and_original"),
+        *("data.dataset=custom", f"data.train_path={image_folder}/train", "data.val_path=null"),
+        *("data.format=dali", "++dali.device=cpu", "optimizer.batch_size=8"),
+        *("wandb.enabled=False", "backbone.name=resnet18", "data.num_workers=1"),
     )
     assert run.returncode != 0
-    assert "use data.format=image_folder, or leoclr pretrain, which can" in run.stderr
+    assert "of DALI's loaders only leoclr's takes that" in run.stderr
 
 
 PROGRAM = """
-import sys, types, hydra
-{before}
+import sys, hydra
 @hydra.main(version_base="1.2", config_path=None)
 def main(cfg):
     {within}
@@ -120,10 +178,10 @@ main()
 """
 
 
-def hydra_program(folder: Path, within: str, before: str = "") -> subprocess.CompletedProcess:
+def hydra_program(folder: Path, within: str) -> subprocess.CompletedProcess:
     """Run a small program of somebody else's that uses Hydra."""
     program = folder / "program.py"
-    program.write_text(PROGRAM.format(before=before, within=within))
+    program.write_text(PROGRAM.format(within=within))
     quiet = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=disabled")
     run = subprocess.run(
         [sys.executable, program, *quiet], cwd=folder, capture_output=True, text=True, check=False
@@ -134,14 +192,49 @@ def hydra_program(folder: Path, within: str, before: str = "") -> subprocess.Com
 
 def test_hydra_in_another_program_loads_nothing_and_says_nothing(tmp_path):
     run = hydra_program(
-        tmp_path, "print('hydra_plugins.leoclr' in sys.modules, 'leoclr_plugin' in sys.modules)"
+        tmp_path,
+        "print('hydra_plugins.leoclr' in sys.modules, 'torch' in sys.modules, "
+        "'leoclr_plugin.config' in sys.modules)",
     )
-    assert (run.stdout.strip(), run.stderr) == ("True False", "")
+    assert (run.stdout.strip(), run.stderr) == ("True False False", "")
 
 
-def test_a_plugin_that_cannot_load_ends_no_other_training(tmp_path):
+PROGRAM_OF_ANOTHER_SOLO = """
+import sys
+import solo.methods
+print("trained", "leoclr_plugin.host" in sys.modules)
+"""
+
+
+def program_with_solo(folder: Path, methods: str) -> subprocess.CompletedProcess:
+    """Run a program that imports a package ``solo`` with the source ``methods``."""
+    (folder / "solo").mkdir()
+    (folder / "solo" / "__init__.py").touch()
+    (folder / "solo" / "methods.py").write_text(methods)
+    program = folder / "program.py"
+    program.write_text(PROGRAM_OF_ANOTHER_SOLO)
+    run = subprocess.run(
+        [sys.executable, program], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run
+
+
+def test_a_start_of_python_loads_next_to_nothing():
+    program = "import sys; print(sorted(name for name in sys.modules if 'leoclr' in name))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = [name for name in eval(run.stdout) if not name.startswith("__editable__")]
+    assert loaded == ["leoclr_plugin", "leoclr_plugin.startup", "leoclr_plugin.version"]
+
+
+def test_a_package_of_the_same_name_is_left_alone(tmp_path):
+    run = program_with_solo(tmp_path, "METHODS = {'sing': None}")
+    assert (run.stdout.strip(), run.stderr) == ("trained False", "")
+
+
+def test_a_method_that_cannot_load_ends_no_other_training(tmp_path):
     # Something that looks like solo-learn's methods and is not.
-    modules = [f"sys.modules['{n}'] = types.ModuleType('{n}')" for n in ("solo", "solo.methods")]
-    run = hydra_program(tmp_path, "print('trained')", before="; ".join(modules))
-    assert run.stdout.strip() == "trained"
+    run = program_with_solo(tmp_path, "METHODS = {'mocov2plus': None}")
+    assert run.stdout.startswith("trained")
     assert run.stderr.startswith("leoclr is not registered: ")
+    assert len(run.stderr.splitlines()) == 1
