@@ -95,17 +95,12 @@ def _dali_loader(
 
 
 def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
+    from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
+
     if training:
         _check_batch_size(dataset, cfg)
-    workers = cfg.data.num_workers
-    return DataLoader(
-        dataset,
-        batch_size=cfg.optimizer.batch_size,
-        shuffle=training,
-        drop_last=training,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=workers > 0,
+    return TorchvisionLoader(
+        dataset, cfg.optimizer.batch_size, cfg.get("seed") or 0, training, cfg.data.num_workers
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
@@ -65,6 +66,10 @@ class LeOCLR(host().BaseMomentumMethod):
     batch (about 1/sqrt(D) when they spread, 0 when they collapse); ``tau``, and the host's
     classifier and kNN metrics on the features of X.
 
+    Attributes:
+        loss_terms: the last step's terms by name, scalars: what to look at where a loss is not
+            finite.
+
     Raises:
         UserError: for a setting out of its range.
     """
@@ -93,6 +98,7 @@ class LeOCLR(host().BaseMomentumMethod):
         self._keys_in_queue: int | None = None
         self.register_load_state_dict_post_hook(_forget_number_of_keys)
         self._new_keys: torch.Tensor | None = None
+        self.loss_terms: dict[str, torch.Tensor] = {}
 
     def _build_projector(self) -> nn.Sequential:
         kwargs = self.cfg.method_kwargs
@@ -231,7 +237,13 @@ class LeOCLR(host().BaseMomentumMethod):
             "train_acc5": out["acc5"],
             **_contrastive_metrics(out["z"], positives, negatives),
         }
-        self.log_dict(metrics, on_epoch=True, sync_dist=True)
+        self.log_dict(_mean_over_processes(metrics), on_epoch=True)
+        self.loss_terms = {
+            "contrastive loss": nce_loss.detach(),
+            "classifier loss": class_loss.detach(),
+            "query projection": sum(out["z"].detach().sum() for out in outs),
+            **{f"key projection {i}": key.sum() for i, key in enumerate(keys, start=1)},
+        }
         return nce_loss + class_loss
 
     def _negatives(self) -> torch.Tensor:
@@ -271,6 +283,15 @@ def _contrastive_metrics(
     for i, cosine in enumerate(positives.mean(dim=0), start=1):
         metrics[f"train_positive_cosine_{i}"] = cosine
     return metrics
+
+
+def _mean_over_processes(metrics: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    # In one collective; Lightning's sync_dist makes one for each metric.
+    if not dist.is_initialized():
+        return metrics
+    values = torch.stack([value.detach().float() for value in metrics.values()])
+    dist.all_reduce(values)
+    return dict(zip(metrics, values / dist.get_world_size(), strict=True))
 
 
 def _forget_number_of_keys(method: LeOCLR, incompatible_keys: Any) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from leoclr_plugin.data.datasets import check_data
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
+from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.data.views import check_leoclr_views
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, read_checkpoint
@@ -42,7 +43,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     if resume_from is not None:
         load_state_dict(model, read_checkpoint(resume_from)["state_dict"], resume_from)
 
-    trainer = build_trainer(cfg, cfg.method, callbacks)
+    trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), resume_from)
     with naming_unreadable_images(train.dataset):
         trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
     return Path(trainer.loggers[-1].log_dir)

@@ -16,8 +16,12 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
+from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
+from leoclr_plugin.training.interruption import SaveBeforeLeaving
+from leoclr_plugin.training.nonfinite import nonfinite_guard
 
 _GPU_NAMES = ("gpu", "cuda")
 # Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The decoder's two are DALI's
@@ -74,7 +78,11 @@ def settle_dali(cfg: DictConfig) -> None:
 
 
 def build_trainer(
-    cfg: DictConfig, folder: str, more_callbacks: Sequence[Callback] = ()
+    cfg: DictConfig,
+    folder: str,
+    more_callbacks: Sequence[Callback] = (),
+    sampler: ShardSampler | None = None,
+    resume_from: Path | None = None,
 ) -> pl.Trainer:
     """Build the trainer, with the host's Checkpointer where ``checkpoint.enabled``.
 
@@ -86,18 +94,25 @@ def build_trainer(
             ``lightning.pytorch.Trainer`` are passed to it.
         folder: the method's name, or ``linear``.
         more_callbacks: besides those of the configuration.
+        sampler: of the training's loader, which goes on within an epoch that was interrupted.
+        resume_from: the checkpoint that the training goes on from.
     """
     wandb = _wandb_logger(cfg) if cfg.wandb.enabled else None
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
     csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
     loggers: list[Logger] = [wandb, csv] if wandb else [csv]
 
+    checkpoints = AtomicCheckpointIO(resume_from)
     callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step"), *more_callbacks]
+    callbacks.append(nonfinite_guard(cfg, checkpoints))
     if cfg.checkpoint.enabled:
         logdir = Path(cfg.checkpoint.dir) / folder
-        callbacks.append(
-            host().Checkpointer(cfg, logdir, cfg.checkpoint.frequency, cfg.checkpoint.keep_prev)
+        checkpointer = host().Checkpointer(
+            cfg, logdir, cfg.checkpoint.frequency, cfg.checkpoint.keep_prev
         )
+        callbacks.append(checkpointer)
+        if sampler is not None:
+            callbacks.append(SaveBeforeLeaving(checkpointer, sampler))
 
     known = inspect.signature(pl.Trainer.__init__).parameters
     kwargs: dict[str, Any] = {
@@ -110,6 +125,9 @@ def build_trainer(
         # Lightning's CPU accelerator takes a number, not a list.
         devices=len(cfg.devices) if cfg.accelerator == "cpu" else list(cfg.devices),
         strategy=_strategy(cfg.strategy),
+        plugins=[checkpoints],
+        # Our loaders know their process's part.
+        use_distributed_sampler=False,
     )
     kwargs.setdefault("enable_model_summary", False)
     return pl.Trainer(**kwargs)

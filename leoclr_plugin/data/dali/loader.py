@@ -11,9 +11,9 @@ import torch
 
 from leoclr_plugin.data.dali.draws import draw
 from leoclr_plugin.data.dali.graph import build_graph, path_bytes, undecodable
-from leoclr_plugin.data.dali.sampler import ShardSampler, rank_and_world
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
+from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
 
 Batch = list[Any]
 
@@ -80,7 +80,7 @@ class DaliLoader:
         else:
             self._discard_prefetched()
         self._feed = self._epoch()
-        for _ in range(len(self)):
+        for _ in range(len(self) - self.sampler.skipped):
             try:
                 index, *views = self._pipeline.run()
             except RuntimeError as error:
@@ -110,8 +110,10 @@ class DaliLoader:
 
     def _epoch(self) -> Iterator[list[Any]]:
         rank, _ = rank_and_world()
-        rng = np.random.default_rng([self.seed, self.sampler.epoch, rank])
-        for indexes in self.sampler:
+        first = self.sampler.skipped
+        for number, indexes in enumerate(self.sampler, start=first):
+            # Of this batch alone, so that an epoch can go on from any.
+            rng = np.random.default_rng([self.seed, self.sampler.epoch, rank, number])
             self._in_flight.append(indexes)
             paths = [path_bytes(self._path(i)) for i in indexes]
             drawn = [draw(view.node, rng, len(indexes)).values() for view in self.views]

@@ -37,11 +37,13 @@ class Checkpointer(pl.Callback):
             (self.path / "args.json").write_text(json.dumps(args, default=str))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the epoch's checkpoint where it is due, and only then remove the last one."""
-        epoch = trainer.current_epoch
-        if epoch % self.frequency:
-            return
-        ckpt = self.path / f"{self.cfg.name}-{self.version}-ep={epoch}.ckpt"
+        """Write the epoch's checkpoint where it is due."""
+        if trainer.current_epoch % self.frequency == 0:
+            self.save(trainer)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write the current epoch's checkpoint, and only then remove the last one."""
+        ckpt = self.path / f"{self.cfg.name}-{self.version}-ep={trainer.current_epoch}.ckpt"
         trainer.save_checkpoint(ckpt)
         if trainer.is_global_zero and self.last_ckpt not in (None, ckpt) and not self.keep_prev:
             self.last_ckpt.unlink()

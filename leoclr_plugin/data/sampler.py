@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +19,13 @@ class ShardSampler:
 
     Attributes:
         epoch: set by Lightning through ``set_epoch``; with the seed it gives the order.
+        skipped: batches that the next iteration leaves out, of an epoch that was interrupted.
     """
 
     def __init__(self, samples: int, batch_size: int, seed: int, training: bool) -> None:
         self.samples, self.batch_size = samples, batch_size
         self.seed, self.training = seed, training
-        self.epoch = 0
+        self.epoch = self.skipped = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration."""
@@ -39,6 +41,7 @@ class ShardSampler:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the sample indexes, int64, of each batch."""
+        first, self.skipped = self.skipped, 0
         rank, world = rank_and_world()
         order = np.arange(self.samples)
         if self.training:
@@ -46,8 +49,13 @@ class ShardSampler:
             order = torch.randperm(self.samples, generator=generator).numpy()
         # A copy: DALI takes no array with gaps.
         mine = order[rank::world].copy()
-        for i in range(self.batches):
+        for i in range(first, self.batches):
             yield mine[i * self.batch_size : (i + 1) * self.batch_size]
+
+
+def sampler_of(loader: Any) -> ShardSampler:
+    """The sampler of one of our loaders: a torch loader keeps it within its batch sampler."""
+    return loader.sampler if loader.batch_sampler is None else loader.batch_sampler.sampler
 
 
 def rank_and_world() -> tuple[int, int]:

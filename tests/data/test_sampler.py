@@ -1,7 +1,7 @@
 import pytest
 import torch.distributed as dist
 
-from leoclr_plugin.data.dali.sampler import ShardSampler
+from leoclr_plugin.data.sampler import ShardSampler
 
 
 def epoch_of(monkeypatch, rank: int, world: int, epoch: int = 0, **kwargs) -> list[list[int]]:

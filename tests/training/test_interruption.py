@@ -1,0 +1,97 @@
+"""Killed and resumed runs against the uninterrupted one, bit for bit."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from leoclr_plugin.evaluation.checkpoint import read_checkpoint
+from tests.configs import small_config
+from tests.conftest import ROOT
+
+DALI = importlib.util.find_spec("nvidia") and importlib.util.find_spec("nvidia.dali")
+FORMATS = ["image_folder", *(["dali"] if DALI else [])]
+STEPS_PER_EPOCH = 5
+
+
+def train(step, what, image_folder, root, *overrides):
+    """Three epochs of five steps; ``what`` happens before the step after ``step``."""
+    command = [sys.executable, "-m", "tests.training.interrupted", str(step), what]
+    settings = [
+        "max_epochs=3",
+        f"checkpoint.dir={root}",
+        "checkpoint.frequency=1",
+        "auto_resume.enabled=True",
+        "method_kwargs.queue_size=70",
+        "momentum.final_tau=1.0",
+        "data.num_workers=1",
+        "+num_sanity_val_steps=0",
+        "+enable_progress_bar=False",
+    ]
+    return subprocess.run(
+        [*command, *small_config(image_folder), *settings, *overrides],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def last(root):
+    """The newest checkpoint under ``root``."""
+    return max(root.rglob("*.ckpt"), key=lambda path: path.stat().st_ctime)
+
+
+def differences(a, b, path=""):
+    """Where two nested structures of a checkpoint differ."""
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), path
+        return [d for key in a for d in differences(a[key], b[key], f"{path}.{key}")]
+    if isinstance(a, (list, tuple)):
+        assert len(a) == len(b), path
+        pairs = enumerate(zip(a, b, strict=True))
+        return [d for i, (x, y) in pairs for d in differences(x, y, f"{path}[{i}]")]
+    same = torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+    return [] if same else [path]
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def uninterrupted(request, image_folder, tmp_path_factory):
+    """The data format and the last checkpoint of a whole run."""
+    root = tmp_path_factory.mktemp("whole")
+    run = train(0, "none", image_folder, root, f"data.format={request.param}")
+    assert run.returncode == 0, run.stderr[-3000:]
+    return request.param, read_checkpoint(last(root))
+
+
+@pytest.mark.parametrize(
+    ("step", "what", "code", "saved_step"),
+    [
+        # Within the second epoch: the first one's checkpoint is what is left.
+        (8, "SIGKILL", -9, 5),
+        (8, "SIGTERM", 143, 8),
+        # The first step of an epoch, and of the run.
+        (5, "SIGUSR1", 138, 5),
+        (0, "SIGTERM", 143, 0),
+    ],
+)
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(
+    uninterrupted, image_folder, tmp_path, step, what, code, saved_step
+):
+    form, wanted = uninterrupted
+    run = train(step, what, image_folder, tmp_path, f"data.format={form}")
+    assert run.returncode == code, run.stderr[-3000:]
+    assert read_checkpoint(last(tmp_path))["global_step"] == saved_step
+    if what != "SIGKILL":
+        assert run.stderr.splitlines()[-1].startswith(f"{what}: saved {last(tmp_path)} after step")
+    run = train(0, "none", image_folder, tmp_path, f"data.format={form}")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "Resuming from" in run.stdout
+    got = read_checkpoint(last(tmp_path))
+    assert got["global_step"] == wanted["global_step"] == 3 * STEPS_PER_EPOCH
+    for part in ("state_dict", "optimizer_states", "lr_schedulers"):
+        assert differences(wanted[part], got[part]) == [], part
