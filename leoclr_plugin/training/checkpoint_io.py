@@ -33,6 +33,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: where that fails, for want of space or otherwise, naming the last good one.
         """
+        _drop_code(checkpoint)
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.part")
@@ -51,6 +52,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 "make room and go on with auto_resume.enabled=True"
             ) from error
         self.last_good = path
+
+
+def _drop_code(checkpoint: dict[str, Any]) -> None:
+    # Of a group with a constant rate the host puts a function into its schedule's state. A
+    # schedule makes it anew; in a file it is code, which is not read again.
+    for state in checkpoint.get("lr_schedulers", ()):
+        for key in [key for key, value in state.items() if callable(value)]:
+            del state[key]
 
 
 def describe(last_good: Path | None) -> str:

@@ -124,6 +124,9 @@ class SkipNonfinite(Callback):
             raise UserError(_message(trainer.global_step + 1, bad, self.checkpoints, action))
         optimizer.zero_grad(set_to_none=True)
         pl_module.load_state_dict(self._buffers, strict=False)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log how many steps of the run were skipped so far."""
         pl_module.log("train_nonfinite_skipped", float(self.skipped))
 
     def state_dict(self) -> dict[str, int]:

@@ -1,0 +1,79 @@
+"""Checkpoints on a disk that is full."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
+from tests.configs import small_config
+from tests.conftest import ROOT, available_hosts, run_leoclr
+
+# A file of more than a MiB cannot be written here, as on a full disk.
+FULL = """
+import signal, sys, resource, torch
+from pathlib import Path
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+folder = Path(sys.argv[1])
+io = AtomicCheckpointIO()
+io.save_checkpoint({"x": torch.zeros(10)}, folder / "ep=0.ckpt")
+try:
+    io.save_checkpoint({"x": torch.zeros(2**20)}, folder / "ep=1.ckpt")
+except UserError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint_alone(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = run.stdout.splitlines()
+    assert line.startswith(f"the checkpoint {tmp_path}/ep=1.ckpt cannot be written: ")
+    assert f"the last good checkpoint is {tmp_path}/ep=0.ckpt; make room" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["ep=0.ckpt"]
+    assert torch.equal(torch.load(tmp_path / "ep=0.ckpt")["x"], torch.zeros(10))
+
+
+def test_the_name_is_given_once_all_is_on_the_disk(tmp_path, monkeypatch):
+    path = tmp_path / "run" / "ep=3.ckpt"
+    seen = []
+
+    def fsync(descriptor):
+        seen.append([entry.name for entry in path.parent.iterdir()])
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(UserError, match="Input/output error; there is no earlier checkpoint"):
+        AtomicCheckpointIO().save_checkpoint({"x": 1}, path)
+    assert seen == [["ep=3.ckpt.part"]]
+    assert list(path.parent.iterdir()) == []
+
+
+def test_the_last_good_one_is_at_first_that_of_the_resumed_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.save", lambda *args: (_ for _ in ()).throw(OSError("no space")))
+    io = AtomicCheckpointIO(tmp_path / "earlier.ckpt")
+    with pytest.raises(UserError, match=f"the last good checkpoint is {tmp_path}/earlier.ckpt"):
+        io.save_checkpoint({}, tmp_path / "ep=0.ckpt")
+
+
+@pytest.mark.skipif("solo-learn" not in available_hosts(), reason="solo-learn has simsiam")
+def test_a_schedule_with_a_constant_rate_leaves_no_code_behind(image_folder, tmp_path):
+    run = run_leoclr(
+        *("pretrain", *small_config(image_folder), "method=simsiam", "max_epochs=1"),
+        *("augmentations.1.rrc.enabled=True", "+method_kwargs.pred_hidden_dim=16"),
+        f"checkpoint.dir={tmp_path}",
+        host="solo-learn",
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    (path,) = tmp_path.rglob("*.ckpt")
+    assert torch.load(path, weights_only=True)["global_step"] == 5

@@ -1,0 +1,89 @@
+"""A batch of NaN in the middle of a run."""
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
+from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.training.pretrain import pretrain
+from tests.configs import method_cfg
+
+
+class NanAt(Callback):
+    """Makes the first view of some batches NaN, and keeps what is before and after a step."""
+
+    def __init__(self, *steps):
+        self.steps, self.states = steps, []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        state = {key: value.clone() for key, value in pl_module.state_dict().items()}
+        self.states.append(state)
+        if len(self.states) - 1 in self.steps:
+            batch[1][0].fill_(float("nan"))
+
+
+def train(image_folder, root, nan, **changes):
+    cfg = method_cfg(
+        data__dataset="custom",
+        data__train_path=f"{image_folder}/train",
+        data__val_path=None,
+        checkpoint={"enabled": True, "dir": str(root)},
+        max_epochs=2,
+        enable_progress_bar=False,
+        **changes,
+    )
+    return pretrain(cfg, [nan])
+
+
+def test_stop_names_the_step_the_terms_and_the_last_good_checkpoint(image_folder, tmp_path):
+    with pytest.raises(UserError) as caught:
+        train(image_folder, tmp_path, NanAt(7))
+    (good,) = tmp_path.rglob("*.ckpt")
+    assert str(caught.value) == (
+        "step 8 has a loss that is not finite (contrastive loss nan, key projection 1 nan, "
+        f"loss nan); the last good checkpoint is {good}; lower optimizer.lr, or look at the batch"
+    )
+    assert read_checkpoint(good)["global_step"] == 5
+
+
+@pytest.mark.parametrize("method", ["leoclr", "mocov2plus"])
+def test_skip_leaves_the_step_out(image_folder, tmp_path, method):
+    nan = NanAt(2)
+    folder = train(image_folder, tmp_path, nan, method=method, on_nonfinite="skip", **views(method))
+    before, after = nan.states[2:4]
+    # The momentum encoder follows the query encoder as after any step; nothing else changes.
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed
+    assert all(key.startswith("momentum_") for key in changed)
+    assert not [key for key in changed if "running" in key or "batches" in key]
+    checkpoint = read_checkpoint(CheckpointFolder.open(folder).checkpoint)
+    weights = checkpoint["state_dict"]
+    assert all(torch.isfinite(value.float()).all() for value in weights.values())
+    assert not torch.equal(weights["backbone.conv1.weight"], after["backbone.conv1.weight"])
+    assert read_metric(folder / "metrics.csv", "train_nonfinite_skipped") == [(1, 1), (2, 1)]
+
+
+def views(method):
+    return {} if method == "leoclr" else {"augmentations": method_cfg("mocov2plus").augmentations}
+
+
+def test_skip_counts_and_is_bounded(image_folder, tmp_path):
+    changes = {"on_nonfinite": "skip", "max_nonfinite": 2}
+    train(image_folder, tmp_path / "two", NanAt(2, 7), **changes)
+    with pytest.raises(UserError, match="max_nonfinite=2 steps were skipped before it"):
+        train(image_folder, tmp_path / "three", NanAt(2, 4, 7), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"on_nonfinite": "hope"}, "on_nonfinite=hope; it must be one of stop, skip"),
+        ({"on_nonfinite": "skip", "max_nonfinite": 0}, "max_nonfinite=0; it must be at least 1"),
+    ],
+)
+def test_other_settings_are_refused(image_folder, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        train(image_folder, tmp_path, NanAt(), **changes)
+    assert not list(tmp_path.iterdir())
