@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, and say where the checkpoint is and how to evaluate it."""
+    from lightning.pytorch.utilities import rank_zero_only
+
     from leoclr_plugin.config import load_config
 
     cfg = load_config(args.config, "pretrain", args.overrides)
@@ -29,6 +31,8 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.training.pretrain import pretrain
 
     folder = pretrain(cfg)
+    if rank_zero_only.rank:
+        return
     print(f"\nWritten to {folder}")
     if cfg.checkpoint.enabled:
         print(f"Evaluate it with: leoclr knn {folder}")

@@ -14,14 +14,17 @@ from torch import nn
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
+from leoclr_plugin.methods.batch_norm import split_batch_norm
 from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
 from leoclr_plugin.methods.queue import enqueue_, filled_places
+from leoclr_plugin.methods.shuffle import BatchShuffle
 
 _CHOICES = {
     "loss_reduction": ("sum", "mean"),
     "queue_keys": ("all", "first", "last"),
     "anchor": ("original", "crop"),
     "query": ("anchor", "crops"),
+    "key_forward": ("separate", "joint"),
 }
 
 
@@ -47,6 +50,9 @@ class LeOCLR(host().BaseMomentumMethod):
             queue_keys: all           # which keys enter the queue: "all", "first", "last"
             anchor: original          # the last view; "crop": a further crop, for ablation
             query: anchor             # seen by the query encoder; "crops": swapped, for ablation
+            key_forward: separate     # a forward for each crop; "joint": one for all crops
+            bn_splits: 1              # parts of the batch with batch statistics of their own
+            shuffle_keys: False       # key encoder's batches shuffled over parts and processes
         momentum:
             base_tau: 0.999           # m at the first step
             final_tau: 0.999          # m at the last step, reached along a cosine
@@ -54,11 +60,22 @@ class LeOCLR(host().BaseMomentumMethod):
     Our readings of what the paper leaves open: ``queue_keys: all``, since eq. 2 treats the crops
     alike and both keys are computed anyway, so the negatives are fresher at no cost (``first`` is
     MoCo's one key an image); a constant momentum, as in MoCo-v2; the crops go through the
-    momentum encoder one after the other, so that each has its own batch statistics; the queue
+    momentum encoder one after the other, so that each has its own batch statistics
+    (``key_forward: joint`` has those of all crops together); the queue
     starts empty and only keys are negatives, where MoCo starts from random vectors. Those push
     no image from another, so until keys had replaced them the positives alone would be learned,
     and the network collapses (measured: benchmarks/RESULTS.md). The first step has no negatives
     and a contrastive loss of 0.
+
+    Several processes: each pulls its own crops to its own originals, and the gathered keys of all
+    enter every process's queue in the order of the ranks, so that all queues are the same. As in
+    MoCo a process has its own batch statistics (``sync_batchnorm: False``), or all have the same.
+    ``bn_splits`` splits the batch of one process as if it were so many; ``shuffle_keys`` keeps
+    the network from matching query and key by their batch statistics (MoCo, section 3.3).
+
+    Gradient accumulation: each batch's keys enter the queue after its own backward pass, and are
+    negatives of the next batch; the momentum update, its coefficient's schedule and the learning
+    rate's move once for each optimizer step.
 
     Logged: ``train_nce_loss``; ``train_positive_cosine_<i>`` of each crop; ``train_nce_acc1`` and
     ``train_nce_acc5``, percent of positives ranked first or among the first five against the
@@ -84,7 +101,12 @@ class LeOCLR(host().BaseMomentumMethod):
         self.loss_reduction: str = kwargs.loss_reduction
         self.queue_keys: str = kwargs.queue_keys
         self.query: str = kwargs.query
+        self.key_forward: str = kwargs.key_forward
+        self.shuffle_keys: bool = kwargs.shuffle_keys
 
+        if kwargs.bn_splits > 1:
+            for backbone in (self.backbone, self.momentum_backbone):
+                split_batch_norm(backbone, kwargs.bn_splits)
         self.projector = self._build_projector()
         self.momentum_projector = self._build_projector()
         host().initialize_momentum_params(self.projector, self.momentum_projector)
@@ -137,17 +159,24 @@ class LeOCLR(host().BaseMomentumMethod):
             "queue_keys": "all",
             "anchor": "original",
             "query": "anchor",
+            "key_forward": "separate",
+            "bn_splits": 1,
+            "shuffle_keys": False,
         }
         for key, default in defaults.items():
             cfg.method_kwargs[key] = select(cfg, f"method_kwargs.{key}", default)
 
         kwargs, momentum = cfg.method_kwargs, cfg.momentum
-        for key in ("proj_hidden_dim", "proj_output_dim", "queue_size"):
+        for key in ("proj_hidden_dim", "proj_output_dim", "queue_size", "bn_splits"):
             _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] >= 1, "at least 1")
         _check("method_kwargs.temperature", kwargs.temperature, kwargs.temperature > 0, "positive")
         for key, choices in _CHOICES.items():
             wanted = f"one of {', '.join(choices)}"
             _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] in choices, wanted)
+        for key, off in (("bn_splits", 1), ("shuffle_keys", False)):
+            alone = kwargs[key] == off or not select(cfg, "sync_batchnorm", False)
+            wanted = f"{off} with sync_batchnorm=True, which undoes it"
+            _check(f"method_kwargs.{key}", kwargs[key], alone, wanted)
         rising = 0 <= momentum.base_tau <= momentum.final_tau <= 1
         taus = f"{momentum.base_tau} and {momentum.final_tau}"
         wanted = "within [0, 1], the first not above the second"
@@ -211,8 +240,7 @@ class LeOCLR(host().BaseMomentumMethod):
 
         # Not the host's generic training_step: it would run every view through both encoders.
         outs = [self.base_training_step(view, targets) for view in queries]
-        momentum_outs = [self._shared_step_momentum(view, targets) for view in others]
-        keys = [momentum_out["z"] for momentum_out in momentum_outs]
+        momentum_outs, keys = self._encode_keys(others, targets)
 
         cosines = [cosine_similarities(out["z"], keys, self._negatives()) for out in outs]
         losses = [leoclr_loss_func(*c, self.temperature, self.loss_reduction) for c in cosines]
@@ -245,6 +273,24 @@ class LeOCLR(host().BaseMomentumMethod):
             **{f"key projection {i}": key.sum() for i, key in enumerate(keys, start=1)},
         }
         return nce_loss + class_loss
+
+    def _encode_keys(
+        self, views: list[torch.Tensor], targets: torch.Tensor
+    ) -> tuple[list[dict[str, Any]], list[torch.Tensor]]:
+        """The host's outputs of each momentum forward, and the key of each view ``[N, D]``."""
+        batches = [torch.cat(views)] if self.key_forward == "joint" else views
+        together = len(views) // len(batches)
+        targets = targets.repeat(together)
+        outs = []
+        for batch in batches:
+            if self.shuffle_keys:
+                shuffle = BatchShuffle(len(batch), self.global_step)
+                out = self._shared_step_momentum(shuffle(batch), shuffle(targets))
+                out["z"] = shuffle.undo(out["z"])
+            else:
+                out = self._shared_step_momentum(batch, targets)
+            outs.append(out)
+        return outs, [key for out in outs for key in out["z"].chunk(together)]
 
     def _negatives(self) -> torch.Tensor:
         if self._keys_in_queue is None:
@@ -289,7 +335,7 @@ def _mean_over_processes(metrics: dict[str, torch.Tensor]) -> dict[str, torch.Te
     # In one collective; Lightning's sync_dist makes one for each metric.
     if not dist.is_initialized():
         return metrics
-    values = torch.stack([value.detach().float() for value in metrics.values()])
+    values = torch.cat([value.detach().float().reshape(1) for value in metrics.values()])
     dist.all_reduce(values)
     return dict(zip(metrics, values / dist.get_world_size(), strict=True))
 

@@ -33,26 +33,33 @@ def settle_hardware(cfg: DictConfig) -> None:
     """Replace ``accelerator``, ``devices``, ``strategy`` and ``precision`` by what is there.
 
     ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` is left a list, whose length the
-    host scales the learning rate by. On a CPU there is one device, and 16-bit precision, which
-    it does not have, becomes 32 with a word about it. With ``data.format: dali``, ``dali.device``
-    follows the accelerator unless it is set; ``dali.prefetch`` (batches), ``dali.cache_mb``
-    (of decoded images kept on the GPU) and ``dali.hw_decoder_load`` (0 to 1) have defaults.
+    host scales the learning rate by. On a CPU each device is a process, and there is one unless
+    ``accelerator: cpu`` asks for more; 16-bit precision, which it does not have, becomes 32 with
+    a word about it, and ``sync_batchnorm``, which torch has on GPUs alone, False.
+
+    With ``data.format: dali``, ``dali.device`` follows the accelerator unless it is set;
+    ``dali.prefetch`` (batches), ``dali.cache_mb`` (of decoded images kept on the GPU) and
+    ``dali.hw_decoder_load`` (0 to 1) have defaults.
 
     Raises:
         UserError: where a GPU is asked for and there is none.
     """
     gpus = torch.cuda.device_count()
-    accelerator = cfg.get("accelerator") or "auto"
-    if accelerator == "auto":
-        accelerator = "gpu" if gpus else "cpu"
+    wanted = cfg.get("accelerator") or "auto"
+    accelerator = ("gpu" if gpus else "cpu") if wanted == "auto" else wanted
     if accelerator in _GPU_NAMES and not gpus:
         raise UserError(f"accelerator={accelerator}, but there is no GPU; use accelerator=cpu")
     cfg.accelerator = accelerator
     devices = cfg.get("devices", [0])
     cfg.devices = list(range(devices)) if isinstance(devices, int) else list(devices)
     if accelerator == "cpu":
-        cfg.devices = [0]
-        cfg.strategy = "auto"
+        if wanted == "auto":
+            cfg.devices = [0]
+        processes = len(cfg.devices) * cfg.get("num_nodes", 1)
+        cfg.strategy = "ddp" if processes > 1 else "auto"
+        if processes > 1 and cfg.get("sync_batchnorm"):
+            print("sync_batchnorm=True needs GPUs; each process has its own", file=sys.stderr)
+        cfg.sync_batchnorm = False
         if str(cfg.get("precision", "")).startswith("16"):
             print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
             cfg.precision = 32

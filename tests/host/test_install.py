@@ -104,6 +104,3 @@ def test_a_folder_that_is_no_clone_is_refused(leoclr_host, repository, tmp_path)
     run = leoclr_host("use", tmp_path, source=repository[0])
     assert run.returncode == 2
     assert "is not a source tree of solo-learn" in run.stderr
-    run = leoclr_host("run", tmp_path / "main_knn.py", source=repository[0])
-    assert run.returncode == 2
-    assert "is not there; name a script of a clone of solo-learn" in run.stderr

@@ -264,6 +264,9 @@ def test_defaults_are_the_papers():
         "queue_keys": "all",
         "anchor": "original",
         "query": "anchor",
+        "key_forward": "separate",
+        "bn_splits": 1,
+        "shuffle_keys": False,
     }
     assert (cfg.momentum.base_tau, cfg.momentum.final_tau) == (0.999, 0.999)
 
@@ -276,12 +279,77 @@ def test_defaults_are_the_papers():
         ({"method_kwargs__queue_keys": "both"}, "one of all, first, last"),
         ({"method_kwargs__query": "all"}, "one of anchor, crops"),
         ({"method_kwargs__loss_reduction": "max"}, "one of sum, mean"),
+        ({"method_kwargs__key_forward": "twice"}, "one of separate, joint"),
+        ({"method_kwargs__bn_splits": 0}, "method_kwargs.bn_splits is 0"),
         ({"momentum__base_tau": 1.5}, "momentum.base_tau and momentum.final_tau"),
     ],
 )
 def test_settings_out_of_range_are_named(change, message):
     with pytest.raises(UserError, match=message):
         LeOCLR(prepare(method_cfg(**change)))
+
+
+@pytest.mark.parametrize("setting", [{"bn_splits": 2}, {"shuffle_keys": True}])
+def test_synchronised_batch_norm_does_not_go_with_split_or_shuffled_batches(setting):
+    cfg = prepare(method_cfg(method_kwargs=setting))
+    cfg.sync_batchnorm = True
+    with pytest.raises(UserError, match="with sync_batchnorm=True, which undoes it"):
+        LeOCLR(cfg)
+
+
+def test_joint_forward_has_the_batch_statistics_of_all_crops():
+    model, batch = (
+        build(method_kwargs__key_forward="joint", momentum__classifier=True),
+        make_batch(),
+    )
+    train_on(model, batch)
+    expected = build(momentum__classifier=True).momentum_forward(torch.cat(batch[1][:2]))["z"]
+    assert torch.allclose(model.queue[:, :16].T, expected, atol=1e-5)
+
+
+def test_shuffled_keys_are_normalised_with_others_and_keep_their_places():
+    model, batch = build(method_kwargs__bn_splits=2, method_kwargs__shuffle_keys=True), make_batch()
+    train_on(model, batch)
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
+    assert order.tolist() != list(range(8))
+    for i, crop in enumerate(batch[1][:2]):
+        halves = [build().momentum_forward(half)["z"] for half in crop[order].chunk(2)]
+        expected = torch.empty(8, 16)
+        expected[order] = torch.cat(halves)
+        assert torch.allclose(model.queue[:, 8 * i : 8 * (i + 1)].T, expected, atol=1e-5)
+
+
+def test_a_step_waits_for_no_value_of_a_tensor():
+    # On the meta device there is none: whatever asks for one, as .item() does, raises.
+    model = build().to("meta")
+    model._keys_in_queue = model.queue.shape[1]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batch = make_batch()
+    indexes, views, targets = batch[0].to("meta"), [v.to("meta") for v in batch[1]], batch[2]
+    for _ in range(2):
+        train_on(model, [indexes, views, targets.to("meta")])
+        optimizer.step()
+        for pair in model.momentum_pairs:
+            model.momentum_updater.update(*pair)
+
+
+def test_the_momentum_branch_keeps_no_activations():
+    model, batch = build(), make_batch()
+    kept = []
+
+    def keep(tensor):
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.momentum_forward(batch[1][0])
+        assert not kept
+        model(batch[1][2])
+        query = sum(kept)
+        kept.clear()
+        model.training_step(batch, 0)
+    # Besides the query's there are the loss's few, of the size of the logits.
+    assert sum(kept) < 1.05 * query
 
 
 @pytest.mark.parametrize("name", ["resnet50", "vit_tiny", "convnext_tiny"])

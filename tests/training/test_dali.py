@@ -1,14 +1,12 @@
 """Training and the linear probe on the DALI loader, over every host that is there."""
 
 import csv
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
-from tests.conftest import ROOT, available_hosts, run_leoclr
+from tests.conftest import available_hosts, run_leoclr
 
 pytest.importorskip("nvidia.dali")
 
@@ -79,26 +77,3 @@ def test_a_run_resumed_at_an_epoch_boundary_is_the_uninterrupted_one(image_folde
     assert not different
     before = read_checkpoint(first)["state_dict"]
     assert not torch.equal(wanted["backbone.conv1.weight"], before["backbone.conv1.weight"])
-
-
-@pytest.mark.parametrize("world", [2, 3])
-def test_processes_share_an_epoch_without_repeats(image_folder, tmp_path, world):
-    def start(rank: int) -> subprocess.Popen:
-        paths = [tmp_path / "store", image_folder / "train", tmp_path / f"{rank}.txt"]
-        command = [sys.executable, "-m", "tests.training.shard", rank, world, *paths]
-        return subprocess.Popen([str(part) for part in command], cwd=ROOT)
-
-    processes = [start(rank) for rank in range(world)]
-    assert [process.wait(timeout=300) for process in processes] == [0] * world
-    shards = [
-        [[int(value) for value in line.split()] for line in path.read_text().splitlines()]
-        for path in (tmp_path / f"{rank}.txt" for rank in range(world))
-    ]
-    epochs = []
-    for parts in zip(*shards, strict=True):
-        assert len({len(part) for part in parts}) == 1
-        assert all(len(part) == 2 + 4 * part[1] > 2 for part in parts)
-        indexes = [index for part in parts for index in part[2:]]
-        assert len(indexes) == len(set(indexes))
-        epochs.append(indexes)
-    assert epochs[0] != epochs[1]

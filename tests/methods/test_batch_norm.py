@@ -1,0 +1,30 @@
+import pytest
+import torch
+from torch import nn
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.methods.batch_norm import split_batch_norm
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+
+
+def test_each_part_is_normalised_as_a_batch_of_its_own():
+    images = torch.randn(7, 3, 8, 8)
+    split, plain = network(), network()
+    names, parameters = list(split.state_dict()), list(split.parameters())
+    split_batch_norm(split, 3)
+    assert list(split.state_dict()) == names
+    assert all(a is b for a, b in zip(split.parameters(), parameters, strict=True))
+    expected = torch.cat([plain(part) for part in (images[:3], images[3:5], images[5:])])
+    assert torch.equal(split(images), expected)
+    assert torch.allclose(split[1].running_mean, plain[1].running_mean)
+    split.eval(), plain.eval()
+    assert torch.equal(split(images), plain(images))
+
+
+def test_a_backbone_without_batch_norm_is_refused():
+    with pytest.raises(UserError, match="bn_splits=2, but the backbone has no batch norm"):
+        split_batch_norm(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), 2)

@@ -1,0 +1,64 @@
+"""One process of a distributed training: writes what it has at the end.
+
+usage: python -m tests.training.ranks FOLDER CONFIG [key=value ...]
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from lightning.pytorch import Callback
+from torch import nn
+from torch.distributed.nn.functional import all_reduce
+
+from leoclr_plugin.config import load_config
+from leoclr_plugin.training.pretrain import pretrain
+
+
+class SyncedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over all processes; torch's own wants GPUs. For training alone."""
+
+    def forward(self, x):
+        count = x.numel() // x.shape[1] * dist.get_world_size()
+        mean = all_reduce(x.sum(dim=(0, 2, 3))) / count
+        centred = x - mean[:, None, None]
+        variance = all_reduce(centred.square().sum(dim=(0, 2, 3))) / count
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return centred * scale[:, None, None] + self.bias[:, None, None]
+
+
+class Record(Callback):
+    def __init__(self, out: Path, keep_batch_norm: bool) -> None:
+        self.out, self.keep_batch_norm = out, keep_batch_norm
+        self.losses, self.gradients = [], {}
+
+    def setup(self, trainer, pl_module, stage):
+        if trainer.world_size > 1 and not self.keep_batch_norm:
+            for module in pl_module.modules():
+                if type(module) is nn.BatchNorm2d:
+                    module.__class__ = SyncedBatchNorm2d
+
+    def on_after_backward(self, trainer, pl_module):
+        if trainer.global_step == 1:
+            self.gradients = {
+                name: parameter.grad.clone()
+                for name, parameter in pl_module.named_parameters()
+                if parameter.grad is not None
+            }
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.losses.append(outputs["loss"].item())
+
+    def on_train_end(self, trainer, pl_module):
+        content = {
+            "losses": self.losses,
+            "gradients": self.gradients,
+            "state": pl_module.state_dict(),
+        }
+        torch.save(content, self.out / f"{trainer.global_rank}.pt")
+
+
+folder, config, *overrides = sys.argv[1:]
+cfg = load_config(config, "pretrain", overrides)
+pretrain(cfg, [Record(Path(folder), cfg.get("keep_batch_norm", False))])

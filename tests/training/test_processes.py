@@ -1,0 +1,107 @@
+"""Several processes, by gloo on the CPU, against one."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.configs import small_config
+from tests.conftest import ROOT, available_hosts
+from tests.training.test_interruption import FORMATS
+
+STEPS = 10
+# With batch norm over 8 images, rounding grows tenfold in every second step.
+COMPARED = 5
+
+
+def train(image_folder, out, processes, batch_size, *overrides):
+    """Two epochs of five steps of ``processes``; what each has at the end."""
+    out.mkdir()
+    command = [sys.executable, "-m", "tests.training.ranks", str(out), *small_config(image_folder)]
+    settings = [
+        *("accelerator=cpu", f"devices={processes}", "data.val_path=null", "max_epochs=2"),
+        *(f"optimizer.batch_size={batch_size}", "method_kwargs.queue_size=160"),
+        *("checkpoint.enabled=False", "scheduler.warmup_epochs=0", "+num_sanity_val_steps=0"),
+        *("optimizer.lr=0.01", "optimizer.classifier_lr=0.01", "+enable_progress_bar=False"),
+    ]
+    run = subprocess.run(
+        [*command, *settings, *overrides],
+        cwd=out,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return [torch.load(out / f"{rank}.pt") for rank in range(processes)]
+
+
+def assert_all_equal(ranks):
+    first, *others = ranks
+    for other in others:
+        for part in ("state", "gradients"):
+            assert first[part].keys() == other[part].keys()
+            different = [k for k, v in first[part].items() if not torch.equal(v, other[part][k])]
+            # Running statistics are each process's own.
+            assert all("running" in key for key in different)
+
+
+@pytest.mark.parametrize("host", available_hosts())
+def test_two_processes_are_one_with_the_batch_of_both(image_folder, tmp_path, monkeypatch, host):
+    monkeypatch.setenv("LEOCLR_HOST", host)
+    (one,) = train(image_folder, tmp_path / "one", 1, 8)
+    two = train(image_folder, tmp_path / "two", 2, 4)
+    assert_all_equal(two)
+    losses = torch.tensor([rank["losses"] for rank in two]).mean(dim=0)
+    assert len(losses) == STEPS
+    wanted = torch.tensor(one["losses"])
+    assert torch.allclose(losses[:COMPARED], wanted[:COMPARED], atol=1e-3)
+    for key, gradient in one["gradients"].items():
+        got = two[0]["gradients"][key]
+        assert torch.allclose(got, gradient, rtol=1e-3, atol=1e-4 * gradient.abs().max()), key
+    for key, weight in one["state"].items():
+        if "momentum" in key and weight.is_floating_point() and "running" not in key:
+            assert torch.allclose(two[0]["state"][key], weight, atol=1e-3), key
+    # The same keys in each step, each rank's together.
+    assert two[0]["state"]["queue_ptr"].tolist() == one["state"]["queue_ptr"].tolist() == [0]
+    blocks = [state["queue"].T.reshape(STEPS, 16, -1) for state in (one["state"], two[0]["state"])]
+    cosines = (blocks[0] @ blocks[1].transpose(1, 2))[:COMPARED]
+    assert (cosines.max(dim=2).values > 0.999).all()
+    assert (cosines.max(dim=1).values > 0.999).all()
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("+method_kwargs.shuffle_keys=True",), ("+accumulate_grad_batches=2",)]
+)
+def test_three_processes_have_the_same_queue_and_weights(image_folder, tmp_path, more):
+    ranks = train(image_folder, tmp_path / "three", 3, 3, "+keep_batch_norm=True", *more)
+    assert_all_equal(ranks)
+    # 40 images are four batches of 3 for each process, and four images too many.
+    assert {len(rank["losses"]) for rank in ranks} == {2 * 4}
+    assert ranks[0]["losses"] != ranks[1]["losses"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("world", [2, 3])
+def test_loaders_share_an_epoch_without_repeats(image_folder, tmp_path, world, form):
+    def start(rank: int) -> subprocess.Popen:
+        paths = [tmp_path / "store", image_folder / "train", tmp_path / f"{rank}.txt"]
+        command = [sys.executable, "-m", "tests.training.shard", rank, world, form, *paths]
+        return subprocess.Popen([str(part) for part in command], cwd=ROOT)
+
+    processes = [start(rank) for rank in range(world)]
+    assert [process.wait(timeout=300) for process in processes] == [0] * world
+    shards = [
+        [[int(value) for value in line.split()] for line in path.read_text().splitlines()]
+        for path in (tmp_path / f"{rank}.txt" for rank in range(world))
+    ]
+    epochs = []
+    for parts in zip(*shards, strict=True):
+        assert len({len(part) for part in parts}) == 1
+        assert all(len(part) == 2 + 4 * part[1] > 2 for part in parts)
+        indexes = [index for part in parts for index in part[2:]]
+        assert len(indexes) == len(set(indexes))
+        epochs.append(indexes)
+    assert epochs[0] != epochs[1]
