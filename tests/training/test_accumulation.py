@@ -1,0 +1,57 @@
+"""Gradient accumulation: what moves with each batch and what with each optimizer step."""
+
+import itertools
+
+import torch
+from lightning.pytorch import Callback
+
+from leoclr_plugin.training.pretrain import pretrain
+from tests.configs import method_cfg
+
+
+class Record(Callback):
+    def __init__(self):
+        self.batches = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        (schedule,) = trainer.lr_scheduler_configs
+        self.batches.append(
+            {
+                "step": trainer.global_step,
+                "keys": pl_module._keys_in_queue,
+                "tau": pl_module.momentum_updater.cur_tau,
+                "momentum": pl_module.momentum_backbone.conv1.weight.clone(),
+                "weight": pl_module.backbone.conv1.weight.clone(),
+                "schedule": schedule.scheduler.last_epoch,
+            }
+        )
+
+
+def test_queue_moves_with_each_batch_and_all_else_with_each_step(image_folder, tmp_path):
+    record = Record()
+    cfg = method_cfg(
+        data__dataset="custom",
+        data__train_path=f"{image_folder}/train",
+        data__val_path=None,
+        optimizer__batch_size=4,
+        accumulate_grad_batches=2,
+        method_kwargs__queue_size=1000,
+        scheduler={"name": "warmup_cosine", "warmup_epochs": 1},
+        checkpoint={"enabled": False, "dir": str(tmp_path)},
+        enable_progress_bar=False,
+    )
+    pretrain(cfg, [record])
+    # 40 images: ten batches and five steps in each of two epochs.
+    batches = record.batches
+    assert [batch["step"] for batch in batches] == [(i + 1) // 2 for i in range(20)]
+    assert [batch["keys"] for batch in batches] == [8 * (i + 1) for i in range(20)]
+    assert [batch["schedule"] for batch in batches] == [(i + 1) // 2 for i in range(20)]
+    assert moves(batches, "weight") == [True, False] * 9 + [True]
+    # This callback comes before the method's own, which updates the momentum network.
+    assert moves(batches, "momentum") == [False, True] * 9 + [False]
+    assert moves(batches, "tau") == [False, True] * 9 + [False]
+
+
+def moves(batches, key):
+    pairs = itertools.pairwise(batch[key] for batch in batches)
+    return [not torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in pairs]
