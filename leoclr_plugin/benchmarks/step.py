@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from leoclr_plugin.benchmarks.memory import peak_mib
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import device
@@ -19,6 +21,14 @@ from leoclr_plugin.training.pretrain import build_method, prepare
 
 _QUEUE_SIZE = 65536
 _WARMUP_STEPS = 2
+# Changes of leoclr's configuration, each timed against leoclr without it.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "channels_first": {"performance.disable_channel_last": True},
+    "joint_keys": {"method_kwargs.key_forward": "joint"},
+    "fused_optimizer": {"optimizer.kwargs.fused": True},
+    "bf16": {"precision": "bf16-mixed"},
+    "compile": {"performance.compile": True},
+}
 
 
 class StepRunner:
@@ -28,10 +38,31 @@ class StepRunner:
     """
 
     def __init__(
-        self, method: str, backbone: str, batch_size: int, size: int, precision: str
+        self,
+        method: str,
+        backbone: str,
+        batch_size: int,
+        size: int,
+        precision: str,
+        crops: int = 2,
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
-        cfg = prepare(_config(method, backbone, batch_size, size))
-        self.precision, self.where = precision, device()
+        """Build the method and a batch.
+
+        Args:
+            method: ``"leoclr"`` or ``"mocov2plus"``.
+            backbone: name of one of the host's backbones.
+            batch_size: images a step.
+            size: height and width in pixels.
+            precision: ``"32"`` or ``"bf16-mixed"``.
+            crops: of each image.
+            changes: dotted keys of the configuration and their values.
+        """
+        cfg = _config(method, backbone, batch_size, size, crops, precision)
+        for key, value in (changes or {}).items():
+            OmegaConf.update(cfg, key, value, force_add=True)
+        self.precision, self.where = cfg.precision, device()
+        cfg = prepare(cfg)
         self.model = build_method(cfg).to(self.where).train()
         # Full from the first step on, as it is in all but the first steps of a training.
         self.model.queue.copy_(F.normalize(torch.randn_like(self.model.queue), dim=-2))
@@ -70,7 +101,7 @@ class StepRunner:
 
 
 def step_benchmark(
-    backbone: str, batch_size: int, size: int, precision: str, steps: int
+    backbone: str, batch_size: int, size: int, precision: str, steps: int, options: bool = False
 ) -> dict[str, Any]:
     """Time ``steps`` steps of both methods in turn, after a warm-up.
 
@@ -79,21 +110,24 @@ def step_benchmark(
         batch_size: images a step.
         size: height and width in pixels.
         precision: ``"32"`` or ``"bf16-mixed"``.
-        steps: timed pairs of steps.
+        steps: timed steps of each.
+        options: whether to time leoclr with each of ``OPTIONS`` as well.
 
     Returns:
-        ``ratio`` (median, min and max over the pairs of leoclr's time by mocov2plus's),
-        ``seconds_per_step`` of both, the settings and the environment.
+        ``ratio`` (median, min and max over the turns of leoclr's time by mocov2plus's),
+        ``option_ratios`` (of leoclr's with an option by leoclr's without), ``seconds_per_step``
+        and ``peak_mib`` of each (memory that a step takes besides weights, queue and optimizer),
+        the settings and the environment.
     """
     if _QUEUE_SIZE % batch_size:
         raise UserError(
             f"--batch-size {batch_size} does not divide mocov2plus's queue of {_QUEUE_SIZE}; "
             "take a power of two"
         )
-    runners = {
-        name: StepRunner(name, backbone, batch_size, size, precision)
-        for name in ("leoclr", "mocov2plus")
-    }
+    same = (backbone, batch_size, size, precision)
+    runners = {name: StepRunner(name, *same) for name in ("leoclr", "mocov2plus")}
+    for name in OPTIONS if options else ():
+        runners[name] = StepRunner("leoclr", *same, changes=OPTIONS[name])
     times: dict[str, list[float]] = {name: [] for name in runners}
     for i in tqdm(range(_WARMUP_STEPS + steps), desc="Steps", leave=False):
         # Each goes first in every second pair, so that neither always finds a warm cache.
@@ -102,9 +136,12 @@ def step_benchmark(
             seconds = runners[name].step()
             if i >= _WARMUP_STEPS:
                 times[name].append(seconds)
-    ratios = [a / b for a, b in zip(times["leoclr"], times["mocov2plus"], strict=True)]
     return {
-        "ratio": _spread(ratios),
+        "ratio": _ratio(times["leoclr"], times["mocov2plus"]),
+        "option_ratios": {
+            name: _ratio(times[name], times["leoclr"]) for name in OPTIONS if name in times
+        },
+        "peak_mib": {name: peak_mib(runner.step, runner.where) for name, runner in runners.items()},
         "seconds_per_step": {name: _spread(values) for name, values in times.items()},
         "raw_seconds": times,
         "settings": {
@@ -119,12 +156,18 @@ def step_benchmark(
     }
 
 
+def _ratio(times: list[float], others: list[float]) -> dict[str, float]:
+    return _spread([a / b for a, b in zip(times, others, strict=True)])
+
+
 def _spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def _config(method: str, backbone: str, batch_size: int, size: int) -> Any:
-    crop = {"crop_size": size, "num_crops": 2, "rrc": {"enabled": True}}
+def _config(
+    method: str, backbone: str, batch_size: int, size: int, crops: int, precision: str
+) -> Any:
+    crop = {"crop_size": size, "num_crops": crops, "rrc": {"enabled": True}}
     original = {"crop_size": [size, size], "num_crops": 1, "rrc": {"enabled": False}}
     # MoCo v2's projector and queue for both, so that only the methods differ.
     return OmegaConf.create(
@@ -152,6 +195,7 @@ def _config(method: str, backbone: str, batch_size: int, size: int) -> Any:
             "max_epochs": 1,
             "devices": [0],
             "accelerator": "auto",
+            "precision": precision,
         }
     )
 

@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     step.add_argument("--size", type=positive, default=64, help="height and width in pixels")
     step.add_argument("--precision", choices=("32", "bf16-mixed"), default="32")
     step.add_argument("--steps", type=positive, default=10, help="timed steps of each method")
+    step.add_argument(
+        "--options", action="store_true", help="time leoclr with each of its options as well"
+    )
     step.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     step.set_defaults(measure=_step)
 
@@ -59,11 +62,17 @@ def run(args: argparse.Namespace) -> None:
 def _step(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from leoclr_plugin.benchmarks.step import step_benchmark
 
-    result = step_benchmark(args.backbone, args.batch_size, args.size, args.precision, args.steps)
-    lines = [
-        f"{name:11} {seconds['median']:.4f} s a step ({seconds['min']:.4f} to {seconds['max']:.4f})"
-        for name, seconds in result["seconds_per_step"].items()
-    ]
+    result = step_benchmark(
+        args.backbone, args.batch_size, args.size, args.precision, args.steps, args.options
+    )
+    lines = []
+    for name, seconds in result["seconds_per_step"].items():
+        ratio = result["option_ratios"].get(name)
+        lines.append(
+            f"{name:15} {seconds['median']:.4f} s a step ({seconds['min']:.4f} to "
+            f"{seconds['max']:.4f}), peak {result['peak_mib'][name]:.0f} MiB"
+            + (f"; {ratio['median']:.3f} of leoclr's without it" if ratio else "")
+        )
     ratio = result["ratio"]
     lines.append(
         f"leoclr / mocov2plus: {ratio['median']:.3f} ({ratio['min']:.3f} to {ratio['max']:.3f}); "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -219,6 +220,8 @@ class LeOCLR(host().BaseMomentumMethod):
     def on_train_start(self) -> None:
         """Go on with tau where its schedule was: a checkpoint does not hold it."""
         super().on_train_start()
+        # Lightning cannot see that the metrics are means over the processes already.
+        warnings.filterwarnings("ignore", r"It is recommended to use `self\.log\('train_")
         step = self.trainer.global_step
         if step:
             self.momentum_updater.update_tau(step, self.trainer.estimated_stepping_batches)

@@ -76,10 +76,17 @@ def prepare(cfg: DictConfig) -> DictConfig:
 
 
 def build_method(cfg: DictConfig) -> nn.Module:
-    """Build the method of a parsed configuration, in the memory format it asks for."""
+    """Build the method of a parsed configuration, in the memory format it asks for.
+
+    With ``performance.compile: True`` torch compiles its encoders at their first forward.
+    """
     model = METHODS[cfg.method](cfg)
     if not cfg.performance.disable_channel_last:
         model = model.to(memory_format=torch.channels_last)
+    if cfg.performance.get("compile"):
+        for name in ("backbone", "momentum_backbone"):
+            if hasattr(model, name):
+                getattr(model, name).compile()
     return model
 
 

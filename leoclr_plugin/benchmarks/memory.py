@@ -1,0 +1,35 @@
+"""Memory that a piece of work takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+
+def peak_mib(work: Callable[[], object], device: torch.device) -> float:
+    """Most memory that ``work`` holds at a time, in MiB, beyond what was held before it.
+
+    Args:
+        work: is called once.
+        device: a GPU, whose allocator tells; or the CPU, where torch's profiler notes each
+            allocation.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+    # Else the profiler writes of its own starts and stops.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    events = profiler.profiler.kineto_results.events()
+    allocations = [event for event in events if event.name() == "[memory]"]
+    held = peak = 0
+    for event in sorted(allocations, key=lambda event: event.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak / 2**20
