@@ -34,9 +34,12 @@ exec "{python}" -m leoclr_plugin "$@"
 
 # Solo-learn's configs are for GPUs.
 _PYTHON_SHIM = """#!/bin/sh
-exec "{python}" "$@" accelerator=cpu precision=32 strategy=null max_epochs=1 \\
-    optimizer.batch_size=8 method_kwargs.queue_size=64 augmentations.0.crop_size=32 \\
-    "augmentations.1.crop_size=[32,32]"
+case "$1" in
+    main_pretrain.py) set -- "$@" accelerator=cpu precision=32 strategy=null max_epochs=1 \\
+        optimizer.batch_size=8 method_kwargs.queue_size=64 augmentations.0.crop_size=32 \\
+        "augmentations.1.crop_size=[32,32]" ;;
+esac
+exec "{python}" "$@"
 """
 
 
@@ -101,6 +104,17 @@ def test_commands_of_a_user_without_solo_learn(workplace):
     assert re.search(r"leoclr / mocov2plus: \d\.\d+ \(", run.stdout)
     for path in ("comparison/report.html", "comparison/results.csv", "ablation/table.txt"):
         assert "failed" not in (workplace / path).read_text()
+
+
+def test_commands_of_long_runs(tmp_path):
+    # Two processes of eight images want more than the other commands.
+    make_folder(tmp_path / "datasets/imagenette2-160/train", 8)
+    make_folder(tmp_path / "datasets/imagenette2-160/val", 2, seed=500)
+    (commands,) = (block for name, block in BLOCKS if name == "runs")
+    run = run_block(commands, tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("Written to") == 2
+    assert len(list((tmp_path / "trained_models/leoclr").glob("*/*.ckpt"))) == 2
 
 
 @pytest.mark.skipif(version_of("nvidia-dali-cuda130") is None, reason="DALI is not installed")

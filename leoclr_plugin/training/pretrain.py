@@ -109,6 +109,9 @@ def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
         return None
     folder = Path(cfg.checkpoint.dir) / cfg.method
     found, _ = host().AutoResumer(folder, cfg.auto_resume.max_hours).find_checkpoint(cfg)
-    if found is not None:
-        print(f"Resuming from {found}")
-    return found
+    if found is None:
+        return None
+    # Of several in the run's folder the host takes any.
+    newest = max(Path(found).parent.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
+    print(f"Resuming from {newest}")
+    return newest

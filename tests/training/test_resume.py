@@ -1,3 +1,5 @@
+import os
+
 import torch
 
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
@@ -48,3 +50,16 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
     capsys.readouterr()
     pretrain(config(image_folder, tmp_path, **changes, name="another"))
     assert "Resuming from" not in capsys.readouterr().out
+
+
+def test_auto_resume_takes_the_newest_of_a_runs_checkpoints(image_folder, tmp_path, capsys):
+    changes = {"max_epochs": 2, "auto_resume": {"enabled": True}}
+    folder = pretrain(config(image_folder, tmp_path, **changes))
+    (last,) = folder.glob("*.ckpt")
+    for i in range(8):
+        earlier = folder / f"test-ep={i + 10}.ckpt"
+        earlier.write_bytes(last.read_bytes())
+        os.utime(earlier, (1, 1))
+    capsys.readouterr()
+    pretrain(config(image_folder, tmp_path, **changes))
+    assert f"Resuming from {last}\n" in capsys.readouterr().out
