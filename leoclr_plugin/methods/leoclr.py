@@ -322,8 +322,10 @@ class LeOCLR(host().BaseMomentumMethod):
 def _contrastive_metrics(
     query: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    # A positive's rank is the number of negatives that are nearer to the query.
-    ranks = torch.stack([(negatives > p[:, None]).sum(dim=1) for p in positives.unbind(dim=1)])
+    # A positive's rank is the number of negatives nearer to the query, of which five will do: to
+    # count them all took a twentieth of a step.
+    nearest = negatives.topk(min(5, negatives.shape[1]), dim=1).values
+    ranks = (nearest[:, None] > positives[:, :, None]).sum(dim=2)
     metrics = {
         "train_nce_acc1": 100.0 * (ranks < 1).float().mean(),
         "train_nce_acc5": 100.0 * (ranks < 5).float().mean(),
