@@ -117,6 +117,9 @@ class LeOCLR(host().BaseMomentumMethod):
 
         self.register_buffer("queue", torch.zeros(kwargs.proj_output_dim, kwargs.queue_size))
         self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
+        # All processes enqueue the same keys; DistributedDataParallel would send the whole queue
+        # from the first to the others in each step.
+        self._ddp_params_and_buffers_to_ignore = ["queue", "queue_ptr"]
         # A plain number, so that no step waits for a GPU to tell it; a checkpoint brings its own.
         self._keys_in_queue: int | None = None
         self.register_load_state_dict_post_hook(_forget_number_of_keys)

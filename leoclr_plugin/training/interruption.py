@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from typing import Any
 
 import torch
@@ -37,8 +38,9 @@ class SaveBeforeLeaving(Callback):
         self._batches_done = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over the signals from Lightning."""
-        self._handlers = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        """Take over the signals from Lightning, where Python lets us: in the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.signal(number, self._note) for number in _SIGNALS}
         loop = trainer.fit_loop.epoch_loop
         if hasattr(loop, "_broadcast_sigterm_tensor"):
             # It waits for the device in each step, for a signal that does not get there now.
@@ -48,9 +50,8 @@ class SaveBeforeLeaving(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Save and leave where a signal came. Before the step, when all counts are settled."""
-        if batch_idx % trainer.accumulate_grad_batches:
-            return
-        if not any_process(trainer, bool(self._signal), batch_idx):
+        step, within = divmod(batch_idx, trainer.accumulate_grad_batches)
+        if within or not any_process(trainer, bool(self._signal), step):
             return
         self._batches_done = batch_idx
         self.checkpointer.save(trainer)

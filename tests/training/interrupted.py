@@ -1,6 +1,8 @@
 """A small training that gets a signal, or a batch of NaN, at a given step.
 
 usage: python -m tests.training.interrupted STEP SIGNAL|nan CONFIG [key=value ...]
+
+With several processes the signal is the first one's, and the NaN the last one's.
 """
 
 import os
@@ -21,9 +23,9 @@ class AtStep(Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.global_step != self.step:
             return
-        if self.what == "nan":
+        if self.what == "nan" and trainer.global_rank == trainer.world_size - 1:
             batch[1][0].fill_(float("nan"))
-        elif self.what != "none":
+        if self.what.startswith("SIG") and trainer.is_global_zero:
             os.kill(os.getpid(), signal.Signals[self.what])
 
 

@@ -7,8 +7,10 @@ import sys
 import pytest
 import torch
 
+from leoclr_plugin.evaluation.checkpoint import read_checkpoint
 from tests.configs import small_config
 from tests.conftest import ROOT, available_hosts
+from tests.training import test_interruption as interrupted
 from tests.training.test_interruption import FORMATS
 
 STEPS = 10
@@ -81,6 +83,27 @@ def test_three_processes_have_the_same_queue_and_weights(image_folder, tmp_path,
     # 40 images are four batches of 3 for each process, and four images too many.
     assert {len(rank["losses"]) for rank in ranks} == {2 * 4}
     assert ranks[0]["losses"] != ranks[1]["losses"]
+
+
+TWO = ("accelerator=cpu", "devices=2", "optimizer.batch_size=4", "data.val_path=null")
+
+
+def test_two_processes_leave_together_and_go_on(image_folder, tmp_path):
+    run = interrupted.train(8, "SIGTERM", image_folder, tmp_path, *TWO)
+    assert run.returncode == 143, run.stderr[-3000:]
+    assert run.stderr.count("SIGTERM: saved") == 1
+    # They agree at the beginning of the next epoch, these being shorter than twenty steps.
+    assert read_checkpoint(interrupted.last(tmp_path))["global_step"] == 10
+    run = interrupted.train(0, "none", image_folder, tmp_path, *TWO)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert read_checkpoint(interrupted.last(tmp_path))["global_step"] == 15
+
+
+def test_a_loss_that_is_not_finite_in_one_process_stops_both(image_folder, tmp_path):
+    run = interrupted.train(7, "nan", image_folder, tmp_path, *TWO)
+    assert run.returncode == 2, run.stderr[-3000:]
+    assert "has a loss that is not finite" in run.stderr
+    assert read_checkpoint(interrupted.last(tmp_path))["global_step"] == 5
 
 
 @pytest.mark.parametrize("form", FORMATS)
