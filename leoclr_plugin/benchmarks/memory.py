@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -29,7 +30,12 @@ def peak_mib(work: Callable[[], object], device: torch.device) -> float:
     events = profiler.profiler.kineto_results.events()
     allocations = [event for event in events if event.name() == "[memory]"]
     held = peak = 0
-    for event in sorted(allocations, key=lambda event: event.start_ns()):
+    for event in sorted(allocations, key=_start):
         held += event.nbytes()
         peak = max(peak, held)
     return peak / 2**20
+
+
+def _start(event: Any) -> int:
+    # torch 2.1 has microseconds alone.
+    return event.start_ns() if hasattr(event, "start_ns") else event.start_us()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import statistics
 import time
 from collections.abc import Mapping
@@ -25,10 +26,11 @@ _WARMUP_STEPS = 2
 OPTIONS: dict[str, dict[str, Any]] = {
     "channels_first": {"performance.disable_channel_last": True},
     "joint_keys": {"method_kwargs.key_forward": "joint"},
-    "fused_optimizer": {"optimizer.kwargs.fused": True},
     "bf16": {"precision": "bf16-mixed"},
     "compile": {"performance.compile": True},
 }
+if "fused" in inspect.signature(torch.optim.SGD).parameters:  # torch 2.1 has none
+    OPTIONS["fused_optimizer"] = {"optimizer.kwargs.fused": True}
 
 
 class StepRunner:

@@ -33,5 +33,6 @@ def test_without_options_as_text(capsys):
 def test_an_option_reaches_the_runner():
     runner = StepRunner("leoclr", "resnet18", 4, 32, "32", changes=OPTIONS["bf16"])
     assert runner.precision == "bf16-mixed"
-    runner = StepRunner("leoclr", "resnet18", 4, 32, "32", changes=OPTIONS["fused_optimizer"])
-    assert runner.optimizer.param_groups[0]["fused"] is True
+    changes = {"optimizer.kwargs.nesterov": True}
+    runner = StepRunner("leoclr", "resnet18", 4, 32, "32", changes=changes)
+    assert runner.optimizer.param_groups[0]["nesterov"] is True
