@@ -89,6 +89,7 @@ def train(out: Path, processes: int) -> None:
             "accelerator=cpu",
             f"devices={processes}",
             "checkpoint.enabled=False",
+            f"checkpoint.dir={out.parent}",
             "+enable_progress_bar=False",
         ],
     )
