@@ -72,7 +72,8 @@ class LeOCLR(host().BaseMomentumMethod):
     enter every process's queue in the order of the ranks, so that all queues are the same. As in
     MoCo a process has its own batch statistics (``sync_batchnorm: False``), or all have the same.
     ``bn_splits`` splits the batch of one process as if it were so many; ``shuffle_keys`` keeps
-    the network from matching query and key by their batch statistics (MoCo, section 3.3).
+    the network from matching query and key by their batch statistics (MoCo, section 3.3); both
+    are off, since neither changed the accuracy where it was measured (benchmarks/RESULTS.md).
 
     Gradient accumulation: each batch's keys enter the queue after its own backward pass, and are
     negatives of the next batch; the momentum update, its coefficient's schedule and the learning
