@@ -55,6 +55,15 @@ def mend_lightning() -> None:
     CPUAccelerator.parse_devices = staticmethod(parse_devices)
 
 
+def mend_missing_validation(datamodule: Any) -> None:
+    """Let main_pretrain.py train with DALI where there is no validation set.
+
+    It leaves ``None`` as the loader of its data module, and Lightning wants one.
+    """
+    if datamodule.val_dataloader() is None:
+        datamodule.val_dataloader = lambda: []
+
+
 def mend_without_gpu() -> None:
     """Let main_knn.py and main_umap.py, which ask for ``cuda``, run where there is none."""
     if torch.cuda.is_available():

@@ -30,6 +30,7 @@ def register() -> None:
 
 def _give_leoclr_its_dali_loader(dali_dataloader: Any) -> None:
     from leoclr_plugin.data.loaders import pretrain_loader
+    from leoclr_plugin.host.mends import mend_missing_validation
     from leoclr_plugin.methods import LeOCLR
     from leoclr_plugin.training.trainer import settle_dali
 
@@ -38,9 +39,7 @@ def _give_leoclr_its_dali_loader(dali_dataloader: Any) -> None:
 
     @wraps(setup)
     def setup_for_leoclr(self: Any, stage: str | None = None) -> None:
-        if self.val_dataloader() is None:
-            # As the script leaves it where there is no validation set; Lightning wants a loader.
-            self.val_dataloader = lambda: []
+        mend_missing_validation(self)
         model = self.trainer.lightning_module
         if not isinstance(model, LeOCLR):
             setup(self, stage)
