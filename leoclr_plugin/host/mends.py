@@ -5,10 +5,12 @@ Each function is a no-op where nothing is broken.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import torch
+from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
 
@@ -27,6 +29,24 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
         WeightedKNNClassifier()
     except ValueError:
         WeightedKNNClassifier.__bases__ = (WithoutComputeOnStep,)
+
+
+def parsed_for_our_loaders(parse_cfg: Callable[[DictConfig], DictConfig]) -> Callable:
+    """The host's ``parse_cfg``, taking ``data.format: dali`` with every data set.
+
+    It asserts that the data set is one that its own DALI loader reads. Ours reads folders of any.
+    """
+
+    @wraps(parse_cfg)
+    def parse(cfg: DictConfig) -> DictConfig:
+        wanted = OmegaConf.select(cfg, "data.format", default="image_folder")
+        cfg.data.format = "image_folder"
+        try:
+            return parse_cfg(cfg)
+        finally:
+            cfg.data.format = wanted
+
+    return parse
 
 
 def mend_lightning() -> None:

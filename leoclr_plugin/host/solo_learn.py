@@ -12,7 +12,7 @@ from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
-from leoclr_plugin.host.mends import mend_knn_classifier
+from leoclr_plugin.host.mends import mend_knn_classifier, parsed_for_our_loaders
 from leoclr_plugin.host.select import Choice
 
 
@@ -69,8 +69,8 @@ def _load(choice: Choice) -> Host:
         OfflineUMAP=_offline_umap(),
         Checkpointer=Checkpointer,
         AutoResumer=AutoResumer,
-        parse_pretrain_cfg=pretrain_args.parse_cfg,
-        parse_linear_cfg=linear_args.parse_cfg,
+        parse_pretrain_cfg=parsed_for_our_loaders(pretrain_args.parse_cfg),
+        parse_linear_cfg=parsed_for_our_loaders(linear_args.parse_cfg),
         initialize_momentum_params=initialize_momentum_params,
         gather=gather,
         omegaconf_select=omegaconf_select,
