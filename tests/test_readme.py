@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.environment import version_of
 from tests.conftest import ROOT, make_folder
 
@@ -117,7 +118,7 @@ def test_commands_of_long_runs(tmp_path):
     assert len(list((tmp_path / "trained_models/leoclr").glob("*/*.ckpt"))) == 2
 
 
-@pytest.mark.skipif(version_of("nvidia-dali-cuda130") is None, reason="DALI is not installed")
+@pytest.mark.skipif(not has_dali(), reason="DALI is not installed")
 def test_commands_of_a_user_with_dali(tmp_path):
     make_folder(tmp_path / "datasets/imagenette2-160/train", 4)
     make_folder(tmp_path / "datasets/imagenette2-160/val", 2, seed=500)

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
 from leoclr_plugin.data.evaluation import train_transform, val_transform
+from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 from leoclr_plugin.data.views import Views
 from leoclr_plugin.errors import UserError
 
@@ -95,8 +96,6 @@ def _dali_loader(
 
 
 def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
-    from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
-
     if training:
         _check_batch_size(dataset, cfg)
     return TorchvisionLoader(

@@ -92,17 +92,21 @@ class SkipNonfinite(Callback):
     def __init__(self, checkpoints: AtomicCheckpointIO, limit: int) -> None:
         self.checkpoints, self.limit = checkpoints, limit
         self.skipped = 0
+        self._kept: frozenset[str] = frozenset()
         self._buffers: dict[str, torch.Tensor] = {}
         self._bad: list[str] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note which buffers a checkpoint keeps."""
+        self._kept = frozenset(pl_module.state_dict())
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Keep batch norm's statistics and the queue as they are before the step."""
         if batch_idx % trainer.accumulate_grad_batches == 0:
-            kept = pl_module.state_dict().keys()
             buffers = pl_module.named_buffers()
-            self._buffers = {name: b.clone() for name, b in buffers if name in kept}
+            self._buffers = {name: b.clone() for name, b in buffers if name in self._kept}
             self._bad = []
 
     def on_before_backward(

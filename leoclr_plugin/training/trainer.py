@@ -37,9 +37,7 @@ def settle_hardware(cfg: DictConfig) -> None:
     ``accelerator: cpu`` asks for more; 16-bit precision, which it does not have, becomes 32 with
     a word about it, and ``sync_batchnorm``, which torch has on GPUs alone, False.
 
-    With ``data.format: dali``, ``dali.device`` follows the accelerator unless it is set;
-    ``dali.prefetch`` (batches), ``dali.cache_mb`` (of decoded images kept on the GPU) and
-    ``dali.hw_decoder_load`` (0 to 1) have defaults.
+    With ``data.format: dali``, the node ``dali`` is settled as well.
 
     Raises:
         UserError: where a GPU is asked for and there is none.
@@ -68,7 +66,11 @@ def settle_hardware(cfg: DictConfig) -> None:
 
 
 def settle_dali(cfg: DictConfig) -> None:
-    """Fill in the node ``dali`` of a configuration with ``data.format: dali``; see above.
+    """Fill in the node ``dali`` of a configuration with ``data.format: dali``.
+
+    ``dali.device`` follows the accelerator unless it is set; ``dali.prefetch`` (batches),
+    ``dali.cache_mb`` (of decoded images kept on the GPU) and ``dali.hw_decoder_load`` (0 to 1)
+    have defaults.
 
     Raises:
         UserError: for a device that is not there, and a key that the device does not have.

@@ -1,12 +1,10 @@
 import pytest
 from PIL import Image
 
-from leoclr_plugin.environment import version_of
+from leoclr_plugin.data.dali import has_dali
 from tests.conftest import run_leoclr
 
-needs_dali = pytest.mark.skipif(
-    version_of("nvidia-dali-cuda130") is None, reason="DALI is not installed"
-)
+needs_dali = pytest.mark.skipif(not has_dali(), reason="DALI is not installed")
 
 
 @pytest.fixture

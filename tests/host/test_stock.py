@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 from tests.conftest import available_hosts, run_leoclr
 
 needs_solo_learn = pytest.mark.skipif(
     not os.environ.get("SOLO_LEARN_HOME"), reason="SOLO_LEARN_HOME names no clone"
 )
-DALI = importlib.util.find_spec("nvidia") and importlib.util.find_spec("nvidia.dali")
 STOCK_UMAP = all(map(importlib.util.find_spec, ("umap", "seaborn", "pandas", "wandb")))
 CPU = ("accelerator=cpu", "devices=[0]", "precision=32", "strategy=null", "data.num_workers=0")
 
@@ -134,7 +134,7 @@ def test_stock_umap(checkpoint, image_folder, tmp_path):
 
 
 @needs_solo_learn
-@pytest.mark.skipif(not DALI, reason="NVIDIA DALI is not installed")
+@pytest.mark.skipif(not has_dali(), reason="NVIDIA DALI is not installed")
 def test_stock_dali_gives_leoclr_its_own_loader(image_folder, tmp_path):
     # mocov2plus's config, and another method beside it through the same module of the host's.
     base = (

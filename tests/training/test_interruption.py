@@ -1,6 +1,5 @@
 """Killed and resumed runs against the uninterrupted one, bit for bit."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -8,12 +7,12 @@ import sys
 import pytest
 import torch
 
+from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
 from tests.configs import small_config
 from tests.conftest import ROOT
 
-DALI = importlib.util.find_spec("nvidia") and importlib.util.find_spec("nvidia.dali")
-FORMATS = ["image_folder", *(["dali"] if DALI else [])]
+FORMATS = ["image_folder", *(["dali"] if has_dali() else [])]
 STEPS_PER_EPOCH = 5
 
 

@@ -7,17 +7,21 @@ import importlib.util
 from leoclr_plugin.errors import UserError
 
 
+def has_dali() -> bool:
+    """Whether NVIDIA DALI is installed, for whichever CUDA."""
+    try:
+        return importlib.util.find_spec("nvidia.dali") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def require_dali() -> None:
     """Check that NVIDIA DALI is installed.
 
     Raises:
         UserError: with the command that installs it.
     """
-    try:
-        found = importlib.util.find_spec("nvidia.dali") is not None
-    except ModuleNotFoundError:
-        found = False
-    if not found:
+    if not has_dali():
         raise UserError(
             'NVIDIA DALI is not installed: pip install "leoclr-plugin[dali]" (Linux), or use '
             "data.format=image_folder"
