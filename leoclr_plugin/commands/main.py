@@ -14,12 +14,14 @@ from leoclr_plugin.commands import (
     compare,
     demo,
     doctor,
+    export,
     host,
     knn,
     linear,
     pretrain,
     umap,
     views,
+    zoo,
 )
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.version import __version__
@@ -35,6 +37,8 @@ _COMMANDS = (
     compare,
     ablation,
     bench,
+    zoo,
+    export,
     host,
     doctor,
 )

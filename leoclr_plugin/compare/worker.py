@@ -18,24 +18,18 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.config import load_config
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
-from leoclr_plugin.evaluation.linear import (
-    linear_config_name,
-    linear_on_features,
-    parse_linear,
-)
+from leoclr_plugin.evaluation.probe import linear_probe
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.curves import read_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
-LINEAR_EPOCHS = 50
 _TRIAL_STEPS = 12
 _WARMUP_STEPS = 2
 
@@ -103,16 +97,7 @@ def evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
     """kNN (k = 20) and linear probe on features that were extracted once, top-1 in percent."""
     data = evaluation_cfg(cfg)
     train, val = train_and_val_features(method, data, input_size(cfg))
-    with tempfile.TemporaryDirectory() as temporary:
-        overrides = [
-            f"data.train_path='{data.data.train_path}'",
-            f"data.val_path='{data.data.val_path}'",
-            f"max_epochs={LINEAR_EPOCHS}",
-            f"checkpoint.dir='{temporary}'",
-        ]
-        config = load_config(linear_config_name(cfg.data.dataset), "linear", overrides)
-        config.optimizer.batch_size = min(config.optimizer.batch_size, len(train[0]))
-        linear = linear_on_features(parse_linear(config), train, val)
+    linear = linear_probe(data.data, train, val)
     return {"knn_top1": knn(train, val)["top1"], "linear_top1": linear["top1"]}
 
 

@@ -11,7 +11,9 @@ from torch import nn
 
 from leoclr_plugin.errors import UserError, suggestion
 
-_TIMM_NAMES = {
+TIMM_NAMES = {
+    "resnet18": "resnet18",
+    "resnet50": "resnet50",
     "vit_tiny": "vit_tiny_patch16_224",
     "vit_small": "vit_small_patch16_224",
     "vit_base": "vit_base_patch16_224",
@@ -41,8 +43,8 @@ def _timm(name: str) -> Callable[..., nn.Module]:
 
 
 BACKBONES: dict[str, Callable[..., nn.Module]] = {
+    **{name: _timm(timm_name) for name, timm_name in TIMM_NAMES.items()},
     **{name: _torchvision(name) for name in ("resnet18", "resnet50")},
-    **{name: _timm(timm_name) for name, timm_name in _TIMM_NAMES.items()},
 }
 
 

@@ -1,0 +1,131 @@
+"""List, download, verify and evaluate the zoo's checkpoints, and draw their pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+EXAMPLE = "leoclr zoo download leoclr-resnet18-imagenette"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    what.add_parser("list", help="the models with their results").set_defaults(act=_list)
+
+    info = what.add_parser("info", help="a model's card")
+    info.add_argument("name")
+    info.set_defaults(act=_info)
+
+    download = what.add_parser("download", help="fetch a model's file and print its path")
+    download.add_argument("name")
+    download.add_argument("--to", type=Path, metavar="DIR", help="instead of the user's cache")
+    download.set_defaults(act=_download)
+
+    verify = what.add_parser("verify", help="compare the files that are here with the manifest")
+    verify.set_defaults(act=_verify)
+
+    evaluate = what.add_parser("eval", help="measure the figures of a model's card anew")
+    evaluate.add_argument("name")
+    _add_data(evaluate)
+    evaluate.set_defaults(act=_eval)
+
+    pictures = what.add_parser("pictures", help="UMAP, neighbours and similarity of a model")
+    pictures.add_argument("name")
+    _add_data(pictures)
+    pictures.add_argument("--out", type=Path, default=Path(), help="folder of the pictures")
+    pictures.set_defaults(act=_pictures)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder with train and val")
+    parser.add_argument("--num_workers", type=int, default=2, help="loader processes")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what is asked for."""
+    args.act(args)
+
+
+def _list(args: argparse.Namespace) -> None:
+    from leoclr_plugin.report.tables import text_table
+    from leoclr_plugin.zoo.manifest import read_manifest
+
+    header = ("name", "data", "px", "epochs", "kNN top-1 %", "linear top-1 %", "MB")
+    rows = [
+        (
+            entry.name,
+            entry.dataset,
+            str(entry.size[0]),
+            str(entry.epochs),
+            f"{entry.results['knn']['top1']:.2f}",
+            f"{entry.results['linear']['top1']:.2f}",
+            f"{entry.bytes / 1e6:.1f}",
+        )
+        for entry in read_manifest().values()
+    ]
+    print(text_table(header, rows))
+
+
+def _info(args: argparse.Namespace) -> None:
+    from leoclr_plugin.zoo.card import card
+    from leoclr_plugin.zoo.manifest import find_entry
+
+    print(card(find_entry(args.name)), end="")
+
+
+def _download(args: argparse.Namespace) -> None:
+    from leoclr_plugin.zoo.fetch import fetch
+    from leoclr_plugin.zoo.manifest import find_entry
+
+    print(fetch(find_entry(args.name), args.to))
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.zoo.fetch import cache_folder, check
+    from leoclr_plugin.zoo.manifest import read_manifest, zoo_folder
+
+    bad = 0
+    for entry in read_manifest().values():
+        paths = [folder / entry.file for folder in (zoo_folder(), cache_folder())]
+        found = [path for path in paths if path.is_file()]
+        if not found:
+            print(f"{entry.name}: not here")
+        for path in found:
+            try:
+                check(path, entry)
+                print(f"{entry.name}: good, {path}")
+            except UserError as error:
+                bad += 1
+                print(f"{entry.name}: BAD, {error}")
+    if bad:
+        sys.exit(1)
+
+
+def _eval(args: argparse.Namespace) -> None:
+    from leoclr_plugin.report.tables import text_table
+    from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+    from leoclr_plugin.zoo.load import load
+    from leoclr_plugin.zoo.manifest import find_entry
+
+    entry = find_entry(args.name)
+    data = zoo_data(entry, args.data, args.num_workers)
+    measured = evaluate(entry, load(args.name).backbone, data)
+    rows = [
+        (f"{kind} {figure} %", f"{entry.results[kind][figure]:.2f}", f"{value:.2f}")
+        for kind, figures in measured.items()
+        for figure, value in figures.items()
+    ]
+    print(text_table((args.name, "card", "measured"), rows))
+
+
+def _pictures(args: argparse.Namespace) -> None:
+    from leoclr_plugin.zoo.evaluate import zoo_data
+    from leoclr_plugin.zoo.manifest import find_entry
+    from leoclr_plugin.zoo.pictures import draw_pictures
+
+    entry = find_entry(args.name)
+    for path in draw_pictures(entry, zoo_data(entry, args.data, args.num_workers), args.out):
+        print(f"Written to {path}")

@@ -1,0 +1,148 @@
+"""Writing a run's backbone for timm, torchvision, safetensors, ONNX runtimes and detectron2."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+import torchvision
+from torch import nn
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.export.backbone import backbone_state
+from leoclr_plugin.host.bundled.backbones import TIMM_NAMES
+from leoclr_plugin.zoo.weights import write_weights
+
+
+def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path:
+    """Write the backbone of ``source``; the file is there whole or not at all.
+
+    Args:
+        source: a run's folder.
+        form: one of ``FORMATS``.
+        out: the file; by default ``backbone-<format>`` beside the checkpoint.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: where the format has no such network, or what it needs is not installed.
+    """
+    write, suffix = FORMATS[form]
+    path = out or source.folder / f"backbone-{form}{suffix}"
+    if not path.parent.is_dir():
+        raise UserError(f"--out {path}: the folder {path.parent} is not there; make it first")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        write(source, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _timm(source: CheckpointFolder, path: Path) -> None:
+    name = source.cfg.backbone.name
+    # A name that is not in the table is timm's own, or of none.
+    build = partial(timm.create_model, TIMM_NAMES.get(name, name))
+    torch.save(_state_for("timm", source, build), path)
+
+
+def _torchvision(source: CheckpointFolder, path: Path) -> None:
+    torch.save(_state_for("torchvision", source, _torchvision_network(source)), path)
+
+
+def _torchvision_network(source: CheckpointFolder) -> Callable[..., nn.Module]:
+    return partial(torchvision.models.get_model, source.cfg.backbone.name)
+
+
+def _state_for(
+    library: str, source: CheckpointFolder, build: Callable[..., nn.Module]
+) -> dict[str, torch.Tensor]:
+    cfg, state = source.cfg, backbone_state(source)
+    try:
+        own = build(**cfg.backbone.get("kwargs", {})).state_dict()
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{library} has no {cfg.backbone.name}; export it as safetensors or onnx"
+        ) from error
+    # Its network comes with a classifier, which the backbone is without.
+    strange = {k for k, v in state.items() if k not in own or own[k].shape != v.shape}
+    if strange:
+        raise UserError(
+            f"{library}'s {cfg.backbone.name} is another network: {min(strange)} differs "
+            "(that of cifar has other first layers); export it as safetensors or onnx"
+        )
+    return state
+
+
+def _safetensors(source: CheckpointFolder, path: Path) -> None:
+    cfg = source.cfg
+    about = {"method": cfg.method, "backbone": cfg.backbone.name, "dataset": cfg.data.dataset}
+    write_weights(backbone_state(source), path, about)
+
+
+def _onnx(source: CheckpointFolder, path: Path) -> None:
+    backbone = source.load_method().backbone
+    images = torch.zeros(2, 3, *input_size(source.cfg))
+    batch = {"images": {0: "batch"}, "features": {0: "batch"}}
+    try:
+        import onnx
+
+        with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+            # Of arguments that later versions want in other words.
+            warnings.simplefilter("ignore")
+            graph = Path(temporary) / "graph.onnx"
+            torch.onnx.export(
+                backbone,
+                (images,),
+                str(graph),
+                input_names=["images"],
+                output_names=["features"],
+                dynamic_axes=batch,
+                verbose=False,
+            )
+            # torch may put the weights into a second file.
+            onnx.save(onnx.load(graph), path)
+    except ImportError as error:
+        raise UserError(
+            f"ONNX needs {error.name}, which is not installed; "
+            'run: pip install "leoclr-plugin[onnx]"'
+        ) from error
+
+
+def _detectron2(source: CheckpointFolder, path: Path) -> None:
+    # Its ResNets are torchvision's under other names.
+    state = _state_for("detectron2", source, _torchvision_network(source))
+    renamed = {_detectron2_name(name): value.numpy() for name, value in state.items()}
+    model = {k: v for k, v in renamed.items() if not k.endswith("num_batches_tracked")}
+    content = {"model": model, "__author__": "leoclr-plugin", "matching_heuristics": True}
+    with path.open("wb") as file:
+        pickle.dump(content, file)
+
+
+def _detectron2_name(name: str) -> str:
+    """``layer1.0.bn2.weight`` is ``res2.0.conv2.norm.weight`` there."""
+    name = re.sub(r"^layer(\d)", lambda match: f"res{int(match[1]) + 1}", name)
+    if not name.startswith("res"):
+        name = f"stem.{name}"
+    name = re.sub(r"\bbn(\d)", r"conv\1.norm", name)
+    return name.replace("downsample.0", "shortcut").replace("downsample.1", "shortcut.norm")
+
+
+FORMATS: dict[str, tuple[Callable[[CheckpointFolder, Path], Any], str]] = {
+    "timm": (_timm, ".pth"),
+    "torchvision": (_torchvision, ".pth"),
+    "safetensors": (_safetensors, ".safetensors"),
+    "onnx": (_onnx, ".onnx"),
+    "detectron2": (_detectron2, ".pkl"),
+}

@@ -1,0 +1,64 @@
+"""What a model has learned, to be looked at."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from PIL import Image
+
+from leoclr_plugin.data.datasets import samples_of
+from leoclr_plugin.data.images import open_rgb
+from leoclr_plugin.data.loaders import val_loader
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.features import device, extract_features
+from leoclr_plugin.host import host
+from leoclr_plugin.report.neighbours import neighbour_rows
+from leoclr_plugin.report.similarity import similarity_rows
+from leoclr_plugin.zoo.evaluate import Encoder
+from leoclr_plugin.zoo.load import load
+from leoclr_plugin.zoo.manifest import Entry
+
+_IMAGES = 5  # with a similarity map
+
+
+def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
+    """Draw the validation images' UMAP, the neighbours of some, and maps of similarity.
+
+    Args:
+        entry: of the manifest.
+        cfg: see ``zoo_data``.
+        out: a folder.
+
+    Returns:
+        The pictures ``<name>-umap.png``, ``<name>-neighbours.png``, ``<name>-similarity.png``.
+
+    Raises:
+        UserError: without umap-learn and matplotlib.
+    """
+    if not (find_spec("umap") and find_spec("matplotlib")):
+        raise UserError(
+            'pictures need umap-learn and matplotlib; run: pip install "leoclr-plugin[umap]"'
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{entry.name}-{what}.png" for what in ("umap", "neighbours", "similarity")]
+    model = load(entry.name)
+    loader = val_loader(cfg, entry.size)
+    backbone = model.backbone.to(device())
+    host().OfflineUMAP().plot(str(device()), backbone, loader, paths[0])
+
+    features, targets = extract_features(Encoder(backbone), loader, "backbone", "Validation images")
+    common = features.mean(dim=0)
+    samples = samples_of(loader.dataset.dataset)
+    neighbour_rows(features - common, samples, model.classes, paths[1])
+
+    @torch.no_grad()
+    def encode(pictures: list[Image.Image]) -> torch.Tensor:
+        images = torch.stack([model.preprocess(picture) for picture in pictures])
+        return backbone(images.to(device())).cpu() - common
+
+    chosen = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))[:_IMAGES]
+    similarity_rows(encode, [open_rgb(samples[i][0]) for i in chosen.tolist()], paths[2])
+    return paths

@@ -1,0 +1,125 @@
+"""Put a finished run into the zoo: weights, configuration, card and manifest entry.
+
+usage: python -m leoclr_plugin.zoo.publish RUN NAME --data FOLDER --command COMMAND --limits TEXT
+
+For those who keep the zoo, in a checkout. The figures are measured from the file that was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from leoclr_plugin.data.datasets import build_pretrain_dataset
+from leoclr_plugin.environment import environment
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.export.backbone import backbone_state
+from leoclr_plugin.zoo.card import card
+from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+from leoclr_plugin.zoo.fetch import sha256
+from leoclr_plugin.zoo.load import build_backbone
+from leoclr_plugin.zoo.manifest import Entry, zoo_folder
+from leoclr_plugin.zoo.weights import read_weights, write_weights
+
+# What the folders of the data set are called by people.
+_CLASSES = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+# Where the data lie and what a run is called is of one machine alone.
+_PRIVATE = ("train_path", "val_path", "dir", "wandb_run_id", "resume_from_checkpoint")
+
+
+def publish(
+    run: Path, name: str, data: Path, command: str, limits: str, commit: str, hours: float
+) -> Entry:
+    """Write ``<name>.safetensors``, ``<name>.json`` and ``<name>.md`` and the manifest's entry.
+
+    Args:
+        run: folder of the run's checkpoint.
+        name: of the model.
+        data: folder with ``train`` and ``val``, of the evaluation.
+        command: that trained it.
+        limits: what to know before using it.
+        commit: at which it was trained.
+        hours: of training.
+
+    Returns:
+        The entry.
+    """
+    folder = zoo_folder()
+    source = CheckpointFolder.open(run)
+    cfg = source.cfg
+    about = {"method": cfg.method, "backbone": cfg.backbone.name, "dataset": cfg.data.dataset}
+    weights = folder / f"{name}.safetensors"
+    write_weights(backbone_state(source), weights, {"name": name, **about}, half=True)
+    config = folder / f"{name}.json"
+    write_json(config, _without_private(json.loads((source.folder / "args.json").read_text())))
+
+    machine = environment()
+    fields = {
+        **about,
+        "file": weights.name,
+        "sha256": sha256(weights),
+        "bytes": weights.stat().st_size,
+        "images": len(build_pretrain_dataset(cfg.data, transform=None)),
+        "size": input_size(cfg),
+        "classes": [
+            _CLASSES.get(path.name, path.name) for path in sorted((data / "val").iterdir())
+        ],
+        "epochs": cfg.max_epochs,
+        "seed": cfg.seed,
+        "command": command,
+        "config": config.name,
+        "commit": commit,
+        "hardware": machine["gpu"] or f"{machine['cpu']}, {machine['cores']} cores, no GPU",
+        "hours": round(hours, 2),
+        "results": {},
+        "licence": "MIT, as this package; the images' own terms hold for what is learned of them",
+        "limits": limits,
+    }
+    entry = Entry(name=name, **fields)
+    backbone = build_backbone(entry, read_weights(weights))
+    fields["results"] = evaluate(entry, backbone, zoo_data(entry, data, cfg.data.num_workers))
+    entry = Entry(name=name, **fields)
+
+    manifest = folder / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["models"][name] = {k: v for k, v in asdict(entry).items() if k != "name"}
+    write_json(manifest, content)
+    (folder / f"{name}.md").write_text(card(entry))
+    return entry
+
+
+def _without_private(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {k: _without_private(v) for k, v in node.items() if k not in _PRIVATE}
+    return [_without_private(value) for value in node] if isinstance(node, list) else node
+
+
+def main() -> None:
+    """Parse the arguments and publish."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--data", type=Path, required=True)
+    for option in ("command", "limits", "commit"):
+        parser.add_argument(f"--{option}", required=True)
+    parser.add_argument("--hours", type=float, required=True)
+    print(card(publish(**vars(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""A backbone's weights as safetensors: numbers and their names, and nothing that can run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from leoclr_plugin.errors import UserError
+
+State = dict[str, torch.Tensor]
+
+
+def write_weights(
+    state: Mapping[str, torch.Tensor], path: Path, about: Mapping[str, str], half: bool = False
+) -> None:
+    """Write a state dict to ``path``, which is there whole or not at all.
+
+    Args:
+        state: tensors by name.
+        path: of the file.
+        about: what the file's header says of it.
+        half: floating point numbers as float16.
+    """
+    tensors = {
+        name: (value.half() if half and value.is_floating_point() else value).contiguous()
+        for name, value in state.items()
+    }
+    part = path.with_name(f"{path.name}.part")
+    try:
+        save_file(tensors, part, dict(about))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_weights(path: Path) -> State:
+    """Read a state dict; floating point numbers become float32.
+
+    Raises:
+        UserError: where the file is not whole, or no safetensors at all.
+    """
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} cannot be read as safetensors: {error}") from error
+    return {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }

@@ -1,0 +1,184 @@
+"""Each format read back by the library it is for, or by a network of its naming: same features."""
+
+import json
+import pickle
+import sys
+
+import pytest
+import timm
+import torch
+import torchvision
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+from torch import nn
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+from leoclr_plugin.export.formats import FORMATS, export
+from leoclr_plugin.host import host
+from leoclr_plugin.methods import METHODS
+from tests.configs import method_cfg
+
+
+def run_folder(folder, **changes) -> CheckpointFolder:
+    """A run's folder as the host writes it, with a network that has seen some images."""
+    cfg = host().parse_pretrain_cfg(method_cfg(**changes))
+    torch.manual_seed(0)
+    model = METHODS["leoclr"](cfg)
+    with torch.no_grad():
+        # Batch norm's statistics are part of what travels.
+        model.backbone(2 * torch.randn(8, 3, 32, 32) + 1)
+    folder.mkdir(exist_ok=True)
+    torch.save({"state_dict": model.state_dict()}, folder / "test-ep=0.ckpt")
+    args = OmegaConf.to_container(cfg, resolve=True)
+    (folder / "args.json").write_text(json.dumps(args, default=str))
+    return CheckpointFolder.open(folder)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return run_folder(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(5, 3, 32, 32)
+
+
+@pytest.fixture(scope="module")
+def wanted(source, images):
+    with torch.no_grad():
+        return source.load_method().backbone(images)
+
+
+def features(network, images):
+    with torch.no_grad():
+        return network.eval()(images)
+
+
+def test_torchvision(source, images, wanted, tmp_path):
+    path = export(source, "torchvision", tmp_path / "a.pth")
+    network = torchvision.models.resnet18()
+    network.fc = nn.Identity()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    torch.testing.assert_close(features(network, images), wanted)
+
+
+def test_timm(source, images, wanted, tmp_path):
+    path = export(source, "timm", tmp_path / "a.pth")
+    network = timm.create_model("resnet18", num_classes=0, checkpoint_path=str(path))
+    torch.testing.assert_close(features(network, images), wanted)
+
+
+def test_timm_of_a_transformer(tmp_path):
+    size = {"backbone__name": "vit_tiny", "backbone__kwargs": {"img_size": 32}}
+    source = run_folder(tmp_path / "run", **size)
+    network = timm.create_model("vit_tiny_patch16_224", num_classes=0, img_size=32)
+    network.load_state_dict(torch.load(export(source, "timm"), weights_only=True))
+    images = torch.randn(2, 3, 32, 32)
+    wanted = features(source.load_method().backbone, images)
+    torch.testing.assert_close(features(network, images), wanted)
+    for form in ("torchvision", "detectron2"):
+        with pytest.raises(UserError, match="vit_tiny"):
+            export(source, form)
+
+
+def test_safetensors(source, images, wanted, tmp_path):
+    path = export(source, "safetensors", tmp_path / "a.safetensors")
+    network = torchvision.models.resnet18()
+    network.fc = nn.Identity()
+    network.load_state_dict(load_file(path))
+    torch.testing.assert_close(features(network, images), wanted)
+
+
+def test_onnx(source, images, wanted, tmp_path):
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    path = export(source, "onnx", tmp_path / "a.onnx")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.onnx"]
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (got,) = session.run(["features"], {"images": images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(got), wanted, rtol=1e-4, atol=1e-4)
+
+
+class Block(nn.Module):
+    """detectron2's basic block, by its names: batch norm is a part of its convolution."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = convolution(inputs, outputs, 3, stride)
+        self.conv2 = convolution(outputs, outputs, 3, 1)
+        self.shortcut = convolution(inputs, outputs, 1, stride) if inputs != outputs else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = apply(self.conv2, apply(self.conv1, x).relu())
+        return (out + (x if self.shortcut is None else apply(self.shortcut, x))).relu()
+
+
+def convolution(inputs: int, outputs: int, size: int, stride: int) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+    layer.norm = nn.BatchNorm2d(outputs)
+    return layer
+
+
+def apply(layer: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    return layer.norm(layer(x))
+
+
+class Detectron2ResNet18(nn.Module):
+    """ResNet-18 by detectron2's names: a stem and the stages res2 to res5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Module()
+        self.stem.conv1 = convolution(3, 64, 7, 2)
+        widths = (64, 64, 128, 256, 512)
+        for stage in range(2, 6):
+            inputs, outputs = widths[stage - 2], widths[stage - 1]
+            first = Block(inputs, outputs, stride=1 if stage == 2 else 2)
+            setattr(self, f"res{stage}", nn.Sequential(first, Block(outputs, outputs, 1)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.max_pool2d(apply(self.stem.conv1, x).relu(), 3, 2, 1)
+        for stage in range(2, 6):
+            x = getattr(self, f"res{stage}")(x)
+        return x.mean(dim=(2, 3))
+
+
+def test_detectron2(source, images, wanted, tmp_path):
+    content = pickle.loads(export(source, "detectron2", tmp_path / "a.pkl").read_bytes())
+    network = Detectron2ResNet18()
+    state = {name: torch.from_numpy(array) for name, array in content["model"].items()}
+    missing = network.load_state_dict(state, strict=False)
+    assert not missing.unexpected_keys
+    assert all(key.endswith("num_batches_tracked") for key in missing.missing_keys)
+    torch.testing.assert_close(features(network, images), wanted)
+
+
+def test_small_stem_fits_no_library_but_keeps_its_features(tmp_path):
+    source = run_folder(tmp_path / "run", data__dataset="cifar10")
+    for form in ("timm", "torchvision", "detectron2"):
+        with pytest.raises(UserError, match=r"conv1.* export it as"):
+            export(source, form)
+    assert sorted(path.name for path in source.folder.iterdir()) == ["args.json", "test-ep=0.ckpt"]
+    assert load_file(export(source, "safetensors"))["conv1.weight"].shape == (64, 3, 3, 3)
+
+
+def test_beside_the_checkpoint_unless_named(source):
+    path = export(source, "safetensors")
+    assert path == source.folder / "backbone-safetensors.safetensors"
+    path.unlink()
+    with pytest.raises(UserError, match="is not there; make it first"):
+        export(source, "timm", source.folder / "nowhere" / "a.pth")
+
+
+def test_onnx_without_its_package(source, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UserError, match="leoclr-plugin\\[onnx\\]"):
+        export(source, "onnx")
+
+
+def test_formats_are_those_of_the_command():
+    from leoclr_plugin.commands.export import _FORMATS
+
+    assert set(_FORMATS) == set(FORMATS)

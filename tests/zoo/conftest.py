@@ -1,0 +1,155 @@
+"""A small zoo on the disk, and servers that have it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+import torchvision
+import trustme
+from torch import nn
+
+from leoclr_plugin.zoo import manifest
+from leoclr_plugin.zoo.fetch import sha256
+from leoclr_plugin.zoo.weights import write_weights
+
+NAME = "leoclr-resnet18-stripes"
+
+
+def fields(path) -> dict:
+    """What the manifest says of a file of weights."""
+    figures = {"top1": 50.0, "top5": 90.0, "spread": 1.0}
+    return {
+        "file": path.name,
+        "sha256": sha256(path),
+        "bytes": path.stat().st_size,
+        "method": "leoclr",
+        "backbone": "resnet18",
+        "dataset": "custom",
+        "images": 40,
+        "size": [32, 32],
+        "classes": [f"class{label}" for label in range(5)],
+        "epochs": 1,
+        "seed": 5,
+        "command": "leoclr pretrain custom/leoclr",
+        "config": f"{NAME}.json",
+        "commit": "0123456789ab",
+        "hardware": "a machine",
+        "hours": 0.1,
+        "results": {"knn": figures, "linear": figures},
+        "licence": "MIT",
+        "limits": "Of stripes.",
+    }
+
+
+@pytest.fixture(scope="session")
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    network = torchvision.models.resnet18()
+    network.fc = nn.Identity()
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def weights(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("zoo") / f"{NAME}.safetensors"
+    write_weights(network.state_dict(), path, {"name": NAME}, half=True)
+    return path
+
+
+@pytest.fixture
+def empty_zoo(weights, tmp_path, monkeypatch):
+    """A folder with the manifest alone, as a wheel has it; caches and sources are the test's."""
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"models": {NAME: fields(weights)}}))
+    for module in ("manifest", "fetch"):
+        monkeypatch.setattr(f"leoclr_plugin.zoo.{module}.zoo_folder", lambda: folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("LEOCLR_ZOO_URL", raising=False)
+    return folder
+
+
+@pytest.fixture
+def zoo(empty_zoo, weights):
+    """The manifest with the weights beside it, as a checkout has them."""
+    (empty_zoo / weights.name).write_bytes(weights.read_bytes())
+    return empty_zoo
+
+
+@pytest.fixture
+def entry(empty_zoo):
+    return manifest.find_entry(NAME)
+
+
+class Files(BaseHTTPRequestHandler):
+    """Serves ``server.content``; breaks off after ``server.breaks_after`` bytes, once."""
+
+    def do_HEAD(self) -> None:
+        self._head(200, len(self.server.content))
+
+    def do_GET(self) -> None:
+        content, asked = self.server.content, self.headers.get("Range")
+        self.server.requests.append((self.path, asked))
+        first = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+        self._head(206 if asked else 200, len(content) - first)
+        end, self.server.breaks_after = self.server.breaks_after, None
+        self.wfile.write(content[first:end])
+        if end is not None:
+            self.close_connection = True
+
+    def _head(self, status: int, length: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        # What the hub's client asks of a server.
+        self.send_header("ETag", '"one"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        if status == 206:
+            last = len(self.server.content) - 1
+            self.send_header("Content-Range", f"bytes {last + 1 - length}-{last}/{last + 1}")
+        self.end_headers()
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+@pytest.fixture
+def server(weights, empty_zoo):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    server.content, server.requests, server.breaks_after = weights.read_bytes(), [], None
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def https(server, tmp_path, monkeypatch):
+    """The server's address, with a certificate that requests trusts."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"https://127.0.0.1:{server.server_port}/models"
+    monkeypatch.setenv("LEOCLR_ZOO_URL", address)
+    return server
+
+
+@pytest.fixture
+def hub(server, monkeypatch):
+    """The server in the place of the Hugging Face hub."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+        address + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+    monkeypatch.setenv("LEOCLR_ZOO_URL", "hf://someone/leoclr@v1")
+    return server

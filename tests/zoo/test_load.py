@@ -1,0 +1,82 @@
+"""Loading: ready to use, under either library's names, and nothing but numbers."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from leoclr_plugin import zoo as zoo_api
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.zoo.fetch import sha256
+from leoclr_plugin.zoo.weights import read_weights, write_weights
+from tests.conftest import make_image
+from tests.zoo.conftest import NAME
+
+
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_backbone_preprocessing_and_classes(zoo, network, library):
+    model = zoo_api.load(NAME, library)
+    image = model.preprocess(make_image(0, 1, (50, 70)))
+    assert image.shape == (3, 32, 32)
+    assert not model.backbone.training
+    assert model.classes == tuple(f"class{label}" for label in range(5))
+    with torch.no_grad():
+        wanted, got = network(image[None]), model.backbone(image[None])
+    assert got.shape == (1, 512)
+    # Half precision has 11 bits.
+    torch.testing.assert_close(got, wanted, rtol=1e-2, atol=1e-2)
+    assert type(model.backbone).__module__.startswith(library)
+
+
+def test_weights_come_back(tmp_path):
+    state = {"a": torch.randn(3, 4), "n": torch.tensor(7), "t": torch.randn(4, 3).T}
+    write_weights(state, tmp_path / "w.safetensors", {"what": "test"})
+    back = read_weights(tmp_path / "w.safetensors")
+    assert back.keys() == state.keys()
+    assert all(torch.equal(back[key], state[key]) for key in state)
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def name_as_good(zoo, path):
+    """Let the manifest say that this is the file."""
+    content = json.loads((zoo / "manifest.json").read_text())
+    content["models"][NAME] |= {"sha256": sha256(path), "bytes": path.stat().st_size}
+    (zoo / "manifest.json").write_text(json.dumps(content))
+
+
+class Harm:
+    """An object whose pickle makes a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_code_in_a_pickle_is_not_run(zoo, tmp_path):
+    path, harm = zoo / f"{NAME}.safetensors", tmp_path / "harm"
+    path.write_bytes(pickle.dumps({"weight": Harm(harm)}))
+    with pytest.raises(UserError, match="is damaged or another file"):
+        zoo_api.load(NAME)
+    name_as_good(zoo, path)
+    with pytest.raises(UserError, match="cannot be read as safetensors") as error:
+        zoo_api.load(NAME)
+    assert "\n" not in str(error.value)
+    assert not harm.exists()
+    pickle.loads(path.read_bytes())
+    assert harm.exists()
+
+
+def test_truncated_file(zoo):
+    path = zoo / f"{NAME}.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    name_as_good(zoo, path)
+    with pytest.raises(UserError, match="cannot be read as safetensors"):
+        zoo_api.load(NAME)
+
+
+def test_unknown_library(zoo):
+    with pytest.raises(UserError, match="library=jax; it must be one of torchvision, timm"):
+        zoo_api.load(NAME, library="jax")

@@ -1,0 +1,70 @@
+"""The manifest as it is published: valid, and true of the files beside it."""
+
+import copy
+import json
+from dataclasses import fields
+
+import jsonschema
+import pytest
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.zoo.card import card
+from leoclr_plugin.zoo.fetch import sha256
+from leoclr_plugin.zoo.manifest import Entry, find_entry, read_manifest
+from tests.conftest import ROOT
+from tests.zoo import conftest
+
+ZOO = ROOT / "zoo"
+MANIFEST = json.loads((ZOO / "manifest.json").read_text())
+SCHEMA = json.loads((ZOO / "manifest.schema.json").read_text())
+
+
+def test_schema_holds_for_what_is_published():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(MANIFEST, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("file", "../up.safetensors"),
+        ("file", "model.pkl"),
+        ("sha256", "abc"),
+        ("bytes", 25_000_001),
+        ("results", {}),
+        ("command", ""),
+        ("unknown", 1),
+    ],
+)
+def test_schema_refuses(key, value, weights):
+    good = {"models": {conftest.NAME: conftest.fields(weights)}}
+    jsonschema.validate(good, SCHEMA)
+    bad = copy.deepcopy(good)
+    bad["models"][conftest.NAME][key] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(bad, SCHEMA)
+
+
+def test_fields_are_those_of_the_schema():
+    model = SCHEMA["$defs"]["model"]
+    names = {field.name for field in fields(Entry)} - {"name"}
+    assert names == set(model["properties"]) == set(model["required"])
+
+
+@pytest.mark.parametrize("name", MANIFEST["models"])
+def test_files_are_those_of_the_manifest(name):
+    entry = find_entry(name)
+    assert sha256(ZOO / entry.file) == entry.sha256
+    assert (ZOO / entry.file).stat().st_size == entry.bytes
+    config = json.loads((ZOO / entry.config).read_text())
+    assert config["method"] == entry.method
+    assert config["max_epochs"] == entry.epochs
+    assert (ZOO / f"{name}.md").read_text() == card(entry)
+
+
+def test_unknown_name(zoo):
+    assert list(read_manifest()) == [conftest.NAME]
+    with pytest.raises(UserError, match=f"did you mean '{conftest.NAME}'"):
+        find_entry("leoclr-resnet50-stripes")
+    with pytest.raises(UserError, match="no model '../x'"):
+        find_entry("../x")
