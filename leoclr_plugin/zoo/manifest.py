@@ -82,7 +82,7 @@ def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
     """
     path = (folder or zoo_folder()) / "manifest.json"
     models = json.loads(path.read_text())["models"]
-    return {name: _entry(name, fields) for name, fields in models.items()}
+    return {name: make_entry(name, fields) for name, fields in models.items()}
 
 
 def find_entry(name: str) -> Entry:
@@ -97,6 +97,7 @@ def find_entry(name: str) -> Entry:
     return entries[name]
 
 
-def _entry(name: str, fields: dict[str, Any]) -> Entry:
+def make_entry(name: str, fields: dict[str, Any]) -> Entry:
+    """An entry of what the manifest has under ``name``."""
     lists = {key: tuple(fields[key]) for key in ("size", "classes")}
     return Entry(name=name, **{**fields, **lists})

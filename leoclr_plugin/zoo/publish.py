@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
 from leoclr_plugin.zoo.fetch import sha256
 from leoclr_plugin.zoo.load import build_backbone
-from leoclr_plugin.zoo.manifest import Entry, zoo_folder
+from leoclr_plugin.zoo.manifest import Entry, make_entry, zoo_folder
 from leoclr_plugin.zoo.weights import read_weights, write_weights
 
 # What the folders of the data set are called by people.
@@ -90,14 +89,14 @@ def publish(
         "licence": "MIT, as this package; the images' own terms hold for what is learned of them",
         "limits": limits,
     }
-    entry = Entry(name=name, **fields)
+    entry = make_entry(name, fields)
     backbone = build_backbone(entry, read_weights(weights))
     fields["results"] = evaluate(entry, backbone, zoo_data(entry, data, cfg.data.num_workers))
-    entry = Entry(name=name, **fields)
+    entry = make_entry(name, fields)
 
     manifest = folder / "manifest.json"
     content = json.loads(manifest.read_text())
-    content["models"][name] = {k: v for k, v in asdict(entry).items() if k != "name"}
+    content["models"][name] = fields
     write_json(manifest, content)
     (folder / f"{name}.md").write_text(card(entry))
     return entry

@@ -174,7 +174,7 @@ def test_beside_the_checkpoint_unless_named(source):
 
 def test_onnx_without_its_package(source, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(UserError, match="leoclr-plugin\\[onnx\\]"):
+    with pytest.raises(UserError, match=r"leoclr-plugin\[onnx\]"):
         export(source, "onnx")
 
 

@@ -66,5 +66,5 @@ def test_unknown_name(zoo):
     assert list(read_manifest()) == [conftest.NAME]
     with pytest.raises(UserError, match=f"did you mean '{conftest.NAME}'"):
         find_entry("leoclr-resnet50-stripes")
-    with pytest.raises(UserError, match="no model '../x'"):
+    with pytest.raises(UserError, match=r"no model '\.\./x'"):
         find_entry("../x")

@@ -1,0 +1,47 @@
+"""The zoo's commands as a user types them."""
+
+import pytest
+
+from leoclr_plugin.commands.main import main
+from tests.zoo.conftest import NAME, empty_zoo, network, weights, zoo  # noqa: F401
+
+
+def out(capsys, *args: object) -> str:
+    assert main(["zoo", *map(str, args)]) == 0
+    return capsys.readouterr().out
+
+
+def test_list_info_download_verify(zoo, capsys, tmp_path):  # noqa: F811
+    assert NAME in out(capsys, "list")
+    assert f"# {NAME}" in out(capsys, "info", NAME)
+    path = out(capsys, "download", NAME, "--to", tmp_path / "to").strip()
+    assert path == str(tmp_path / "to" / f"{NAME}.safetensors")
+    assert f"{NAME}: good" in out(capsys, "verify")
+    (zoo / f"{NAME}.safetensors").write_bytes(b"damaged")
+    with pytest.raises(SystemExit) as left:
+        main(["zoo", "verify"])
+    assert left.value.code == 1
+    assert f"{NAME}: BAD" in capsys.readouterr().out
+    (zoo / f"{NAME}.safetensors").unlink()
+    assert f"{NAME}: not here" in out(capsys, "verify")
+
+
+def test_eval_shows_the_card_beside_what_is_measured(zoo, capsys, image_folder):  # noqa: F811
+    lines = out(capsys, "eval", NAME, "--data", image_folder, "--num_workers", 0).splitlines()
+    (row,) = (line.split() for line in lines if line.startswith("knn top1"))
+    assert row[3] == "50.00"
+    assert 0 <= float(row[4]) <= 100
+
+
+def test_errors_are_one_line(empty_zoo, capsys, tmp_path):  # noqa: F811
+    for args, said in (
+        (("info", "nothing"), "the zoo has no model 'nothing'"),
+        (("download", "../../up"), "the zoo has no model '../../up'"),
+        (("download", NAME), "is not beside the manifest and LEOCLR_ZOO_URL is not set"),
+        (("eval", NAME, "--data", tmp_path), "--data wants a folder with train, val"),
+    ):
+        assert main(["zoo", *map(str, args)]) == 2
+        line = capsys.readouterr().err.strip()
+        assert line.startswith("leoclr zoo: ")
+        assert said in line
+        assert "\n" not in line

@@ -1,0 +1,83 @@
+"""From a run's folder to the zoo: what stands there afterwards is true of the run."""
+
+import json
+
+import jsonschema
+import pytest
+import torch
+
+from leoclr_plugin import zoo as zoo_api
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.features import train_and_val_features
+from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.zoo.card import card
+from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+from leoclr_plugin.zoo.load import load
+from leoclr_plugin.zoo.manifest import find_entry
+from leoclr_plugin.zoo.publish import publish
+from tests.conftest import ROOT
+from tests.export.test_formats import run_folder
+
+NAME = "leoclr-resnet18-made"
+
+
+@pytest.fixture
+def run(image_folder, tmp_path):
+    return run_folder(
+        tmp_path / "run",
+        data__dataset="custom",
+        data__train_path=f"{image_folder}/train",
+        data__val_path=f"{image_folder}/val",
+    ).folder
+
+
+@pytest.fixture
+def published(run, zoo, image_folder, monkeypatch):
+    monkeypatch.setattr("leoclr_plugin.zoo.publish.zoo_folder", lambda: zoo)
+    command = "leoclr pretrain custom/leoclr"
+    return publish(run, NAME, image_folder, command, "Small.", "0123456789ab", 0.25)
+
+
+def test_what_is_published(published, run, zoo, image_folder):
+    manifest = json.loads((zoo / "manifest.json").read_text())
+    jsonschema.validate(manifest, json.loads((ROOT / "zoo/manifest.schema.json").read_text()))
+    assert find_entry(NAME) == published
+    assert len(manifest["models"]) == 2
+    assert published.images == 40
+    assert published.size == (32, 32)
+    assert (zoo / f"{NAME}.md").read_text() == card(published)
+    config = (zoo / published.config).read_text()
+    assert json.loads(config)["optimizer"]["batch_size"] == 8
+    assert str(image_folder) not in config
+
+    with torch.no_grad():
+        images = torch.randn(3, 3, 32, 32)
+        wanted = CheckpointFolder.open(run).load_method().backbone(images)
+        got = zoo_api.load(NAME).backbone(images)
+    torch.testing.assert_close(got, wanted, rtol=1e-2, atol=1e-2)
+
+
+def test_figures_of_the_card_are_those_of_the_file(published, run, image_folder):
+    cfg = zoo_data(published, image_folder, 0)
+    assert evaluate(published, load(NAME).backbone, cfg) == published.results
+    # Half precision apart, they are those of the run.
+    source = CheckpointFolder.open(run)
+    data = evaluation_cfg(source.cfg, num_workers=0)
+    near = knn(*train_and_val_features(source.load_method(), data, (32, 32)))
+    assert published.results["knn"]["top1"] == pytest.approx(near["top1"], abs=5.1)
+    share = near["top1"] / 100
+    error = 100 * (share * (1 - share) / 20) ** 0.5
+    assert published.results["knn"]["spread"] == pytest.approx(error, abs=1.5)
+
+
+def test_card_says_all_that_the_manifest_says(published):
+    text = card(published)
+    for said in (
+        *(published.name, published.method, published.backbone, published.dataset),
+        *(published.command, published.config, published.commit, published.hardware),
+        *(published.licence, published.limits, published.sha256, "0.25", "32 px"),
+    ):
+        assert said in text, said
+    for figures in published.results.values():
+        assert f"{figures['top1']:.2f} ± {figures['spread']:.2f}" in text
