@@ -18,6 +18,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.select import choose_host
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["tests.zoo_fixtures"]
 
 
 def pytest_configure() -> None:
@@ -91,3 +92,22 @@ def image_folder(tmp_path_factory) -> Path:
     make_folder(root / "train", 8)
     make_folder(root / "val", 4, seed=500)
     return root
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory) -> Path:
+    """The package as a wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    # From a copy, so that no build folder is left in the checkout; with this environment's
+    # setuptools where an isolated build would have to download one.
+    source = tmp_path_factory.mktemp("source")
+    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
+    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split():
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (path,) = folder.glob("*.whl")
+    return path

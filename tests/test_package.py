@@ -9,25 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from leoclr_plugin.zoo.manifest import find_entry, read_manifest
 from tests.conftest import ROOT
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    # From a copy, so that no build folder is left in the checkout; with this environment's
-    # setuptools where an isolated build would have to download one.
-    source = tmp_path_factory.mktemp("source")
-    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
-    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split():
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    (path,) = folder.glob("*.whl")
-    return path
+def install(wheel: Path, folder: Path) -> Path:
+    """Install the wheel alone under ``folder / "site"``."""
+    site = folder / "site"
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", site, wheel]
+    subprocess.run(command, capture_output=True, check=True)
+    return site
 
 
 def test_wheel_has_every_module_and_config(wheel):
@@ -40,14 +31,32 @@ def test_wheel_has_every_module_and_config(wheel):
         for p in (ROOT / "scripts").rglob(pattern)
     }
     assert configs <= names
+    # Of the zoo all but the weights.
+    assert "leoclr_plugin/zoo_files/manifest.json" in names
+    assert not any(name.endswith(".safetensors") for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
 
 
+@pytest.mark.parametrize("name", list(read_manifest()))
+def test_zoo_from_a_wheel(name, wheel, https, tmp_path):
+    site, entry = install(wheel, tmp_path), find_entry(name)
+    https.content = (ROOT / "zoo" / entry.file).read_bytes()
+    program = (
+        f"from leoclr_plugin import zoo; model = zoo.load({name!r}); "
+        "print(zoo.__file__, len(model.classes))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == [f"{site}/leoclr_plugin/zoo/__init__.py", str(len(entry.classes))]
+    assert https.requests[0][0] == f"/models/{entry.file}"
+
+
 def test_command_runs_from_a_wheel_in_another_folder(wheel, tmp_path):
-    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    site, elsewhere = install(wheel, tmp_path), tmp_path / "elsewhere"
     elsewhere.mkdir()
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", site, wheel]
-    subprocess.run(install, capture_output=True, check=True)
     # Beside the package, where Python looks for it.
     assert (site / "leoclr.pth").read_text() == (ROOT / "leoclr.pth").read_text()
     env = {**os.environ, "PYTHONPATH": str(site), "LEOCLR_HOST": "bundled"}

@@ -51,7 +51,7 @@ def neighbour_rows(
     targets = torch.tensor([target for _, target in samples])
     generator = torch.Generator().manual_seed(0)
     queries = []
-    for target in range(len(classes)):
+    for target in targets.unique().tolist():
         own = (targets == target).nonzero().flatten()
         queries.append(own[torch.randint(len(own), (1,), generator=generator)].item())
     found = nearest(features, queries, neighbours).tolist()
@@ -69,4 +69,4 @@ def neighbour_rows(
     grid[0][0].set_title("query", fontsize=8)
     for number, cell in enumerate(grid[0][1:], start=1):
         cell.set_title(str(number), fontsize=8)
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=64)

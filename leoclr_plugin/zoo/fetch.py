@@ -23,10 +23,11 @@ _TIMEOUT = 30  # seconds without a byte
 def fetch(entry: Entry, to: Path | None = None) -> Path:
     """Return the path of a model's file, whose hash is the manifest's.
 
-    The file beside the manifest is taken where there is one and ``LEOCLR_ZOO_URL`` is not set.
-    Else it is fetched into the cache, once: other processes of the machine wait for the one that
-    fetches. What an interrupted download brought stays under another name, and the next goes on
-    from there.
+    ``LEOCLR_ZOO_URL`` names the source: ``https://...``, ``hf://OWNER/NAME[@REVISION]`` of the
+    Hugging Face hub, or a folder; by default the manifest's, which has the files in a checkout.
+    A file of a folder is taken where it is. Others are fetched into the cache, once: further
+    processes of the machine wait for the one that fetches. What an interrupted download brought
+    stays under another name, and the next goes on from there.
 
     Args:
         entry: of the manifest.
@@ -36,11 +37,12 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
         UserError: where there is no source, it does not answer, or sends another file.
     """
     source = os.environ.get(SOURCE, "")
-    beside = zoo_folder() / entry.file
-    if beside.is_file() and not source:
-        check(beside, entry)
+    remote = source.startswith(("https://", "hf://"))
+    local = Path(source or zoo_folder()) / entry.file
+    if not remote and local.is_file():
+        check(local, entry)
         if to is None:
-            return beside
+            return local
     path = (to or cache_folder()) / entry.file
     try:
         for folder in (path.parent, cache_folder()):
@@ -48,17 +50,16 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
         with FileLock(cache_folder() / f".{entry.file}.lock"):
             if path.is_file() and sha256(path) == entry.sha256:
                 return path
-            if beside.is_file() and not source:
-                _copy(beside, path)
-            elif source.startswith("https://"):
+            if source.startswith("https://"):
                 _from_https(f"{source.rstrip('/')}/{entry.file}", entry, path)
             elif source.startswith("hf://"):
                 _from_hub(source.removeprefix("hf://"), entry, path)
+            elif local.is_file():
+                _copy(local, path)
             else:
                 raise UserError(
-                    f"{entry.file} is not beside the manifest and {SOURCE} is "
-                    f"{source or 'not set'}; set it to a place that has the zoo's files: "
-                    "https://... or hf://OWNER/NAME[@REVISION]"
+                    f"{local} is not there; set {SOURCE} to a place that has the zoo's files: "
+                    "https://..., hf://OWNER/NAME[@REVISION], or the folder zoo of a checkout"
                 )
     # The hub's own errors are ValueErrors where it does not take a name.
     except (OSError, ValueError) as error:
@@ -90,10 +91,10 @@ def check(path: Path, entry: Entry) -> None:
         )
 
 
-def _copy(beside: Path, path: Path) -> None:
+def _copy(local: Path, path: Path) -> None:
     part = _part_of(path)
     try:
-        shutil.copyfile(beside, part)
+        shutil.copyfile(local, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -12,10 +11,9 @@ from PIL import Image
 from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import device, extract_features
-from leoclr_plugin.host import host
 from leoclr_plugin.report.neighbours import neighbour_rows
+from leoclr_plugin.report.scatter import require_umap, umap_scatter
 from leoclr_plugin.report.similarity import similarity_rows
 from leoclr_plugin.zoo.evaluate import Encoder
 from leoclr_plugin.zoo.load import load
@@ -38,18 +36,13 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     Raises:
         UserError: without umap-learn and matplotlib.
     """
-    if not (find_spec("umap") and find_spec("matplotlib")):
-        raise UserError(
-            'pictures need umap-learn and matplotlib; run: pip install "leoclr-plugin[umap]"'
-        )
+    require_umap()
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{entry.name}-{what}.png" for what in ("umap", "neighbours", "similarity")]
     model = load(entry.name)
-    loader = val_loader(cfg, entry.size)
-    backbone = model.backbone.to(device())
-    host().OfflineUMAP().plot(str(device()), backbone, loader, paths[0])
-
+    loader, backbone = val_loader(cfg, entry.size), model.backbone
     features, targets = extract_features(Encoder(backbone), loader, "backbone", "Validation images")
+    umap_scatter(features, targets, model.classes, paths[0])
     common = features.mean(dim=0)
     samples = samples_of(loader.dataset.dataset)
     neighbour_rows(features - common, samples, model.classes, paths[1])

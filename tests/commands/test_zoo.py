@@ -3,7 +3,7 @@
 import pytest
 
 from leoclr_plugin.commands.main import main
-from tests.zoo.conftest import NAME, empty_zoo, network, weights, zoo  # noqa: F401
+from tests.zoo_fixtures import NAME
 
 
 def out(capsys, *args: object) -> str:
@@ -11,7 +11,7 @@ def out(capsys, *args: object) -> str:
     return capsys.readouterr().out
 
 
-def test_list_info_download_verify(zoo, capsys, tmp_path):  # noqa: F811
+def test_list_info_download_verify(zoo, capsys, tmp_path):
     assert NAME in out(capsys, "list")
     assert f"# {NAME}" in out(capsys, "info", NAME)
     path = out(capsys, "download", NAME, "--to", tmp_path / "to").strip()
@@ -26,18 +26,18 @@ def test_list_info_download_verify(zoo, capsys, tmp_path):  # noqa: F811
     assert f"{NAME}: not here" in out(capsys, "verify")
 
 
-def test_eval_shows_the_card_beside_what_is_measured(zoo, capsys, image_folder):  # noqa: F811
+def test_eval_shows_the_card_beside_what_is_measured(zoo, capsys, image_folder):
     lines = out(capsys, "eval", NAME, "--data", image_folder, "--num_workers", 0).splitlines()
     (row,) = (line.split() for line in lines if line.startswith("knn top1"))
     assert row[3] == "50.00"
     assert 0 <= float(row[4]) <= 100
 
 
-def test_errors_are_one_line(empty_zoo, capsys, tmp_path):  # noqa: F811
+def test_errors_are_one_line(empty_zoo, capsys, tmp_path):
     for args, said in (
         (("info", "nothing"), "the zoo has no model 'nothing'"),
         (("download", "../../up"), "the zoo has no model '../../up'"),
-        (("download", NAME), "is not beside the manifest and LEOCLR_ZOO_URL is not set"),
+        (("download", NAME), "is not there; set LEOCLR_ZOO_URL to a place"),
         (("eval", NAME, "--data", tmp_path), "--data wants a folder with train, val"),
     ):
         assert main(["zoo", *map(str, args)]) == 2

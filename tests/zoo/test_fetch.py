@@ -19,6 +19,17 @@ def test_checkout_is_taken_as_it_is(zoo, entry):
     assert not cache_folder().exists()
 
 
+def test_folder_of_another_checkout(empty_zoo, entry, weights, monkeypatch):
+    monkeypatch.setenv("LEOCLR_ZOO_URL", str(weights.parent))
+    assert fetch(entry) == weights
+
+
+def test_what_was_fetched_is_there_without_its_source(https, entry, monkeypatch):
+    path = fetch(entry)
+    monkeypatch.delenv("LEOCLR_ZOO_URL")
+    assert fetch(entry) == path
+
+
 def test_to_a_folder(zoo, entry, tmp_path):
     path = fetch(entry, tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / entry.file
@@ -79,7 +90,7 @@ def test_no_answer_and_no_source(https, entry, monkeypatch):
     assert "\n" not in str(error.value)
     for source in ("", "http://127.0.0.1/zoo", "/somewhere"):
         monkeypatch.setenv("LEOCLR_ZOO_URL", source)
-        with pytest.raises(UserError, match=r"set it to a place .* https://"):
+        with pytest.raises(UserError, match=r"is not there; set LEOCLR_ZOO_URL to .* https://"):
             fetch(entry)
     assert files(cache_folder()) == []
 

@@ -11,7 +11,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.fetch import sha256
 from leoclr_plugin.zoo.weights import read_weights, write_weights
 from tests.conftest import make_image
-from tests.zoo.conftest import NAME
+from tests.zoo_fixtures import NAME
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])

@@ -11,8 +11,8 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.fetch import sha256
 from leoclr_plugin.zoo.manifest import Entry, find_entry, read_manifest
+from tests import zoo_fixtures
 from tests.conftest import ROOT
-from tests.zoo import conftest
 
 ZOO = ROOT / "zoo"
 MANIFEST = json.loads((ZOO / "manifest.json").read_text())
@@ -37,10 +37,10 @@ def test_schema_holds_for_what_is_published():
     ],
 )
 def test_schema_refuses(key, value, weights):
-    good = {"models": {conftest.NAME: conftest.fields(weights)}}
+    good = {"models": {zoo_fixtures.NAME: zoo_fixtures.fields(weights)}}
     jsonschema.validate(good, SCHEMA)
     bad = copy.deepcopy(good)
-    bad["models"][conftest.NAME][key] = value
+    bad["models"][zoo_fixtures.NAME][key] = value
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(bad, SCHEMA)
 
@@ -63,8 +63,8 @@ def test_files_are_those_of_the_manifest(name):
 
 
 def test_unknown_name(zoo):
-    assert list(read_manifest()) == [conftest.NAME]
-    with pytest.raises(UserError, match=f"did you mean '{conftest.NAME}'"):
+    assert list(read_manifest()) == [zoo_fixtures.NAME]
+    with pytest.raises(UserError, match=f"did you mean '{zoo_fixtures.NAME}'"):
         find_entry("leoclr-resnet50-stripes")
     with pytest.raises(UserError, match=r"no model '\.\./x'"):
         find_entry("../x")

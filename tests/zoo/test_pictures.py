@@ -20,7 +20,7 @@ def test_three_pictures(zoo, entry, image_folder, tmp_path):
 
 
 def test_without_its_packages(zoo, entry, image_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pictures need umap-learn and matplotlib"):
+    monkeypatch.setattr("leoclr_plugin.report.scatter.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="UMAP needs umap"):
         pictures.draw_pictures(entry, zoo_data(entry, image_folder, 0), tmp_path / "out")
     assert not (tmp_path / "out").exists()
