@@ -11,7 +11,8 @@ import pytest
 
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.environment import version_of
-from tests.conftest import ROOT, make_folder
+from tests.conftest import ROOT, make_folder, make_image
+from tests.runs import run_folder
 
 README = (ROOT / "README.md").read_text()
 _BLOCK = re.compile(r"(?:<!-- ([\w-]+) -->\n)?```bash\n(.*?)```", re.DOTALL)
@@ -116,6 +117,34 @@ def test_commands_of_long_runs(tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("Written to") == 2
     assert len(list((tmp_path / "trained_models/leoclr").glob("*/*.ckpt"))) == 2
+
+
+@pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
+def test_commands_of_the_zoo(workplace):
+    (commands,) = (block for name, block in BLOCKS if name == "zoo")
+    (name,) = set(re.findall(r"leoclr-resnet18-\w+", commands))
+    run = run_block(commands, workplace)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert f"{name}: good" in run.stdout
+    assert (workplace / "weights" / f"{name}.safetensors").exists()
+    assert (workplace / "pictures" / f"{name}-similarity.png").exists()
+
+
+def test_commands_of_an_export(tmp_path):
+    pytest.importorskip("onnx")
+    (commands,) = (block for name, block in BLOCKS if name == "export")
+    source = run_folder(tmp_path / "trained_models/leoclr/run").folder
+    run = run_block(commands, tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (source / "backbone-timm.pth").exists()
+    assert (tmp_path / "leoclr.onnx").exists()
+
+
+def test_python_of_the_zoo():
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {"picture": make_image(0, 1)}
+    exec(program, names)
+    assert names["features"].shape == (1, 512)
 
 
 @pytest.mark.skipif(not has_dali(), reason="DALI is not installed")

@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data(evaluate)
     evaluate.set_defaults(act=_eval)
 
-    pictures = what.add_parser("pictures", help="UMAP, neighbours and similarity of a model")
-    pictures.add_argument("name")
+    pictures = what.add_parser("pictures", help="draw UMAP, neighbours and similarity of models")
+    pictures.add_argument("names", nargs="*", metavar="name", help="by default all")
     _add_data(pictures)
-    pictures.add_argument("--out", type=Path, default=Path(), help="folder of the pictures")
+    pictures.add_argument("--out", type=Path, default=Path("pictures"), help="their folder")
     pictures.set_defaults(act=_pictures)
 
 
@@ -123,9 +123,9 @@ def _eval(args: argparse.Namespace) -> None:
 
 def _pictures(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.evaluate import zoo_data
-    from leoclr_plugin.zoo.manifest import find_entry
+    from leoclr_plugin.zoo.manifest import find_entry, read_manifest
     from leoclr_plugin.zoo.pictures import draw_pictures
 
-    entry = find_entry(args.name)
-    for path in draw_pictures(entry, zoo_data(entry, args.data, args.num_workers), args.out):
-        print(f"Written to {path}")
+    for entry in [find_entry(name) for name in args.names or read_manifest()]:
+        for path in draw_pictures(entry, zoo_data(entry, args.data, args.num_workers), args.out):
+            print(f"Written to {path}")

@@ -33,6 +33,13 @@ def test_eval_shows_the_card_beside_what_is_measured(zoo, capsys, image_folder):
     assert 0 <= float(row[4]) <= 100
 
 
+def test_pictures_of_all_models(zoo, capsys, image_folder, tmp_path):
+    pytest.importorskip("umap")
+    folder = tmp_path / "pictures"
+    lines = out(capsys, "pictures", "--data", image_folder, "--num_workers", 0, "--out", folder)
+    assert len(list(folder.glob(f"{NAME}-*.png"))) == lines.count("Written to") == 3
+
+
 def test_errors_are_one_line(empty_zoo, capsys, tmp_path):
     for args, said in (
         (("info", "nothing"), "the zoo has no model 'nothing'"),

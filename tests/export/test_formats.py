@@ -1,6 +1,5 @@
 """Each format read back by the library it is for, or by a network of its naming: same features."""
 
-import json
 import pickle
 import sys
 
@@ -8,36 +7,17 @@ import pytest
 import timm
 import torch
 import torchvision
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from torch import nn
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 from leoclr_plugin.export.formats import FORMATS, export
-from leoclr_plugin.host import host
-from leoclr_plugin.methods import METHODS
-from tests.configs import method_cfg
-
-
-def run_folder(folder, **changes) -> CheckpointFolder:
-    """A run's folder as the host writes it, with a network that has seen some images."""
-    cfg = host().parse_pretrain_cfg(method_cfg(**changes))
-    torch.manual_seed(0)
-    model = METHODS["leoclr"](cfg)
-    with torch.no_grad():
-        # Batch norm's statistics are part of what travels.
-        model.backbone(2 * torch.randn(8, 3, 32, 32) + 1)
-    folder.mkdir(exist_ok=True)
-    torch.save({"state_dict": model.state_dict()}, folder / "test-ep=0.ckpt")
-    args = OmegaConf.to_container(cfg, resolve=True)
-    (folder / "args.json").write_text(json.dumps(args, default=str))
-    return CheckpointFolder.open(folder)
+from tests.runs import run_folder
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return run_folder(tmp_path_factory.mktemp("run"))
+    return run_folder(tmp_path_factory.mktemp("run") / "run")
 
 
 @pytest.fixture(scope="module")

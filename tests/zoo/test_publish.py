@@ -17,7 +17,7 @@ from leoclr_plugin.zoo.load import load
 from leoclr_plugin.zoo.manifest import find_entry
 from leoclr_plugin.zoo.publish import publish
 from tests.conftest import ROOT
-from tests.export.test_formats import run_folder
+from tests.runs import run_folder
 
 NAME = "leoclr-resnet18-made"
 
