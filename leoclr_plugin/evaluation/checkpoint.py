@@ -28,16 +28,20 @@ class CheckpointFolder:
     cfg: DictConfig
 
     @classmethod
-    def open(cls, folder: str | Path) -> CheckpointFolder:
-        """Find the checkpoint of the last epoch in ``folder``, and its ``args.json``.
+    def open(cls, path: str | Path) -> CheckpointFolder:
+        """Find the checkpoint of the last epoch in a folder, and its ``args.json``.
+
+        Args:
+            path: the folder, or one of its checkpoints, which is taken then.
 
         Raises:
             UserError: where the folder, the checkpoint or ``args.json`` is not there.
         """
-        folder = Path(folder)
+        path = Path(path)
+        folder = path.parent if path.is_file() else path
         if not folder.is_dir():
             raise UserError(f"the checkpoint folder {folder} is not there")
-        checkpoints = sorted(folder.glob("*.ckpt"), key=_epoch)
+        checkpoints = [path] if path.is_file() else sorted(folder.glob("*.ckpt"), key=_epoch)
         if not checkpoints:
             deeper = [path.parent for path in sorted(folder.rglob("*.ckpt"))]
             hint = f"; did you mean {deeper[-1]}?" if deeper else ""

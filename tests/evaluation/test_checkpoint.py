@@ -38,6 +38,9 @@ def test_the_last_epochs_checkpoint_is_taken(tmp_path):
         (tmp_path / f"leoclr-x-ep={epoch}.ckpt").touch()
     (tmp_path / "args.json").write_text(json.dumps({"method": "leoclr"}))
     assert CheckpointFolder.open(tmp_path).checkpoint.name == "leoclr-x-ep=10.ckpt"
+    named = CheckpointFolder.open(tmp_path / "leoclr-x-ep=9.ckpt")
+    assert named.checkpoint.name == "leoclr-x-ep=9.ckpt"
+    assert named.folder == tmp_path
 
 
 def test_folder_without_checkpoint_or_args(tmp_path):
