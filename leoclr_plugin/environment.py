@@ -26,7 +26,7 @@ PACKAGES = (
     "numpy",
     "pillow",
 )
-OPTIONAL_PACKAGES = ("umap-learn", "matplotlib", "nvidia-dali-cuda130", "wandb")
+OPTIONAL_PACKAGES = ("umap-learn", "matplotlib", "nvidia-dali-cuda130", "onnx", "wandb")
 
 
 def version_of(package: str) -> str | None:
