@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     """Add the checkpoint folder."""
-    parser.add_argument("checkpoint_dir", help="folder with a *.ckpt and its args.json, or the *.ckpt")
+    parser.add_argument(
+        "checkpoint_dir", help="folder with a *.ckpt and its args.json, or the *.ckpt"
+    )
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
