@@ -22,8 +22,10 @@ pytest_plugins = ["tests.zoo_fixtures"]
 
 
 def pytest_configure() -> None:
-    # Two cores: a third thread a process only makes tests wait for one another.
-    torch.set_num_threads(2)
+    # Where several processes share the tests, more threads only make them wait for one another.
+    threads = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     # Lightning's loggers keep the stream of the test that first used them.
     logging.raiseExceptions = False
 
