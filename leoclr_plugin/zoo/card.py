@@ -47,7 +47,6 @@ def card(entry: Entry) -> str:
         f"On the validation images, by `leoclr zoo eval {entry.name} --data FOLDER`. kNN: k = 20, "
         "cosine, temperature 0.07; its spread is the standard error over the images. Linear: "
         f"{LINEAR_EPOCHS} epochs on features that were extracted once; mean and standard "
-        "deviation over three seeds of the probe, within which it also depends on the machine and "
-        "the number of its threads.",
+        "deviation over three seeds of the probe, within which it also depends on the machine.",
     ]
     return "\n".join(lines) + "\n"
