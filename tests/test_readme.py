@@ -85,7 +85,9 @@ def test_set_up_blocks_are_two_commands_and_ci_runs_the_second():
     assert "\n" not in named["demo"]
     assert "\n" not in named["tests"]
     assert named["demo"].endswith('pip install ".[umap]" && leoclr demo')
-    assert 'pip install -e ".[test]" && python -m pytest' in named["tests"]
+    assert named["tests"].endswith(
+        'pip install -e ".[test]" && python -m pytest -n 2 --dist loadfile'
+    )
     assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
 
 
