@@ -3,6 +3,9 @@ import json
 from leoclr_plugin.benchmarks.step import OPTIONS, StepRunner
 from leoclr_plugin.commands.main import main
 
+# In a smaller batch most of the memory is the gradients of the weights, alike in both methods.
+_LARGE = ("--batch-size", "32", "--size", "64")
+
 
 def bench(capsys, *args):
     main(["bench", "step", "--steps", "2", "--batch-size", "4", "--size", "32", *args])
@@ -12,7 +15,7 @@ def bench(capsys, *args):
 def test_both_methods_and_the_options_are_timed_in_turns(capsys, monkeypatch):
     # Compiling takes a minute; that it is asked for is in tests/training/test_pretrain.py.
     monkeypatch.delitem(OPTIONS, "compile")
-    result = json.loads(bench(capsys, "--options", "--json"))
+    result = json.loads(bench(capsys, "--options", "--json", *_LARGE))
     names = {"leoclr", "mocov2plus", *OPTIONS}
     assert result["raw_seconds"].keys() == result["peak_mib"].keys() == names
     assert all(len(seconds) == 2 for seconds in result["raw_seconds"].values())
@@ -20,9 +23,8 @@ def test_both_methods_and_the_options_are_timed_in_turns(capsys, monkeypatch):
     ratio = result["ratio"]
     assert ratio["min"] <= a / b <= ratio["max"]
     assert result["option_ratios"].keys() == set(OPTIONS)
-    # One query forward to mocov2plus's two; in so small a batch the gradients of the weights,
-    # alike in both, are most of it.
-    assert result["peak_mib"]["leoclr"] < 0.9 * result["peak_mib"]["mocov2plus"]
+    # One query forward to mocov2plus's two.
+    assert result["peak_mib"]["leoclr"] < 0.8 * result["peak_mib"]["mocov2plus"]
 
 
 def test_without_options_as_text(capsys):
