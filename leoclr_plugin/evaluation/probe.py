@@ -15,7 +15,11 @@ LINEAR_EPOCHS = 50
 
 
 def linear_probe(
-    data: DictConfig, train: Features, val: Features, seed: int | None = None
+    data: DictConfig,
+    train: Features,
+    val: Features,
+    seed: int | None = None,
+    lr: float | None = None,
 ) -> dict[str, Any]:
     """Train the host's linear model for 50 epochs with the data set's packaged configuration.
 
@@ -24,6 +28,7 @@ def linear_probe(
         train: features ``[M, F]`` and targets ``[M]`` of the training images.
         val: the same of the validation images.
         seed: of the classifier and of the order, by default the configuration's.
+        lr: learning rate at 256 images a batch, by default the configuration's.
 
     Returns:
         See ``evaluation.linear.linear``.
@@ -39,4 +44,6 @@ def linear_probe(
         cfg.optimizer.batch_size = min(cfg.optimizer.batch_size, len(train[0]))
         if seed is not None:
             cfg.seed = seed
+        if lr is not None:
+            cfg.optimizer.lr = lr
         return linear_on_features(parse_linear(cfg), train, val)

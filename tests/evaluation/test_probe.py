@@ -24,3 +24,5 @@ def test_finds_a_linear_rule_and_depends_on_its_seed_alone(tmp_path):
     assert first["top1"] > 95
     assert linear_probe(data, train, val, seed=0) == first
     assert linear_probe(data, train, val, seed=1)["loss"] != first["loss"]
+    slow = linear_probe(data, train, val, seed=0, lr=1e-6)
+    assert slow["loss"] > 2 * first["loss"]

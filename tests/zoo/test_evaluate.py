@@ -7,11 +7,11 @@ from leoclr_plugin.zoo.load import load
 from tests.zoo_fixtures import NAME
 
 
-def test_probes_are_of_one_thread_and_have_a_spread(zoo, entry, image_folder, monkeypatch):
+def test_probes_are_of_one_thread_and_rate_and_have_a_spread(zoo, entry, image_folder, monkeypatch):
     seen = []
 
-    def probe(data, train, val, seed):
-        seen.append((seed, torch.get_num_threads()))
+    def probe(data, train, val, seed, lr):
+        seen.append((seed, lr, torch.get_num_threads()))
         return {"top1": 40.0 + 10 * seed, "top5": 90.0}
 
     monkeypatch.setattr(module, "linear_probe", probe)
@@ -23,5 +23,5 @@ def test_probes_are_of_one_thread_and_have_a_spread(zoo, entry, image_folder, mo
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert seen == [(0, 1), (1, 1), (2, 1)]
+    assert seen == [(seed, module.PROBE_LR, 1) for seed in (0, 1, 2)]
     assert figures["linear"] == {"top1": 50.0, "top5": 90.0, "spread": 10.0}
