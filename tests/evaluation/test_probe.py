@@ -14,7 +14,7 @@ def features(samples: int, seed: int):
     return torch.nn.functional.one_hot(targets, 8) * 6.0 + noise, targets
 
 
-def test_finds_a_linear_rule_and_depends_on_its_seed_alone(tmp_path):
+def test_finds_a_linear_rule_and_depends_on_its_seed_and_rate_alone(tmp_path):
     paths = {"train_path": str(tmp_path), "val_path": str(tmp_path)}
     for name in "abcde":
         (tmp_path / name).mkdir()
