@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def write_weights(
     Args:
         state: tensors by name.
         path: of the file.
-        about: what the file's header says of it.
+        about: what the file's header says of it, as JSON under ``about``.
         half: floating point numbers as float16.
     """
     tensors = {
@@ -30,8 +31,11 @@ def write_weights(
         for name, value in state.items()
     }
     part = path.with_name(f"{path.name}.part")
+    # One entry: safetensors writes several in an order of chance, and the same weights would have
+    # another SHA-256 each time.
+    header = {"about": json.dumps(dict(about), sort_keys=True)}
     try:
-        save_file(tensors, part, dict(about))
+        save_file(tensors, part, header)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
