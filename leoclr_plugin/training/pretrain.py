@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
@@ -26,6 +27,8 @@ from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a method and return the folder with its checkpoint, ``args.json`` and metrics.
 
+    Of a run that is resumed and complete, that is its own folder, and nothing is trained.
+
     Args:
         cfg: a composed configuration; changed in place as the host's ``parse_cfg`` does.
         callbacks: Lightning's, besides those of the configuration.
@@ -41,7 +44,11 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
     resume_from = _checkpoint_to_resume(cfg)
     if resume_from is not None:
-        load_state_dict(model, read_checkpoint(resume_from)["state_dict"], resume_from)
+        checkpoint = read_checkpoint(resume_from)
+        load_state_dict(model, checkpoint["state_dict"], resume_from)
+        if _epochs_of(checkpoint) >= cfg.max_epochs:
+            print(f"It is complete, with all of its max_epochs={cfg.max_epochs}")
+            return resume_from.parent
 
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), resume_from)
     with naming_unreadable_images(train.dataset):
@@ -115,3 +122,8 @@ def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
     newest = max(Path(found).parent.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
     print(f"Resuming from {newest}")
     return newest
+
+
+def _epochs_of(checkpoint: dict[str, Any]) -> int:
+    # The epoch whose end wrote the checkpoint counts as processed, not yet as completed.
+    return checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

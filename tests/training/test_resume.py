@@ -39,10 +39,13 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
     weights = read_checkpoint(CheckpointFolder.open(folder).checkpoint)["state_dict"]
     capsys.readouterr()
 
-    folder = pretrain(config(image_folder, tmp_path, **changes))
-    assert "Resuming from" in capsys.readouterr().out
-    # It was complete: nothing is trained anew, and nothing is written over.
-    assert not list(folder.glob("*.ckpt"))
+    again = pretrain(config(image_folder, tmp_path, **changes))
+    printed = capsys.readouterr().out
+    assert "Resuming from" in printed
+    # It was complete: nothing is trained anew, nothing is written over, no folder is added.
+    assert "complete, with all of its max_epochs=1" in printed
+    assert again == folder
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     (only,) = tmp_path.rglob("*.ckpt")
     again = read_checkpoint(only)["state_dict"]
     assert all(torch.equal(weights[key], again[key]) for key in weights)
