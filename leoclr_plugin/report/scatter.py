@@ -46,14 +46,16 @@ def umap_scatter(
     from matplotlib.figure import Figure
 
     points = _embed(features.numpy())
-    figure = Figure(figsize=(7, 7), layout="constrained")
+    figure = Figure(figsize=(9, 7), layout="constrained")
     axes = figure.subplots()
-    dots = axes.scatter(*points.T, c=targets, cmap="tab10", s=8, alpha=0.6)
+    cmap = "tab10" if len(classes) <= 10 else "tab20"
+    dots = axes.scatter(*points.T, c=targets, cmap=cmap, s=8, alpha=0.6)
     axes.set(xticks=[], yticks=[])
-    if len(classes) < _FEW_CLASSES:
+    if len(classes) <= _FEW_CLASSES:
         handles, _ = dots.legend_elements(num=None)
         names = [classes[target] for target in targets.unique().tolist()]
-        axes.legend(handles, names, loc="best", fontsize="small")
+        # Beside the points, which fill their square.
+        figure.legend(handles, names, loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=110)
 
 

@@ -46,8 +46,8 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     if resume_from is not None:
         checkpoint = read_checkpoint(resume_from)
         load_state_dict(model, checkpoint["state_dict"], resume_from)
-        if _epochs_of(checkpoint) >= cfg.max_epochs:
-            print(f"It is complete, with all of its max_epochs={cfg.max_epochs}")
+        if _epochs_of(checkpoint, resume_from) >= cfg.max_epochs:
+            print(f"{resume_from} is complete, with all of its max_epochs={cfg.max_epochs}")
             return resume_from.parent
 
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), resume_from)
@@ -124,6 +124,8 @@ def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
     return newest
 
 
-def _epochs_of(checkpoint: dict[str, Any]) -> int:
+def _epochs_of(checkpoint: dict[str, Any], path: Path) -> int:
+    if "loops" not in checkpoint:
+        raise UserError(f"{path} has weights alone; to resume, the training's state is needed too")
     # The epoch whose end wrote the checkpoint counts as processed, not yet as completed.
     return checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from leoclr_plugin.commands.main import main
 from tests.conftest import make_folder, make_image, run_leoclr
@@ -131,7 +132,9 @@ def test_checkpoint_of_another_architecture_or_method(capsys, run_folder, tmp_pa
     assert {path: path.read_bytes() for path in run_folder.iterdir()} == before
 
 
-def test_resuming_from_another_architecture_keeps_the_checkpoint(capsys, image_folder, run_folder):
+def test_resuming_from_what_does_not_fit_keeps_the_checkpoint(
+    capsys, image_folder, run_folder, tmp_path
+):
     (checkpoint,) = run_folder.glob("*.ckpt")
     before = checkpoint.read_bytes()
     change = [f"resume_from_checkpoint={checkpoint}", "method_kwargs.proj_output_dim=8"]
@@ -140,6 +143,10 @@ def test_resuming_from_another_architecture_keeps_the_checkpoint(capsys, image_f
     assert checkpoint.read_bytes() == before
     line = refused(capsys, *small(image_folder, "resume_from_checkpoint=nowhere.ckpt"))
     assert "the checkpoint nowhere.ckpt is not there" in line
+    weights = torch.load(checkpoint, weights_only=True)["state_dict"]
+    torch.save({"state_dict": weights}, tmp_path / "weights.ckpt")
+    line = refused(capsys, *small(image_folder, f"resume_from_checkpoint={tmp_path}/weights.ckpt"))
+    assert "has weights alone" in line
 
 
 def test_failed_evaluation_keeps_the_earlier_result(capsys, run_folder):

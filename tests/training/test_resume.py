@@ -43,7 +43,7 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
     printed = capsys.readouterr().out
     assert "Resuming from" in printed
     # It was complete: nothing is trained anew, nothing is written over, no folder is added.
-    assert "complete, with all of its max_epochs=1" in printed
+    assert "is complete, with all of its max_epochs=1" in printed
     assert again == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     (only,) = tmp_path.rglob("*.ckpt")
