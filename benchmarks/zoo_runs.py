@@ -37,7 +37,7 @@ def nearest_is_own(method: nn.Module, cfg: DictConfig, folder: Path) -> dict[str
     cfg.optimizer.batch_size = _KEYS
     seed_everything(0)
     hits = {"original": [], "crop": []}
-    for _, (first, second, original), _ in islice(pretrain_loader(cfg), _BATCHES):
+    for _, (first, second, *_, original), _ in islice(pretrain_loader(cfg), _BATCHES):
         keys = method.momentum_forward(second)["z"]
         for name, view in (("original", original), ("crop", first)):
             nearest = (method(view)["z"] @ nn.functional.normalize(keys, dim=1).T).argmax(dim=1)
