@@ -46,7 +46,8 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     if resume_from is not None:
         checkpoint = read_checkpoint(resume_from)
         load_state_dict(model, checkpoint["state_dict"], resume_from)
-        if _epochs_of(checkpoint, resume_from) >= cfg.max_epochs:
+        # max_epochs=-1 is Lightning's for a training without end.
+        if 0 <= cfg.max_epochs <= _epochs_of(checkpoint, resume_from):
             print(f"{resume_from} is complete, with all of its max_epochs={cfg.max_epochs}")
             return resume_from.parent
 
