@@ -46,8 +46,12 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     if resume_from is not None:
         checkpoint = read_checkpoint(resume_from)
         load_state_dict(model, checkpoint["state_dict"], resume_from)
+        if "loops" not in checkpoint:
+            raise UserError(
+                f"{resume_from} has weights alone; to resume, the training's state is needed too"
+            )
         # max_epochs=-1 is Lightning's for a training without end.
-        if 0 <= cfg.max_epochs <= _epochs_of(checkpoint, resume_from):
+        if 0 <= cfg.max_epochs <= _epochs_of(checkpoint):
             print(f"{resume_from} is complete, with all of its max_epochs={cfg.max_epochs}")
             return resume_from.parent
 
@@ -125,8 +129,6 @@ def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
     return newest
 
 
-def _epochs_of(checkpoint: dict[str, Any], path: Path) -> int:
-    if "loops" not in checkpoint:
-        raise UserError(f"{path} has weights alone; to resume, the training's state is needed too")
+def _epochs_of(checkpoint: dict[str, Any]) -> int:
     # The epoch whose end wrote the checkpoint counts as processed, not yet as completed.
     return checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

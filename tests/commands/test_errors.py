@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from leoclr_plugin.commands.main import main
+from leoclr_plugin.evaluation.checkpoint import read_checkpoint
 from tests.conftest import make_folder, make_image, run_leoclr
 
 
@@ -143,7 +144,7 @@ def test_resuming_from_what_does_not_fit_keeps_the_checkpoint(
     assert checkpoint.read_bytes() == before
     line = refused(capsys, *small(image_folder, "resume_from_checkpoint=nowhere.ckpt"))
     assert "the checkpoint nowhere.ckpt is not there" in line
-    weights = torch.load(checkpoint, weights_only=True)["state_dict"]
+    weights = read_checkpoint(checkpoint)["state_dict"]
     torch.save({"state_dict": weights}, tmp_path / "weights.ckpt")
     line = refused(capsys, *small(image_folder, f"resume_from_checkpoint={tmp_path}/weights.ckpt"))
     assert "has weights alone" in line

@@ -39,12 +39,12 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
     weights = read_checkpoint(CheckpointFolder.open(folder).checkpoint)["state_dict"]
     capsys.readouterr()
 
-    again = pretrain(config(image_folder, tmp_path, **changes))
+    found = pretrain(config(image_folder, tmp_path, **changes))
     printed = capsys.readouterr().out
     assert "Resuming from" in printed
     # It was complete: nothing is trained anew, nothing is written over, no folder is added.
     assert "is complete, with all of its max_epochs=1" in printed
-    assert again == folder
+    assert found == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     (only,) = tmp_path.rglob("*.ckpt")
     again = read_checkpoint(only)["state_dict"]
