@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from leoclr_plugin.compare.child import run_child
 from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.table import write_report
 from leoclr_plugin.compare.worker import UNTRAINED
@@ -140,8 +140,7 @@ def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
     OmegaConf.save(cfg, folder / "config.yaml")
     write_json(folder / "budget.json", {"minutes": minutes})
     with (folder / "log.txt").open("a") as log:
-        command = [sys.executable, "-m", "leoclr_plugin.compare.worker", str(folder)]
-        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        return run_child([sys.executable, "-m", "leoclr_plugin.compare.worker", str(folder)], log)
 
 
 def _reason(log: Path, code: int) -> str:

@@ -38,21 +38,36 @@ class StepTimes(Callback):
     """Seconds of each training step, the loader's and the logger's part included.
 
     Attributes:
-        seconds: of the steps but an epoch's first ones, which wait for the loader to start.
+        seconds: of the steps but an epoch's first ones, which wait for the loader to start; those
+            before an interruption too.
     """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self._last = 0.0
+        self._since_start = 0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called by Lightning."""
+        self._since_start = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Called by Lightning."""
         now = time.perf_counter()
-        if batch_idx >= _WARMUP_STEPS:
+        if self._since_start >= _WARMUP_STEPS:
             self.seconds.append(now - self._last)
+        self._since_start += 1
         self._last = now
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is measured so far."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written."""
+        self.seconds = list(state_dict["seconds"])
 
 
 def run(folder: Path) -> None:

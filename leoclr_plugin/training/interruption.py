@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +17,19 @@ from leoclr_plugin.training.agreement import any_process
 
 # SLURM's --signal=USR1@120, say, gives notice of a preemption or of the end of the time.
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+@contextmanager
+def leaving_signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """SIGTERM and SIGUSR1 call the handler, where Python lets us: in the main thread."""
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        previous = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class SaveBeforeLeaving(Callback):
@@ -34,13 +49,12 @@ class SaveBeforeLeaving(Callback):
         """
         self.checkpointer, self.sampler = checkpointer, sampler
         self._signal = 0
-        self._handlers: dict[int, Any] = {}
+        self._handled = ExitStack()
         self._batches_done = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over the signals from Lightning, where Python lets us: in the main thread."""
-        if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        """Take over the signals from Lightning."""
+        self._handled.enter_context(leaving_signals(self._note))
         loop = trainer.fit_loop.epoch_loop
         if hasattr(loop, "_broadcast_sigterm_tensor"):
             # It waits for the device in each step, for a signal that does not get there now.
@@ -66,9 +80,7 @@ class SaveBeforeLeaving(Callback):
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Give the signals back."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+        self._handled.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Batches of the epoch that are done, and torch's generator."""
