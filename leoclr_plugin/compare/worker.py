@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size, read_checkpoint
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
@@ -95,7 +95,10 @@ def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     if not record.exists():
         times = StepTimes()
         checkpoint = pretrain(cfg, [times])
-        step, batch_size = median(times.seconds), cfg.optimizer.batch_size
+        # A training that was found complete has its times in the checkpoint alone.
+        state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)
+        seconds = state["callbacks"][times.state_key]["seconds"]
+        step, batch_size = median(seconds), cfg.optimizer.batch_size
         content = {
             "checkpoint": str(checkpoint),
             "epochs": cfg.max_epochs,

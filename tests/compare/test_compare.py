@@ -59,6 +59,18 @@ def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tm
     again = {path: path.stat().st_mtime_ns for path in out.glob("*/result.json")}
     assert [path.parent.name for path in stamps if stamps[path] != again[path]] == ["leoclr-0"]
 
+    # As if it had been killed between the training's end and its record.
+    (checkpoint,) = (out / "leoclr-1").rglob("*.ckpt")
+    trained = checkpoint.stat().st_mtime_ns
+    kept = json.loads((out / "leoclr-1" / "training.json").read_text())
+    (out / "leoclr-1" / "training.json").unlink()
+    (out / "leoclr-1" / "result.json").unlink()
+    run = compare("--methods", "leoclr,untrained", "--budget", "epochs=2", "--seeds", 2)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert checkpoint.stat().st_mtime_ns == trained
+    record = json.loads((out / "leoclr-1" / "training.json").read_text())
+    assert record["seconds_per_epoch"] == kept["seconds_per_epoch"]
+
     run = compare("--methods", "leoclr", "--budget", "epochs=3")
     assert run.returncode == 2
     assert "holds another comparison; name another folder" in run.stderr
