@@ -24,7 +24,7 @@ _CHOICES = {
     "loss_reduction": ("sum", "mean"),
     "queue_keys": ("all", "first", "last"),
     "anchor": ("original", "crop"),
-    "query": ("anchor", "crops"),
+    "query": ("anchor", "crops", "both"),
     "key_forward": ("separate", "joint"),
 }
 
@@ -50,7 +50,7 @@ class LeOCLR(host().BaseMomentumMethod):
             loss_reduction: sum       # over the crops: "sum" as in eq. 2, or "mean"
             queue_keys: all           # which keys enter the queue: "all", "first", "last"
             anchor: original          # the last view; "crop": a further crop, for ablation
-            query: anchor             # seen by the query encoder; "crops": swapped, for ablation
+            query: anchor             # seen by the query encoder: "anchor", "crops", "both"
             key_forward: separate     # a forward for each crop; "joint": one for all crops
             bn_splits: 1              # parts of the batch with batch statistics of their own
             shuffle_keys: False       # key encoder's batches shuffled over parts and processes
@@ -67,6 +67,12 @@ class LeOCLR(host().BaseMomentumMethod):
     no image from another, so until keys had replaced them the positives alone would be learned,
     and the network collapses (measured: benchmarks/RESULTS.md). The first step has no negatives
     and a contrastive loss of 0.
+
+    ``query: both`` is no reading of the paper but an extension, to eq. 2 what ``mocov2plus``'s
+    symmetric loss is to MoCo-v2's: X and the crops go through both encoders, and to eq. 2 comes
+    a term for each crop as query, with X's key as its positive and a queue of such keys,
+    ``queue[1]``. No crop is pulled to a crop. With the operations of a forward as 1 and those of
+    forward and backward as 3 a step has 4 (n + 1) in the place of n + 3.
 
     Several processes: each pulls its own crops to its own originals, and the gathered keys of all
     enter every process's queue in the order of the ranks, so that all queues are the same. As in
@@ -116,15 +122,18 @@ class LeOCLR(host().BaseMomentumMethod):
             self.cfg.momentum.base_tau, self.cfg.momentum.final_tau
         )
 
-        self.register_buffer("queue", torch.zeros(kwargs.proj_output_dim, kwargs.queue_size))
-        self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
+        places = (kwargs.proj_output_dim, kwargs.queue_size)
+        # Keys of crops, and those of originals: as mocov2plus has it, where both are queries.
+        shape, queues = ((2, *places), 2) if self.query == "both" else (places, 1)
+        self.register_buffer("queue", torch.zeros(shape))
+        self.register_buffer("queue_ptr", torch.zeros(queues, dtype=torch.long))
         # All processes enqueue the same keys; DistributedDataParallel would send the whole queue
         # from the first to the others in each step.
         self._ddp_params_and_buffers_to_ignore = ["queue", "queue_ptr"]
-        # A plain number, so that no step waits for a GPU to tell it; a checkpoint brings its own.
-        self._keys_in_queue: int | None = None
+        # Plain numbers, so that no step waits for a GPU to tell them; a checkpoint brings its own.
+        self._keys_in_queues: list[int] | None = None
         self.register_load_state_dict_post_hook(_forget_number_of_keys)
-        self._new_keys: torch.Tensor | None = None
+        self._new_keys: list[torch.Tensor] = []
         self.loss_terms: dict[str, torch.Tensor] = {}
 
     def _build_projector(self) -> nn.Sequential:
@@ -233,6 +242,8 @@ class LeOCLR(host().BaseMomentumMethod):
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """One step: X through the query encoder, the crops through the momentum encoder.
 
+        With ``query: crops`` the other way round, and with ``both`` both.
+
         Args:
             batch: ``[indexes, [X1, ..., Xn, X], targets]``.
             batch_idx: number of the batch within the epoch.
@@ -243,16 +254,23 @@ class LeOCLR(host().BaseMomentumMethod):
         _, views, targets = batch
         *crops, anchor = views
         labelled = targets != -1
-        queries, others = ([anchor], crops) if self.query == "anchor" else (crops, [anchor])
+        pairings = {"anchor": [([anchor], crops)], "crops": [(crops, [anchor])]}
+        pairings["both"] = pairings["anchor"] + pairings["crops"]
 
-        # Not the host's generic training_step: it would run every view through both encoders.
-        outs = [self.base_training_step(view, targets) for view in queries]
-        momentum_outs, keys = self._encode_keys(others, targets)
-
-        cosines = [cosine_similarities(out["z"], keys, self._negatives()) for out in outs]
+        outs, momentum_outs, keys, cosines, self._new_keys = [], [], [], [], []
+        for (queries, others), negatives in zip(
+            pairings[self.query], self._negatives(), strict=True
+        ):
+            # Not the host's generic training_step: it would run all views through both encoders.
+            query_outs = [self.base_training_step(view, targets) for view in queries]
+            key_outs, positives = self._encode_keys(others, targets)
+            cosines += [cosine_similarities(o["z"], positives, negatives) for o in query_outs]
+            outs += query_outs
+            momentum_outs += key_outs
+            keys += positives
+            self._new_keys.append(torch.cat(self._keys_for_queue(positives)))
         losses = [leoclr_loss_func(*c, self.temperature, self.loss_reduction) for c in cosines]
         nce_loss = sum(losses) if self.loss_reduction == "sum" else sum(losses) / len(losses)
-        self._new_keys = torch.cat(self._keys_for_queue(keys))
 
         # Cross entropy over no label at all is 0/0.
         class_loss = torch.where(labelled.any(), sum(o["loss"] for o in outs) / len(outs), 0.0)
@@ -299,10 +317,14 @@ class LeOCLR(host().BaseMomentumMethod):
             outs.append(out)
         return outs, [key for out in outs for key in out["z"].chunk(together)]
 
-    def _negatives(self) -> torch.Tensor:
-        if self._keys_in_queue is None:
-            self._keys_in_queue = filled_places(self.queue)
-        return self.queue[:, : self._keys_in_queue]
+    def _queues(self) -> list[torch.Tensor]:
+        return list(self.queue) if self.query == "both" else [self.queue]
+
+    def _negatives(self) -> list[torch.Tensor]:
+        queues = self._queues()
+        if self._keys_in_queues is None:
+            self._keys_in_queues = [filled_places(queue) for queue in queues]
+        return [q[:, :filled] for q, filled in zip(queues, self._keys_in_queues, strict=True)]
 
     def _keys_for_queue(self, keys: list[torch.Tensor]) -> list[torch.Tensor]:
         if self.queue_keys == "all":
@@ -315,11 +337,12 @@ class LeOCLR(host().BaseMomentumMethod):
         Only now, since the backward pass still needs the queue as the loss saw it: enqueueing
         earlier would take a copy of the whole queue each step.
         """
-        if self._new_keys is not None:
-            keys = host().gather(self._new_keys)
-            enqueue_(self.queue, self.queue_ptr, keys)
-            self._keys_in_queue = min(self._keys_in_queue + len(keys), self.queue.shape[1])
-            self._new_keys = None
+        for i, new_keys in enumerate(self._new_keys):
+            queue = self._queues()[i]
+            keys = host().gather(new_keys)
+            enqueue_(queue, self.queue_ptr[i : i + 1], keys)
+            self._keys_in_queues[i] = min(self._keys_in_queues[i] + len(keys), queue.shape[1])
+        self._new_keys = []
 
 
 @torch.no_grad()
@@ -350,7 +373,7 @@ def _mean_over_processes(metrics: dict[str, torch.Tensor]) -> dict[str, torch.Te
 
 
 def _forget_number_of_keys(method: LeOCLR, incompatible_keys: Any) -> None:
-    method._keys_in_queue = None
+    method._keys_in_queues = None
 
 
 def _check(key: str, value: object, holds: bool, wanted: str) -> None:

@@ -14,7 +14,7 @@ def build(crops: int = 2, seed: int = 0, full_queue: bool = True, **changes) -> 
     torch.manual_seed(seed)
     model = LeOCLR(prepare(method_cfg(crops=crops, **changes))).train()
     if full_queue:
-        model.queue.copy_(F.normalize(torch.randn_like(model.queue), dim=0))
+        model.queue.copy_(F.normalize(torch.randn_like(model.queue), dim=-2))
     model.logged = {}
     model.log_dict = lambda metrics, **kwargs: model.logged.update(metrics)
     model.log = lambda name, value, **kwargs: model.logged.update({name: value})
@@ -129,6 +129,49 @@ def test_swapped_branches_pull_each_crop_to_the_originals_key():
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert torch.allclose(model.queue[:, :8].T, v, atol=1e-5)
     assert model.queue_ptr.tolist() == [8]
+
+
+@pytest.mark.parametrize("queue_keys", ["all", "last"])
+def test_with_both_as_queries_each_crop_is_pulled_to_the_original_and_it_to_them(queue_keys):
+    both = {"method_kwargs__query": "both", "method_kwargs__queue_keys": queue_keys}
+    model, batch = build(**both), make_batch()
+    queue_of_crops, queue_of_originals = model.queue.clone()
+    loss = model.training_step(batch, 0)
+    loss.backward()
+    model.on_after_backward()
+    again = build(**both)
+    (x1, x2, x), targets = batch[1], batch[2]
+    outs = [again(view) for view in (x, x1, x2)]
+    v1, v2, v = [again.momentum_forward(view)["z"] for view in (x1, x2, x)]
+    u, u1, u2 = [out["z"] for out in outs]
+    expected = sum(F.cross_entropy(out["logits"], targets) / 3 for out in outs)
+    for query, key, queue in (
+        (u, v1, queue_of_crops),
+        (u, v2, queue_of_crops),
+        (u1, v, queue_of_originals),
+        (u2, v, queue_of_originals),
+    ):
+        logits = torch.cat([(query * key).sum(1, keepdim=True), query @ queue], dim=1) / 0.2
+        expected = expected + F.cross_entropy(logits, torch.zeros(8, dtype=torch.long))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    crops = torch.cat([v1, v2]) if queue_keys == "all" else v2
+    assert torch.allclose(model.queue[0, :, : len(crops)].T, crops, atol=1e-5)
+    assert torch.equal(model.queue[0, :, len(crops) :], queue_of_crops[:, len(crops) :])
+    assert torch.allclose(model.queue[1, :, :8].T, v, atol=1e-5)
+    assert torch.equal(model.queue[1, :, 8:], queue_of_originals[:, 8:])
+    assert model.queue_ptr.tolist() == [len(crops), 8]
+
+
+def test_both_queues_fill_and_survive_a_checkpoint():
+    both = {"method_kwargs__query": "both", "full_queue": False}
+    model = build(**both)
+    train_on(model, make_batch())
+    assert [n.shape[1] for n in model._negatives()] == [16, 8]
+    other = build(seed=3, **both)
+    other.load_state_dict(model.state_dict())
+    assert [n.shape[1] for n in other._negatives()] == [16, 8]
+    train_on(other, make_batch(seed=2))
+    assert [n.shape[1] for n in other._negatives()] == [32, 16]
 
 
 @pytest.mark.parametrize(("queue_keys", "enqueued"), [("all", 16), ("first", 8), ("last", 8)])
@@ -277,7 +320,7 @@ def test_defaults_are_the_papers():
         ({"method_kwargs__temperature": 0}, "method_kwargs.temperature is 0; it must be positive"),
         ({"method_kwargs__queue_size": 0}, "method_kwargs.queue_size is 0"),
         ({"method_kwargs__queue_keys": "both"}, "one of all, first, last"),
-        ({"method_kwargs__query": "all"}, "one of anchor, crops"),
+        ({"method_kwargs__query": "all"}, "one of anchor, crops, both"),
         ({"method_kwargs__loss_reduction": "max"}, "one of sum, mean"),
         ({"method_kwargs__key_forward": "twice"}, "one of separate, joint"),
         ({"method_kwargs__bn_splits": 0}, "method_kwargs.bn_splits is 0"),
@@ -322,7 +365,7 @@ def test_shuffled_keys_are_normalised_with_others_and_keep_their_places():
 def test_a_step_waits_for_no_value_of_a_tensor():
     # On the meta device there is none: whatever asks for one, as .item() does, raises.
     model = build().to("meta")
-    model._keys_in_queue = model.queue.shape[1]
+    model._keys_in_queues = [model.queue.shape[1]]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     batch = make_batch()
     indexes, views, targets = batch[0].to("meta"), [v.to("meta") for v in batch[1]], batch[2]

@@ -18,7 +18,7 @@ class Record(Callback):
         self.batches.append(
             {
                 "step": trainer.global_step,
-                "keys": pl_module._keys_in_queue,
+                "keys": pl_module._keys_in_queues[0],
                 "tau": pl_module.momentum_updater.cur_tau,
                 "momentum": pl_module.momentum_backbone.conv1.weight.clone(),
                 "weight": pl_module.backbone.conv1.weight.clone(),
