@@ -216,7 +216,9 @@ def test_memory_stays_flat_over_epochs_of_mixed_sizes(tmp_path):
     for number in range(4):
         epoch(made, number)
     before = resident()
-    for number in range(4, 24):
+    for number in range(4, 204):
         epoch(made, number)
-    # An epoch that kept its images would add `decoded` bytes, twenty would twenty times as many.
-    assert resident() - before < decoded
+    # It moves up and down by about `decoded` bytes, with the images that happen to be in the
+    # buffers. If each of 200 epochs kept a fortieth of its images, it would grow by five times
+    # that.
+    assert resident() - before < 5 * decoded
