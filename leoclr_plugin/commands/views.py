@@ -42,5 +42,5 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"an image cannot be read: {error}") from error
     cfg = load_config(args.config, "pretrain")
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    view_grid(images, cfg.augmentations, cfg.data.dataset).save(args.out)
+    view_grid(images, cfg).save(args.out)
     print(f"Written to {args.out}")

@@ -195,7 +195,7 @@ def _write_report(
         "The query encoder sees X, the whole image; the momentum encoder sees the crops X1 and "
         "X2. Each crop is pulled to X, never to the other crop."
     )
-    report.picture(view_grid(images, cfg.augmentations, cfg.data.dataset), "the three views")
+    report.picture(view_grid(images, cfg), "the three views")
     report.heading("Contrastive loss")
     report.text("LeOCLR's loss is a sum over two crops, mocov2plus's a mean over two views.")
     report.svg(loss_curves(content["curves"]))

@@ -318,7 +318,7 @@ class LeOCLR(host().BaseMomentumMethod):
         return outs, [key for out in outs for key in out["z"].chunk(together)]
 
     def _queues(self) -> list[torch.Tensor]:
-        return list(self.queue) if self.query == "both" else [self.queue]
+        return list(self.queue.view(-1, *self.queue.shape[-2:]))
 
     def _negatives(self) -> list[torch.Tensor]:
         queues = self._queues()

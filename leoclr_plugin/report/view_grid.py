@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from omegaconf import ListConfig
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms.functional import to_pil_image
 
@@ -14,24 +14,39 @@ from leoclr_plugin.data.views import Views, mean_and_std
 _CELL = 160
 _GAP = 8
 _HEADER = 26
+# What the original is to LeOCLR's network, and what a crop is, by ``method_kwargs.query``.
+_ROLES = {
+    "anchor": ("query", "key"),
+    "crops": ("key", "query"),
+    "both": ("query and key", "query and key"),
+}
 
 
-def view_grid(
-    images: Sequence[Image.Image], augmentations: ListConfig, dataset: str
-) -> Image.Image:
+def view_titles(cfg: DictConfig, views: int) -> list[str]:
+    """Names of so many views in the order of the grid, for LeOCLR with what they are to it.
+
+    X1, X2, ... are the crops; LeOCLR's last view, the original X, comes first.
+    """
+    if cfg.method != "leoclr":
+        return [f"X{i}" for i in range(1, views + 1)]
+    original, crop = _ROLES[OmegaConf.select(cfg, "method_kwargs.query", default="anchor")]
+    return [f"X ({original})", *(f"X{i} ({crop})" for i in range(1, views))]
+
+
+def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
     """Draw one row an image: the image as it is on disk, then its views as the networks get them.
 
     Args:
         images: RGB images of any size.
-        augmentations: the configuration's pipelines, the original last as LeOCLR has it.
-        dataset: its normalisation is undone for the eye.
+        cfg: the configuration, with the method, its augmentations, and the data set whose
+            normalisation is undone for the eye.
 
     Returns:
-        An RGB picture; X is the original, X1, X2, ... the crops.
+        An RGB picture with a column for the file and one for each view.
     """
-    views = Views(augmentations, dataset)
-    crops = len(views.transforms) - 1
-    titles = ["file", "X (query)", *(f"X{i} (key)" for i in range(1, crops + 1))]
+    dataset = cfg.data.dataset
+    views = Views(cfg.augmentations, dataset)
+    titles = ["file", *view_titles(cfg, len(views.transforms))]
     width = _GAP + len(titles) * (_CELL + _GAP)
     height = _HEADER + len(images) * (_CELL + _GAP)
     grid = Image.new("RGB", (width, height), "white")
@@ -40,8 +55,10 @@ def view_grid(
         middle = _GAP + column * (_CELL + _GAP) + _CELL // 2
         draw.text((middle, _HEADER // 2), title, fill="black", font=font, anchor="mm")
     for row, image in enumerate(images):
-        *keys, original = [_to_image(view, dataset) for view in views(image)]
-        for column, cell in enumerate([image, original, *keys]):
+        cells = [_to_image(view, dataset) for view in views(image)]
+        if cfg.method == "leoclr":
+            cells = [cells[-1], *cells[:-1]]
+        for column, cell in enumerate([image, *cells]):
             cell = _fit(cell)
             left = _GAP + column * (_CELL + _GAP) + (_CELL - cell.width) // 2
             top = _HEADER + row * (_CELL + _GAP) + (_CELL - cell.height) // 2

@@ -6,14 +6,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
-from leoclr_plugin.report.view_grid import view_grid
-from tests.configs import views
+from leoclr_plugin.report.view_grid import view_grid, view_titles
+from tests.configs import method_cfg
 from tests.conftest import make_image
 
 
@@ -71,9 +70,9 @@ def test_table_aligns_its_columns():
 def test_grid_has_a_row_an_image_and_a_column_a_view():
     torch.manual_seed(0)
     images = [make_image(0, 0, (40, 80)), make_image(1, 1, (80, 40))]
-    one = view_grid(images[:1], OmegaConf.create(views("leoclr")), "imagenette")
-    two = view_grid(images, OmegaConf.create(views("leoclr")), "imagenette")
-    four_crops = view_grid(images, OmegaConf.create(views("leoclr", crops=4)), "imagenette")
+    one = view_grid(images[:1], method_cfg("leoclr"))
+    two = view_grid(images, method_cfg("leoclr"))
+    four_crops = view_grid(images, method_cfg("leoclr", crops=4))
     assert two.width == one.width
     assert four_crops.height == two.height
     cell = two.height - one.height
@@ -84,3 +83,24 @@ def test_grid_has_a_row_an_image_and_a_column_a_view():
         for column in range(4):
             middle = pixels[26 + row * cell + 80, 8 + column * cell + 80]
             assert (middle < 250).any(), (row, column)
+
+
+def test_grid_says_which_encoder_sees_a_view():
+    assert view_titles(method_cfg("leoclr"), 3) == ["X (query)", "X1 (key)", "X2 (key)"]
+    assert view_titles(method_cfg("leoclr", method_kwargs__query="crops"), 2) == [
+        "X (key)",
+        "X1 (query)",
+    ]
+    assert view_titles(method_cfg("leoclr", method_kwargs__query="both"), 2) == [
+        "X (query and key)",
+        "X1 (query and key)",
+    ]
+    assert view_titles(method_cfg("mocov2plus"), 2) == ["X1", "X2"]
+
+
+def test_grid_shows_the_original_first():
+    cfg = method_cfg("leoclr", crops=1)
+    cfg.augmentations[0].grayscale.prob = 1.0
+    pixels = np.asarray(view_grid([make_image(0, 0, (64, 64))], cfg)).astype(int)
+    _, original, crop = (pixels[26 + 80, 8 + column * 168 + 80] for column in range(3))
+    assert np.ptp(crop) <= 1 < np.ptp(original)
