@@ -25,6 +25,7 @@ _WARMUP_STEPS = 2
 # Changes of leoclr's configuration, each timed against leoclr without it.
 OPTIONS: dict[str, dict[str, Any]] = {
     "channels_first": {"performance.disable_channel_last": True},
+    "query_both": {"method_kwargs.query": "both"},
     "joint_keys": {"method_kwargs.key_forward": "joint"},
     "bf16": {"precision": "bf16-mixed"},
     "compile": {"performance.compile": True},
