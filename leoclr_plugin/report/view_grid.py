@@ -22,15 +22,17 @@ _ROLES = {
 }
 
 
-def view_titles(cfg: DictConfig, views: int) -> list[str]:
-    """Names of so many views in the order of the grid, for LeOCLR with what they are to it.
+def view_columns(cfg: DictConfig, views: int) -> dict[str, int]:
+    """Titles of so many views in the order of the grid, each with its view's place in the batch.
 
-    X1, X2, ... are the crops; LeOCLR's last view, the original X, comes first.
+    X1, X2, ... are the crops; LeOCLR's last view, the original X, comes first, and its titles say
+    what a view is to the network.
     """
     if cfg.method != "leoclr":
-        return [f"X{i}" for i in range(1, views + 1)]
+        return {f"X{i}": i - 1 for i in range(1, views + 1)}
     original, crop = _ROLES[OmegaConf.select(cfg, "method_kwargs.query", default="anchor")]
-    return [f"X ({original})", *(f"X{i} ({crop})" for i in range(1, views))]
+    crops = {f"X{i} ({crop})": i - 1 for i in range(1, views)}
+    return {f"X ({original})": views - 1, **crops}
 
 
 def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
@@ -46,7 +48,8 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
     """
     dataset = cfg.data.dataset
     views = Views(cfg.augmentations, dataset)
-    titles = ["file", *view_titles(cfg, len(views.transforms))]
+    columns = view_columns(cfg, len(views.transforms))
+    titles = ["file", *columns]
     width = _GAP + len(titles) * (_CELL + _GAP)
     height = _HEADER + len(images) * (_CELL + _GAP)
     grid = Image.new("RGB", (width, height), "white")
@@ -55,9 +58,8 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
         middle = _GAP + column * (_CELL + _GAP) + _CELL // 2
         draw.text((middle, _HEADER // 2), title, fill="black", font=font, anchor="mm")
     for row, image in enumerate(images):
-        cells = [_to_image(view, dataset) for view in views(image)]
-        if cfg.method == "leoclr":
-            cells = [cells[-1], *cells[:-1]]
+        drawn = views(image)
+        cells = [_to_image(drawn[place], dataset) for place in columns.values()]
         for column, cell in enumerate([image, *cells]):
             cell = _fit(cell)
             left = _GAP + column * (_CELL + _GAP) + (_CELL - cell.width) // 2

@@ -11,7 +11,7 @@ from PIL import Image
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
-from leoclr_plugin.report.view_grid import view_grid, view_titles
+from leoclr_plugin.report.view_grid import view_columns, view_grid
 from tests.configs import method_cfg
 from tests.conftest import make_image
 
@@ -86,16 +86,16 @@ def test_grid_has_a_row_an_image_and_a_column_a_view():
 
 
 def test_grid_says_which_encoder_sees_a_view():
-    assert view_titles(method_cfg("leoclr"), 3) == ["X (query)", "X1 (key)", "X2 (key)"]
-    assert view_titles(method_cfg("leoclr", method_kwargs__query="crops"), 2) == [
+    assert list(view_columns(method_cfg("leoclr"), 3)) == ["X (query)", "X1 (key)", "X2 (key)"]
+    assert list(view_columns(method_cfg("leoclr", method_kwargs__query="crops"), 2)) == [
         "X (key)",
         "X1 (query)",
     ]
-    assert view_titles(method_cfg("leoclr", method_kwargs__query="both"), 2) == [
+    assert list(view_columns(method_cfg("leoclr", method_kwargs__query="both"), 2)) == [
         "X (query and key)",
         "X1 (query and key)",
     ]
-    assert view_titles(method_cfg("mocov2plus"), 2) == ["X1", "X2"]
+    assert list(view_columns(method_cfg("mocov2plus"), 2)) == ["X1", "X2"]
 
 
 def test_grid_shows_the_original_first():
