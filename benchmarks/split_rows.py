@@ -1,0 +1,80 @@
+"""Add comparisons on the split to the raw data, with the linear probe at several rates.
+
+usage: python benchmarks/split_rows.py COMPARISON... --out benchmarks/zoo-tuning.json
+
+``COMPARISON`` is the folder that ``leoclr compare --out COMPARISON`` wrote; its runs' checkpoints
+must still be there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.features import train_and_val_features
+from leoclr_plugin.evaluation.probe import linear_probe
+from leoclr_plugin.evaluation.results import write_json
+
+_RATES = (0.01, 0.03, 0.1)
+_SEEDS = (0, 1)
+_FOLDERS = ("data.train_path", "data.val_path")
+
+
+def linear_by_rate(folder: Path) -> dict[str, list[float]]:
+    """Top-1 in percent of the probe on a run's features, by learning rate, for each seed."""
+    cfg = OmegaConf.load(folder / "config.yaml")
+    record = json.loads((folder / "training.json").read_text())
+    method = CheckpointFolder.open(record["checkpoint"]).load_method()
+    data = evaluation_cfg(cfg)
+    features = train_and_val_features(method, data, input_size(cfg))
+    return {
+        str(rate): [round(linear_probe(data.data, *features, s, rate)["top1"], 2) for s in _SEEDS]
+        for rate in _RATES
+    }
+
+
+def rows(comparison: Path, common: list[str]) -> list[dict[str, Any]]:
+    """The comparison's runs, without the overrides that all have in ``common``."""
+    results = json.loads((comparison / "results.json").read_text())
+    overrides = [
+        override
+        for override in results["settings"]["overrides"]
+        if override not in common and not override.startswith(_FOLDERS)
+    ]
+    return [
+        {
+            "method": run["method"],
+            "overrides": overrides,
+            "epochs": run["epochs"],
+            "knn_top1": round(run["knn_top1"], 2),
+            "linear_top1": round(run["linear_top1"], 2),
+            "linear_top1_by_rate": linear_by_rate(comparison / f"{run['method']}-{run['seed']}"),
+            "seed": run["seed"],
+            "commit": run["environment"]["commit"],
+            "online_val_acc1_by_epoch": [round(accuracy, 2) for _, accuracy in run["curve"]],
+            "threads": run["environment"]["threads"],
+        }
+        for run in results["runs"]
+    ]
+
+
+def main() -> None:
+    """Probe the runs and add their rows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("comparisons", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="to which the rows are added")
+    args = parser.parse_args()
+    content = json.loads(args.out.read_text())
+    for comparison in args.comparisons:
+        content["runs"] += rows(comparison, content["common"])
+    write_json(args.out, content)
+
+
+if __name__ == "__main__":
+    main()
