@@ -26,7 +26,7 @@ from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.probe import linear_probe
 from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
@@ -105,7 +105,7 @@ def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
             "seconds_per_epoch": step * (cfg.images // batch_size),
             "images_per_second": batch_size / step,
             "peak_memory_mib": _peak_memory(),
-            "curve": _curve(checkpoint.parent),
+            "curve": read_resumed_metric(checkpoint.parent, "val_acc1"),
         }
         write_json(record, content)
     return json.loads(record.read_text())
@@ -141,13 +141,6 @@ def _peak_memory() -> float:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def _curve(runs: Path) -> list[tuple[float, float]]:
-    # A training that was interrupted left the metrics of its epochs in a folder of their own.
-    files = sorted(runs.glob("*/metrics.csv"), key=lambda path: path.stat().st_mtime)
-    points = [point for file in files for point in read_metric(file, "val_acc1")]
-    return sorted(dict(points).items())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,16 @@ def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
     return [(float(row["epoch"]) + 1, float(row[name])) for row in rows]
 
 
+def read_resumed_metric(runs: Path, name: str) -> list[tuple[float, float]]:
+    """The same of a training that was interrupted: each resumption has its folder in ``runs``.
+
+    Where two have the same epoch, the later file has the word.
+    """
+    files = sorted(runs.glob("*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+    points = [point for file in files for point in read_metric(file, name)]
+    return sorted(dict(points).items())
+
+
 def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Draw each named curve of points (epoch, value) and return an ``<svg>`` element."""
     points = [point for curve in curves.values() for point in curve]

@@ -1,5 +1,6 @@
 import base64
 import io
+import os
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from leoclr_plugin.report.curves import loss_curves, read_metric
+from leoclr_plugin.report.curves import loss_curves, read_metric, read_resumed_metric
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.report.view_grid import view_columns, view_grid
@@ -56,6 +57,16 @@ def test_metrics_are_read_at_their_epochs(tmp_path):
     path.write_text("epoch,loss_epoch,step\n0,,1\n0,2.5,9\n1,,10\n1,1.5,19\n")
     assert read_metric(path, "loss_epoch") == [(1.0, 2.5), (2.0, 1.5)]
     assert read_metric(path, "nothing") == []
+
+
+def test_a_resumed_training_has_one_curve_in_which_the_later_file_has_the_word(tmp_path):
+    # The names are not in the order of time.
+    for age, (run, rows) in enumerate([("b", "0,1.0\n1,2.0\n"), ("a", "1,3.0\n2,4.0\n")]):
+        path = tmp_path / run / "metrics.csv"
+        path.parent.mkdir()
+        path.write_text(f"epoch,acc\n{rows}")
+        os.utime(path, (age, age))
+    assert read_resumed_metric(tmp_path, "acc") == [(1.0, 1.0), (2.0, 3.0), (3.0, 4.0)]
 
 
 def test_table_aligns_its_columns():

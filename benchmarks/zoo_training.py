@@ -1,0 +1,48 @@
+"""Add a run to the zoo's raw data: its entry in a manifest, and its online accuracy by epoch.
+
+usage: python benchmarks/zoo_training.py TITLE RUN NAME --out benchmarks/zoo-training.json
+           [--manifest FILE]
+
+``NAME`` is that of ``python -m leoclr_plugin.zoo.publish RUN NAME ...``. A run that is not to be
+published is measured by that in another clone, whose ``zoo/manifest.json`` is then named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.report.curves import read_resumed_metric
+from leoclr_plugin.zoo.manifest import read_manifest, zoo_folder
+
+
+def main() -> None:
+    """Parse the arguments and add the row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("title", help="of the row")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--manifest", type=Path, default=zoo_folder() / "manifest.json")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    entry = read_manifest(args.manifest.parent)[args.name]
+    published = read_manifest().get(args.name)
+    curve = read_resumed_metric(args.run.parent, "val_acc1")
+    content = json.loads(args.out.read_text())
+    content["runs"][args.title] = {
+        "published": args.name if published == entry else None,
+        "command": entry.command,
+        "seed": entry.seed,
+        "commit": entry.commit,
+        "hours": entry.hours,
+        "hardware": entry.hardware,
+        "online_val_acc1_by_epoch": {str(int(e)): round(value, 2) for e, value in curve},
+        **entry.results,
+    }
+    write_json(args.out, content)
+
+
+if __name__ == "__main__":
+    main()
