@@ -1,10 +1,11 @@
 """Add a run to the zoo's raw data: its entry in a manifest, and its online accuracy by epoch.
 
-usage: python benchmarks/zoo_training.py TITLE RUN NAME --out benchmarks/zoo-training.json
-           [--manifest FILE]
+usage: python benchmarks/zoo_training.py TITLE NAME RUN... --out benchmarks/zoo-training.json
+           [--zoo FOLDER]
 
-``NAME`` is that of ``python -m leoclr_plugin.zoo.publish RUN NAME ...``. A run that is not to be
-published is measured by that in another clone, whose ``zoo/manifest.json`` is then named.
+``NAME`` is that of ``python -m leoclr_plugin.zoo.publish RUN NAME ...``, ``RUN...`` the run's
+folder and those of its resumptions. A run that is not to be published is measured by that in
+another clone, whose folder ``zoo`` is then named.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ def main() -> None:
     """Parse the arguments and add the row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("title", help="of the row")
-    parser.add_argument("run", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--manifest", type=Path, default=zoo_folder() / "manifest.json")
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--zoo", type=Path, default=zoo_folder(), help="with the manifest")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    entry = read_manifest(args.manifest.parent)[args.name]
+    entry = read_manifest(args.zoo)[args.name]
     published = read_manifest().get(args.name)
-    curve = read_resumed_metric(args.run.parent, "val_acc1")
+    curve = read_resumed_metric((run / "metrics.csv" for run in args.runs), "val_acc1")
     content = json.loads(args.out.read_text())
     content["runs"][args.title] = {
         "published": args.name if published == entry else None,

@@ -105,7 +105,7 @@ def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
             "seconds_per_epoch": step * (cfg.images // batch_size),
             "images_per_second": batch_size / step,
             "peak_memory_mib": _peak_memory(),
-            "curve": read_resumed_metric(checkpoint.parent, "val_acc1"),
+            "curve": read_resumed_metric(checkpoint.parent.glob("*/metrics.csv"), "val_acc1"),
         }
         write_json(record, content)
     return json.loads(record.read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -22,13 +22,13 @@ def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
     return [(float(row["epoch"]) + 1, float(row[name])) for row in rows]
 
 
-def read_resumed_metric(runs: Path, name: str) -> list[tuple[float, float]]:
-    """The same of a training that was interrupted: each resumption has its folder in ``runs``.
+def read_resumed_metric(files: Iterable[Path], name: str) -> list[tuple[float, float]]:
+    """The same of a training that was interrupted: each resumption has a file of its own.
 
     Where two have the same epoch, the later file has the word.
     """
-    files = sorted(runs.glob("*/metrics.csv"), key=lambda path: path.stat().st_mtime)
-    points = [point for file in files for point in read_metric(file, name)]
+    in_time = sorted(files, key=lambda path: path.stat().st_mtime)
+    points = [point for file in in_time for point in read_metric(file, name)]
     return sorted(dict(points).items())
 
 

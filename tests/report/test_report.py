@@ -66,7 +66,8 @@ def test_a_resumed_training_has_one_curve_in_which_the_later_file_has_the_word(t
         path.parent.mkdir()
         path.write_text(f"epoch,acc\n{rows}")
         os.utime(path, (age, age))
-    assert read_resumed_metric(tmp_path, "acc") == [(1.0, 1.0), (2.0, 3.0), (3.0, 4.0)]
+    files = tmp_path.glob("*/metrics.csv")
+    assert read_resumed_metric(files, "acc") == [(1.0, 1.0), (2.0, 3.0), (3.0, 4.0)]
 
 
 def test_table_aligns_its_columns():
