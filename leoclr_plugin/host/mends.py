@@ -13,6 +13,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
+from leoclr_plugin.errors import UserError, suggestion
+
 
 def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
     """Let the host's kNN be built under torchmetrics 1.x.
@@ -29,6 +31,26 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
         WeightedKNNClassifier()
     except ValueError:
         WeightedKNNClassifier.__bases__ = (WithoutComputeOnStep,)
+
+
+def mend_configure_optimizers(model: type) -> None:
+    """Let the host's ``model`` name an optimizer or schedule that it does not know.
+
+    It asserts that it knows the optimizer, without a message, and finds an unknown schedule only
+    after that.
+    """
+    original = model.configure_optimizers
+
+    @wraps(original)
+    def configure_optimizers(self: Any) -> Any:
+        names = {"optimizer": self.optimizer, "scheduler": self.scheduler.lower()}
+        for key, known in (("optimizer", self._OPTIMIZERS), ("scheduler", self._SCHEDULERS)):
+            if names[key] not in known:
+                wanted = suggestion(names[key], known)
+                raise UserError(f"{key}.name={names[key]} is not known{wanted}")
+        return original(self)
+
+    model.configure_optimizers = configure_optimizers
 
 
 def parsed_for_our_loaders(parse_cfg: Callable[[DictConfig], DictConfig]) -> Callable:

@@ -12,7 +12,11 @@ from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
-from leoclr_plugin.host.mends import mend_knn_classifier, parsed_for_our_loaders
+from leoclr_plugin.host.mends import (
+    mend_configure_optimizers,
+    mend_knn_classifier,
+    parsed_for_our_loaders,
+)
 from leoclr_plugin.host.select import Choice
 
 
@@ -50,6 +54,8 @@ def _load(choice: Choice) -> Host:
     from solo.utils.momentum import MomentumUpdater, initialize_momentum_params
 
     mend_knn_classifier(WeightedKNNClassifier)
+    for model in (BaseMethod, LinearModel):
+        mend_configure_optimizers(model)
     # The host's list of data sets ends before Imagenette; its tables are open to additions.
     for module in (pretrain_args, linear_args):
         if "imagenette" not in module._SUPPORTED_DATASETS:

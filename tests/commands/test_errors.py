@@ -60,7 +60,9 @@ def test_unknown_names(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "backbone.name=resnet19"))
     assert "did you mean 'resnet18'" in line
     line = refused(capsys, *small(image_folder, "optimizer.name=sdg"))
-    assert "sgd" in line
+    assert "optimizer.name=sdg is not known; did you mean 'sgd'" in line
+    line = refused(capsys, *small(image_folder, "scheduler.name=warmup_cosin"))
+    assert "scheduler.name=warmup_cosin is not known; did you mean 'warmup_cosine'" in line
     assert "max_epoch" in refused(capsys, *small(image_folder, "max_epoch=3"))
 
 

@@ -162,3 +162,17 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(
         assert run.returncode == 0, run.stderr
         results.append(json.loads((args.parent / "knn.json").read_text()))
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_unknown_optimizer_is_refused_in_a_line(host, image_folder, tmp_path):
+    run = run_leoclr(
+        "pretrain",
+        *small_config(image_folder),
+        "optimizer.name=sdg",
+        f"checkpoint.dir={tmp_path}",
+        host=host,
+    )
+    assert run.returncode == 2
+    assert "optimizer.name=sdg is not known; did you mean 'sgd'" in run.stderr
+    assert "Traceback" not in run.stderr
