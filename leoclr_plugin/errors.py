@@ -13,6 +13,16 @@ class UserError(Exception):
     """
 
 
+def check_known(key: str, name: str, known: Iterable[str]) -> None:
+    """Refuse the name that a configuration's ``key`` has where it is not one of ``known``.
+
+    Raises:
+        UserError: with the known names near it.
+    """
+    if name not in known:
+        raise UserError(f"{key}={name} is not known{suggestion(name, known)}")
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` with the known names near ``name``.
 

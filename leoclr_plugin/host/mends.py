@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import check_known
 
 
 def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
@@ -34,20 +34,16 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
 
 
 def mend_configure_optimizers(model: type) -> None:
-    """Let the host's ``model`` name an optimizer or schedule that it does not know.
+    """Let the host's ``model`` refuse an optimizer or schedule that it does not know in a line.
 
-    It asserts that it knows the optimizer, without a message, and finds an unknown schedule only
-    after that.
+    It asserts that it knows the optimizer, without a message.
     """
     original = model.configure_optimizers
 
     @wraps(original)
     def configure_optimizers(self: Any) -> Any:
-        names = {"optimizer": self.optimizer, "scheduler": self.scheduler.lower()}
-        for key, known in (("optimizer", self._OPTIMIZERS), ("scheduler", self._SCHEDULERS)):
-            if names[key] not in known:
-                wanted = suggestion(names[key], known)
-                raise UserError(f"{key}.name={names[key]} is not known{wanted}")
+        check_known("optimizer.name", self.optimizer, self._OPTIMIZERS)
+        check_known("scheduler.name", self.scheduler.lower(), self._SCHEDULERS)
         return original(self)
 
     model.configure_optimizers = configure_optimizers

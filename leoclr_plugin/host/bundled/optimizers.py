@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from timm.optim.lars import Lars
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import check_known
 
 _OPTIMIZERS = {
     "sgd": torch.optim.SGD,
@@ -102,10 +102,8 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
     Raises:
         UserError: for an unknown optimizer or schedule.
     """
-    for key, known in (("optimizer", _OPTIMIZERS), ("scheduler", _SCHEDULERS)):
-        name = getattr(module, key)
-        if name not in known:
-            raise UserError(f"{key}.name={name} is not known{suggestion(name, known)}")
+    check_known("optimizer.name", module.optimizer, _OPTIMIZERS)
+    check_known("scheduler.name", module.scheduler, _SCHEDULERS)
     kwargs = dict(module.extra_optimizer_args)
     exclude = module.exclude_bias_n_norm_wd
     if module.optimizer == "lars":
