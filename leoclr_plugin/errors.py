@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -21,6 +22,19 @@ def check_known(key: str, name: str, known: Iterable[str]) -> None:
     """
     if name not in known:
         raise UserError(f"{key}={name} is not known{suggestion(name, known)}")
+
+
+@contextmanager
+def refused_values(keys: str) -> Iterator[None]:
+    """Make what a library says of values a user's error, which names the ``keys`` they came from.
+
+    Raises:
+        UserError: for a ``ValueError`` or ``TypeError``.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{keys}: {error}") from error
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -72,9 +72,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse a command line; ``key=value`` may stand before the options, between or after them."""
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv)
+    unknown = [word for word in rest if word.startswith("-") or "overrides" not in args]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    # argparse fills a list of positional arguments from their first unbroken run alone
+    if rest:
+        args.overrides += rest
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 after a user's error, told in one line on stderr."""
-    args = build_parser().parse_args(argv)
+    args = parse(argv)
     try:
         args.run(args)
     except UserError as error:

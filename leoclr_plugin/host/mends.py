@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
-from leoclr_plugin.errors import check_known
+from leoclr_plugin.errors import check_known, refused_values
 
 
 def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
@@ -34,9 +34,9 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
 
 
 def mend_configure_optimizers(model: type) -> None:
-    """Let the host's ``model`` refuse an optimizer or schedule that it does not know in a line.
+    """Let the host's ``model`` refuse an optimizer or schedule that it cannot build in a line.
 
-    It asserts that it knows the optimizer, without a message.
+    It asserts that it knows the optimizer, without a message, and lists schedules that it refuses.
     """
     original = model.configure_optimizers
 
@@ -44,7 +44,8 @@ def mend_configure_optimizers(model: type) -> None:
     def configure_optimizers(self: Any) -> Any:
         check_known("optimizer.name", self.optimizer, self._OPTIMIZERS)
         check_known("scheduler.name", self.scheduler.lower(), self._SCHEDULERS)
-        return original(self)
+        with refused_values("optimizer or scheduler"):
+            return original(self)
 
     model.configure_optimizers = configure_optimizers
 

@@ -35,7 +35,8 @@ def settle_hardware(cfg: DictConfig) -> None:
     ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` is left a list, whose length the
     host scales the learning rate by. On a CPU each device is a process, and there is one unless
     ``accelerator: cpu`` asks for more; 16-bit precision, which it does not have, becomes 32 with
-    a word about it, and ``sync_batchnorm``, which torch has on GPUs alone, False.
+    a word about it, and ``sync_batchnorm``, which torch has on GPUs alone, False; bfloat16 stays,
+    with a word where the CPU emulates it.
 
     With ``data.format: dali``, the node ``dali`` is settled as well.
 
@@ -61,8 +62,19 @@ def settle_hardware(cfg: DictConfig) -> None:
         if str(cfg.get("precision", "")).startswith("16"):
             print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
             cfg.precision = 32
+        elif str(cfg.get("precision", "")).startswith("bf16") and _emulates_bfloat16():
+            print(
+                f"precision={cfg.precision}: this CPU has no bfloat16 and emulates it, which is "
+                "many times slower than precision=32",
+                file=sys.stderr,
+            )
     if OmegaConf.select(cfg, "data.format") == "dali":
         settle_dali(cfg)
+
+
+def _emulates_bfloat16() -> bool:
+    # Of the x86 processors that torch tells apart, those with AVX-512 have fast kernels for it.
+    return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
 def settle_dali(cfg: DictConfig) -> None:

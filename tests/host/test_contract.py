@@ -165,14 +165,28 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_unknown_optimizer_is_refused_in_a_line(host, image_folder, tmp_path):
-    run = run_leoclr(
-        "pretrain",
-        *small_config(image_folder),
-        "optimizer.name=sdg",
-        f"checkpoint.dir={tmp_path}",
-        host=host,
+def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
+    host, image_folder, tmp_path
+):
+    def refused(command: str, *words: object) -> str:
+        run = run_leoclr(command, *words, f"checkpoint.dir={tmp_path}", host=host)
+        assert run.returncode == 2
+        assert "Traceback" not in run.stderr
+        return run.stderr.strip().splitlines()[-1]
+
+    pretrain = ("pretrain", *small_config(image_folder))
+    assert "optimizer.name=sdg is not known; did you mean 'sgd'" in refused(
+        *pretrain, "optimizer.name=sdg"
     )
-    assert run.returncode == 2
-    assert "optimizer.name=sdg is not known; did you mean 'sgd'" in run.stderr
-    assert "Traceback" not in run.stderr
+    # One host has this schedule in its list and not in its code, the other in neither.
+    assert "exponential" in refused(*pretrain, "scheduler.name=exponential")
+    assert "optimizer or scheduler: Invalid learning rate: -" in refused(
+        *pretrain, "optimizer.lr=-1"
+    )
+
+    run = run_leoclr(*pretrain, "max_epochs=1", f"checkpoint.dir={tmp_path}", host=host)
+    assert run.returncode == 0, run.stderr
+    (args,) = tmp_path.rglob("args.json")
+    assert "optimizer.name=sdg is not known; did you mean 'sgd'" in refused(
+        "linear", args.parent, "optimizer.batch_size=8", "optimizer.name=sdg"
+    )

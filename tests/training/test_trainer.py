@@ -27,9 +27,12 @@ def test_stock_gpu_settings_run_on_a_cpu(gpus, capsys):
     assert "precision=16-mixed needs a GPU; using 32" in capsys.readouterr().err
 
 
-def test_bfloat16_stays_on_a_cpu(gpus):
+@pytest.mark.parametrize(("capability", "told"), [("AVX2", True), ("AVX512", False)])
+def test_bfloat16_stays_on_a_cpu(gpus, monkeypatch, capsys, capability, told):
     gpus(0)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     assert settled(accelerator="cpu", precision="bf16-mixed").precision == "bf16-mixed"
+    assert ("emulates it" in capsys.readouterr().err) == told
 
 
 def test_gpu_settings_stay_where_there_is_one(gpus):

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from timm.optim.lars import Lars
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
-from leoclr_plugin.errors import check_known
+from leoclr_plugin.errors import check_known, refused_values
 
 _OPTIMIZERS = {
     "sgd": torch.optim.SGD,
@@ -100,10 +100,15 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
         What Lightning's ``configure_optimizers`` may return.
 
     Raises:
-        UserError: for an unknown optimizer or schedule.
+        UserError: for an unknown optimizer or schedule, and for values that it does not take.
     """
     check_known("optimizer.name", module.optimizer, _OPTIMIZERS)
     check_known("scheduler.name", module.scheduler, _SCHEDULERS)
+    with refused_values("optimizer or scheduler"):
+        return _build(module, groups)
+
+
+def _build(module: Any, groups: list[dict[str, Any]]) -> Any:
     kwargs = dict(module.extra_optimizer_args)
     exclude = module.exclude_bias_n_norm_wd
     if module.optimizer == "lars":

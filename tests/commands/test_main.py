@@ -1,0 +1,39 @@
+"""The command line as a whole."""
+
+import pytest
+
+from leoclr_plugin.commands.main import parse
+
+_OPTIONS = ["--methods", "leoclr", "--budget", "epochs=1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["imagenette/leoclr", "a=1", "+b=2", "~c", *_OPTIONS],
+        ["imagenette/leoclr", *_OPTIONS, "a=1", "+b=2", "~c"],
+        [*_OPTIONS, "imagenette/leoclr", "a=1", "+b=2", "~c"],
+        ["imagenette/leoclr", "a=1", *_OPTIONS[:2], "+b=2", *_OPTIONS[2:], "~c"],
+    ],
+)
+def test_overrides_stand_anywhere(words: list[str]) -> None:
+    args = parse(["compare", *words])
+    assert args.config == "imagenette/leoclr"
+    assert args.overrides == ["a=1", "+b=2", "~c"]
+    assert args.methods == "leoclr"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compare", "imagenette/leoclr", *_OPTIONS, "--sedes", "2"],
+        ["zoo", "list", "a=1"],
+    ],
+)
+def test_what_is_no_override_is_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        parse(words)
+    assert leaving.value.code == 2
+    assert "unrecognized arguments" in capsys.readouterr().err
