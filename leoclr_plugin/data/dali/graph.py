@@ -50,9 +50,10 @@ def build_graph(
         decoder: ``cache_size`` (MB) and ``hw_decoder_load`` (0 to 1) of the GPU's decoder.
 
     Returns:
-        A built pipeline. Its views are ``[n, H, W, 3]``: channels-last memory, which is what
-        ``permute(0, 3, 1, 2)`` makes a channels-last tensor of without a copy. Under its dynamic
-        executor a batch's memory is the batch's own for as long as it is held.
+        A pipeline that is built at its first run. Its views are ``[n, H, W, 3]``: channels-last
+        memory, which is what ``permute(0, 3, 1, 2)`` makes a channels-last tensor of without a
+        copy. Under its dynamic executor a batch's memory is the batch's own for as long as it is
+        held.
     """
     return _graph(
         source,

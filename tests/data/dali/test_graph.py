@@ -354,3 +354,22 @@ def test_undecodable_names_every_bad_file(tmp_path, pictures):
     paths = [str(path) for path in (good[0], bad[0], bad[1], good[1])]
     assert list(undecodable(paths, "cpu")) == [str(path) for path in bad]
     assert list(undecodable([str(tmp_path / "not there.png")], "cpu")) != []
+
+
+def test_gpus_graph_can_be_defined_where_there_is_none():
+    # It cannot run here, but DALI refuses at their definition most operators that the GPU does
+    # not have: the CPU's resize, for one.
+    appearance = ("color_jitter", "grayscale", "gaussian_blur", "solarization", "horizontal_flip")
+    views = [
+        View(node(crop, **dict.fromkeys(appearance, 0.5)), (48, 64), RAW) for crop in (True, False)
+    ]
+    build_graph(
+        lambda: None,
+        views,
+        batch_size=2,
+        threads=1,
+        device="gpu",
+        device_id=0,
+        dtype="float16",
+        decoder={"cache_size": 64, "hw_decoder_load": 0.9},
+    )
