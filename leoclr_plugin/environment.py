@@ -46,8 +46,8 @@ def environment() -> dict[str, Any]:
         "host": host().name,
         "python": platform.python_version(),
         "versions": {name: version for name, version in versions.items() if version},
-        "cpu": _cpu_name(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        # Names of processors in the cloud leave out what speed depends on most.
+        "cpu": f"{_cpu_name()} with {torch.backends.cpu.get_cpu_capability()}",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> None:
         print("              for the real one: leoclr host install")
     methods = sorted(name for name in METHODS if name not in ("base", "linear"))
     print(f"methods       {', '.join(methods)}")
-    cpu = f"{here['cpu']} with {here['cpu_capability']}"
-    print(f"CPU           {cpu}, {here['cores']} cores, {here['threads']} threads")
+    print(f"CPU           {here['cpu']}, {here['cores']} cores, {here['threads']} threads")
     if torch.cuda.is_available():
         print(f"GPU           {here['gpu']} (CUDA {torch.version.cuda})")
     else:
