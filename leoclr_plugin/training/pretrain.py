@@ -38,19 +38,24 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
             written; for an unreadable image, naming it.
     """
     cfg = prepare(cfg)
-    resume_from = _checkpoint_to_resume(cfg)
-    checkpoint = None if resume_from is None else _read_training(resume_from)
-    # max_epochs=-1 is Lightning's for a training without end.
-    if checkpoint is not None and 0 <= cfg.max_epochs <= _epochs_of(checkpoint):
-        print(f"{resume_from} is complete, with all of its max_epochs={cfg.max_epochs}")
-        return resume_from.parent
-
     seed_everything(cfg.seed, workers=True)
     model = build_method(cfg)
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
-    if checkpoint is not None:
+    # The method has filled in its defaults, by which the host knows a run of this configuration.
+    resume_from = _checkpoint_to_resume(cfg)
+    if resume_from is not None:
+        checkpoint = read_checkpoint(resume_from)
         load_state_dict(model, checkpoint["state_dict"], resume_from)
+        if "loops" not in checkpoint:
+            raise UserError(
+                f"{resume_from} has weights alone; to resume, the training's state is needed too"
+            )
+        # max_epochs=-1 is Lightning's for a training without end.
+        if 0 <= cfg.max_epochs <= _epochs_of(checkpoint):
+            print(f"{resume_from} is complete, with all of its max_epochs={cfg.max_epochs}")
+            return resume_from.parent
+
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), resume_from)
     with naming_unreadable_images(train.dataset):
         trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
@@ -123,13 +128,6 @@ def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
     newest = max(Path(found).parent.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
     print(f"Resuming from {newest}")
     return newest
-
-
-def _read_training(path: Path) -> dict[str, Any]:
-    checkpoint = read_checkpoint(path)
-    if "loops" not in checkpoint:
-        raise UserError(f"{path} has weights alone; to resume, the training's state is needed too")
-    return checkpoint
 
 
 def _epochs_of(checkpoint: dict[str, Any]) -> int:
