@@ -14,14 +14,20 @@ class UserError(Exception):
     """
 
 
-def check_known(key: str, name: str, known: Iterable[str]) -> None:
-    """Refuse the name that a configuration's ``key`` has where it is not one of ``known``.
+def check_known(key: str, name: str, known: Iterable[str], kind: str = "known") -> None:
+    """Refuse the name that a setting's ``key`` has where it is not one of ``known``.
+
+    Args:
+        key: as the user writes it.
+        name: its value.
+        known: the names it may have.
+        kind: what the message says that the name is not: ``"a method"``.
 
     Raises:
         UserError: with the known names near it.
     """
     if name not in known:
-        raise UserError(f"{key}={name} is not known{suggestion(name, known)}")
+        raise UserError(f"{key}={name} is not {kind}{suggestion(name, known)}")
 
 
 @contextmanager

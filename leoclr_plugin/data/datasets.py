@@ -13,7 +13,7 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import UserError, check_known
 
 DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
 FORMATS = ("image_folder", "dali")
@@ -142,12 +142,9 @@ def check_data(data: DictConfig) -> None:
     Raises:
         UserError: naming the key and what it may be.
     """
-    if data.dataset not in DATASETS:
-        wanted = suggestion(data.dataset, DATASETS)
-        raise UserError(f"data.dataset={data.dataset} is not a data set{wanted}")
+    check_known("data.dataset", data.dataset, DATASETS, "a data set")
     form = data.get("format", "image_folder")
-    if form not in FORMATS:
-        raise UserError(f"data.format={form} is not a format{suggestion(form, FORMATS)}")
+    check_known("data.format", form, FORMATS, "a format")
     if form == "dali" and data.dataset in _ARCHIVES:
         raise UserError(
             f"data.format=dali reads image files, and {data.dataset} is an archive; use "

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import UserError, check_known
 from leoclr_plugin.host.install import chosen
 
 _CHOICES = ("auto", "solo-learn", "bundled")
@@ -36,8 +36,7 @@ def choose_host() -> Choice:
             is no source tree, or ``LEOCLR_HOST=solo-learn`` where there is none.
     """
     wanted = os.environ.get("LEOCLR_HOST", "auto")
-    if wanted not in _CHOICES:
-        raise UserError(f"LEOCLR_HOST={wanted} is not a host{suggestion(wanted, _CHOICES)}")
+    check_known("LEOCLR_HOST", wanted, _CHOICES, "a host")
     if wanted == "bundled":
         return Choice("bundled", None, "LEOCLR_HOST=bundled asks for it")
 

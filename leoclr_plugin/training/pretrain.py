@@ -16,7 +16,7 @@ from leoclr_plugin.data.datasets import check_data
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.data.views import check_leoclr_views
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import UserError, check_known
 from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, read_checkpoint
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
@@ -72,12 +72,8 @@ def prepare(cfg: DictConfig) -> DictConfig:
         if not OmegaConf.select(cfg, key):
             raise UserError(f"the config lacks {key}")
     methods = [name for name in METHODS if name not in ("base", "linear")]
-    if cfg.method not in methods:
-        raise UserError(f"method={cfg.method} is not a method{suggestion(cfg.method, methods)}")
-    backbones = host().BaseMethod._BACKBONES
-    if cfg.backbone.name not in backbones:
-        wanted = suggestion(cfg.backbone.name, backbones)
-        raise UserError(f"backbone.name={cfg.backbone.name} is not a backbone{wanted}")
+    check_known("method", cfg.method, methods, "a method")
+    check_known("backbone.name", cfg.backbone.name, host().BaseMethod._BACKBONES, "a backbone")
     check_data(cfg.data)
     if cfg.method == "leoclr":
         anchor = OmegaConf.select(cfg, "method_kwargs.anchor", default="original")

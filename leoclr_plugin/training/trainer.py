@@ -59,10 +59,11 @@ def settle_hardware(cfg: DictConfig) -> None:
         if processes > 1 and cfg.get("sync_batchnorm"):
             print("sync_batchnorm=True needs GPUs; each process has its own", file=sys.stderr)
         cfg.sync_batchnorm = False
-        if str(cfg.get("precision", "")).startswith("16"):
+        precision = str(cfg.get("precision", ""))
+        if precision.startswith("16"):
             print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
             cfg.precision = 32
-        elif str(cfg.get("precision", "")).startswith("bf16") and _emulates_bfloat16():
+        elif precision.startswith("bf16") and _emulates_bfloat16():
             print(
                 f"precision={cfg.precision}: this CPU has no bfloat16 and emulates it, which is "
                 "many times slower than precision=32",
@@ -73,7 +74,7 @@ def settle_hardware(cfg: DictConfig) -> None:
 
 
 def _emulates_bfloat16() -> bool:
-    # Of the x86 processors that torch tells apart, those with AVX-512 have fast kernels for it.
+    # The capability with which it was measured to be slow (benchmarks/RESULTS.md).
     return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 

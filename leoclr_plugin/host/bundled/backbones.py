@@ -9,7 +9,7 @@ import timm
 import torchvision
 from torch import nn
 
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import check_known
 
 TIMM_NAMES = {
     "resnet18": "resnet18",
@@ -57,8 +57,7 @@ def build_backbone(name: str, method: str, dataset: str, kwargs: dict[str, Any])
     Raises:
         UserError: for a name that is not in ``BACKBONES``.
     """
-    if name not in BACKBONES:
-        raise UserError(f"backbone.name={name} is not a backbone{suggestion(name, BACKBONES)}")
+    check_known("backbone.name", name, BACKBONES, "a backbone")
     backbone = BACKBONES[name](method, **kwargs)
     if name.startswith("resnet"):
         backbone.fc = nn.Identity()

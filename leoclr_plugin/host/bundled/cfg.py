@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import check_known
 from leoclr_plugin.host.bundled.backbones import BACKBONES
 
 _N_CLASSES = {
@@ -103,9 +103,7 @@ def parse_pretrain_cfg(cfg: DictConfig) -> DictConfig:
 def parse_linear_cfg(cfg: DictConfig) -> DictConfig:
     """Fill in the defaults of a linear probe and scale its rate as ``parse_pretrain_cfg`` does."""
     set_defaults(cfg, {**_SHARED_DEFAULTS, **_LINEAR_DEFAULTS})
-    name = cfg.backbone.name
-    if name not in BACKBONES:
-        raise UserError(f"backbone.name={name} is not a backbone{suggestion(name, BACKBONES)}")
+    check_known("backbone.name", cfg.backbone.name, BACKBONES, "a backbone")
     _set_num_classes(cfg)
     cfg.optimizer.lr = cfg.optimizer.lr * _lr_scale(cfg)
     _set_optimizer_defaults(cfg)
