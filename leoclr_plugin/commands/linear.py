@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
     path = source.folder / "linear.json"
     write_json(path, {**result, "checkpoint": source.checkpoint.name})
-    print(f"\nLinear probe: top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
+    print(f"Linear probe: top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
     print(f"Written to {path}")
 
 

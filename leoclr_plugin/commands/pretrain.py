@@ -33,6 +33,6 @@ def run(args: argparse.Namespace) -> None:
     folder = pretrain(cfg)
     if rank_zero_only.rank:
         return
-    print(f"\nWritten to {folder}")
+    print(f"Written to {folder}")
     if cfg.checkpoint.enabled:
         print(f"Evaluate it with: leoclr knn {folder}")

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.host import host
-from leoclr_plugin.training.failures import naming_unreadable_images
+from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 _FOLDERS = {"cifar10": "cifar", "cifar100": "cifar", "imagenet100": "imagenet-100"}
@@ -40,8 +40,7 @@ def linear(
     seed_everything(cfg.seed, workers=True)
     model = host().LinearModel(backbone, cfg=cfg)
     trainer = build_trainer(cfg, "linear")
-    with naming_unreadable_images(train.dataset):
-        trainer.fit(model, train, val)
+    fit(trainer, model, train, val)
     metrics = trainer.callback_metrics
     return {
         "top1": float(metrics["val_acc1"]),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -20,7 +19,7 @@ from leoclr_plugin.errors import UserError, check_known
 from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, read_checkpoint
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
-from leoclr_plugin.training.failures import naming_unreadable_images
+from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 
@@ -57,8 +56,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
             return resume_from.parent
 
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), resume_from)
-    with naming_unreadable_images(train.dataset):
-        trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
+    fit(trainer, model, train, val, resume_from)
     return Path(trainer.loggers[-1].log_dir)
 
 
@@ -102,13 +100,6 @@ def build_method(cfg: DictConfig) -> nn.Module:
 def has_validation(cfg: DictConfig) -> bool:
     """Whether there is a labelled validation set to follow the training on."""
     return cfg.data.val_path is not None and not cfg.data.no_labels
-
-
-def _safe_loading(trainer: Trainer) -> dict[str, bool]:
-    # Lightning takes this argument since 2.6; before, the checkpoint was still read by
-    # ``read_checkpoint``, which refuses code in it.
-    known = inspect.signature(trainer.fit).parameters
-    return {"weights_only": True} if "weights_only" in known else {}
 
 
 def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:

@@ -1,0 +1,45 @@
+"""Running a trainer, in one way for pretraining and for the linear probe."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+
+from leoclr_plugin.data.loaders import Loader
+from leoclr_plugin.training.failures import naming_unreadable_images
+
+
+def fit(
+    trainer: Trainer,
+    model: LightningModule,
+    train: Loader,
+    val: Loader | None,
+    resume_from: Path | None = None,
+) -> None:
+    """Train ``model``, with Lightning's progress bars on stderr, where all other bars are.
+
+    So stdout has a command's results alone.
+
+    Args:
+        trainer: of ``build_trainer``.
+        model: one of the host's methods, or its linear model.
+        train: the training's batches.
+        val: those of the validation, None for none.
+        resume_from: the checkpoint that the training goes on from.
+
+    Raises:
+        UserError: for an unreadable image, naming it.
+    """
+    with naming_unreadable_images(train.dataset), redirect_stdout(sys.stderr):
+        trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
+
+
+def _safe_loading(trainer: Trainer) -> dict[str, bool]:
+    # Lightning takes this argument since 2.6; before, the checkpoint was still read by
+    # ``read_checkpoint``, which refuses code in it.
+    known = inspect.signature(trainer.fit).parameters
+    return {"weights_only": True} if "weights_only" in known else {}
