@@ -31,13 +31,16 @@ SETTINGS = {"size": 224, "batch_size": 32, "workers": 2, "device": "cpu"}
 ROUNDS, BATCHES, READY = 9, 6, 6
 PROBS = {"color_jitter": 0.8, "grayscale": 0.2, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
 PREFETCH = (1, 2, 3, 4)
+CACHE_MB = 2000
 COLOUR = ("color_jitter", "grayscale")
 
 
-def views(folder: Path, augmentations: tuple[str, ...], prefetch: int = 2) -> Iterator[Any]:
+def views(
+    folder: Path, augmentations: tuple[str, ...], prefetch: int = 2, cache_mb: int = 0
+) -> Iterator[Any]:
     """Batches of the graph with these augmentations alone."""
     cfg = three_views_config(folder, "dali", **SETTINGS)
-    cfg.dali.prefetch = prefetch
+    cfg.dali.prefetch, cfg.dali.cache_mb = prefetch, cache_mb
     for node in cfg.augmentations:
         for name, prob in PROBS.items():
             node[name].prob = prob if name in augmentations else 0.0
@@ -76,6 +79,7 @@ def main(folder: Path) -> None:
         "and jitter and grey": views(folder, COLOUR),
         "and blur, without jitter": views(folder, ("gaussian_blur",)),
         **{f"all, prefetch {depth}": views(folder, tuple(PROBS), depth) for depth in PREFETCH},
+        "all, decoded images in memory": views(folder, tuple(PROBS), cache_mb=CACHE_MB),
     }
     for batches in parts.values():
         measure(batches)

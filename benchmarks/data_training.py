@@ -1,7 +1,8 @@
 """Training from files through DALI against training on images that are there already.
 
 usage: python benchmarks/data_training.py FOLDER [--device gpu] [--backbone resnet50] [--size 224]
-       [--batch-size 256] [--workers 16] [--precision bf16-mixed] --out FILE.json
+       [--batch-size 256] [--workers 16] [--precision bf16-mixed]
+       [--cache-mb 2000] --out FILE.json
 
 LeOCLR's step on both, in turns; 1.0 means that the files cost nothing.
 """
@@ -36,12 +37,14 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--precision", choices=("32", "bf16-mixed"), default="bf16-mixed")
+    parser.add_argument("--cache-mb", type=int, default=0, help="for decoded images")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
     cfg = three_views_config(
         args.folder, "dali", args.size, args.batch_size, args.workers, args.device
     )
+    cfg.dali.cache_mb = args.cache_mb
     batches = endless(pretrain_loader(prepare(cfg)))
     runner = StepRunner("leoclr", args.backbone, args.batch_size, args.size, args.precision)
     synthetic = runner.batch

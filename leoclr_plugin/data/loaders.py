@@ -75,21 +75,25 @@ def _labelled_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -
 def _dali_loader(
     dataset: Dataset, cfg: DictConfig, views: list, training: bool, collate: Any
 ) -> Loader:
+    from leoclr_plugin.data.dali.cache import decode_all
     from leoclr_plugin.data.dali.loader import DaliLoader
 
     if training:
         _check_batch_size(dataset, cfg)
+    samples, threads = samples_of(dataset), max(1, cfg.data.num_workers)
+    paths, limit = [str(path) for path, _ in samples], cfg.dali.cache_mb
     return DaliLoader(
         dataset,
-        samples_of(dataset),
+        samples,
         views,
         batch_size=cfg.optimizer.batch_size,
         seed=cfg.seed,
         training=training,
         collate=collate,
         prefetch=cfg.dali.prefetch,
-        decoder={"cache_size": cfg.dali.cache_mb, "hw_decoder_load": cfg.dali.hw_decoder_load},
-        threads=max(1, cfg.data.num_workers),
+        images=decode_all(paths, limit, threads) if limit else None,
+        hw_decoder_load=cfg.dali.hw_decoder_load,
+        threads=threads,
         device=cfg.dali.device,
         dtype="float32" if "32" in str(cfg.get("precision", 32)) else "float16",
     )

@@ -24,8 +24,7 @@ from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.nonfinite import nonfinite_guard
 
 _GPU_NAMES = ("gpu", "cuda")
-# Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The decoder's two are DALI's
-# own: no cache, and the part of a batch that the hardware decoder is given.
+# Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The last is DALI's own default.
 _DALI = {"prefetch": 2, "cache_mb": 0, "hw_decoder_load": 0.9}
 
 
@@ -82,11 +81,11 @@ def settle_dali(cfg: DictConfig) -> None:
     """Fill in the node ``dali`` of a configuration with ``data.format: dali``.
 
     ``dali.device`` follows the accelerator unless it is set; ``dali.prefetch`` (batches),
-    ``dali.cache_mb`` (of decoded images kept on the GPU) and ``dali.hw_decoder_load`` (0 to 1)
-    have defaults.
+    ``dali.cache_mb`` (of memory for a data set's decoded images) and ``dali.hw_decoder_load`` (0 to
+    1) have defaults.
 
     Raises:
-        UserError: for a device that is not there, and a key that the device does not have.
+        UserError: for a device that is not there.
     """
     dali = cfg.get("dali") or {}
     device = dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
@@ -94,8 +93,6 @@ def settle_dali(cfg: DictConfig) -> None:
         raise UserError(f"dali.device={device}; it must be cpu or gpu")
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
-    if device == "cpu" and dali.get("cache_mb"):
-        raise UserError(f"dali.cache_mb={dali.cache_mb}, but only the GPU's decoder has a cache")
     cfg.dali = {**_DALI, **dali, "device": device}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,15 @@ def build_graph(
     device_id: int | None,
     dtype: str = "float32",
     prefetch: int = 2,
-    decoder: Mapping[str, float] | None = None,
+    hw_decoder_load: float = 0.9,
+    decoded: bool = False,
 ) -> Pipeline:
     """Build the graph that gives ``(index, view, ...)`` for each batch of ``source``.
 
     Args:
-        source: gives the sample indexes ``[n]`` int64, the paths as n arrays of bytes, and the
-            arrays of each view's ``draw``; raises StopIteration at the end of an epoch.
+        source: gives the sample indexes ``[n]`` int64, the paths as n arrays of bytes or the
+            images as n arrays ``[H, W, 3]`` uint8, and the arrays of each view's ``draw``; raises
+            StopIteration at the end of an epoch.
         views: of each image, in the order of the batch.
         batch_size: the largest n.
         threads: CPU threads.
@@ -47,7 +49,8 @@ def build_graph(
         device_id: number of the GPU, None without one.
         dtype: of the views, ``"float32"`` or ``"float16"``.
         prefetch: batches to keep ready.
-        decoder: ``cache_size`` (MB) and ``hw_decoder_load`` (0 to 1) of the GPU's decoder.
+        hw_decoder_load: part of a batch that a GPU's hardware decoder is given, 0 to 1.
+        decoded: ``source`` gives images, not paths.
 
     Returns:
         A pipeline that is built at its first run. Its views are ``[n, H, W, 3]``: channels-last
@@ -61,7 +64,8 @@ def build_graph(
         device,
         _TYPES[dtype],
         resize_on(device, threads),
-        decoder or {},
+        hw_decoder_load,
+        decoded,
         batch_size=batch_size,
         num_threads=threads,
         device_id=device_id,
@@ -78,19 +82,24 @@ def _graph(
     device: str,
     dtype: types.DALIDataType,
     resize: Resize,
-    decoder: Mapping[str, float],
+    hw_decoder_load: float,
+    decoded: bool,
 ) -> tuple[DataNode, ...]:
     examples = [draw(view.node, np.random.default_rng(0), 1) for view in views]
     arrays = [array for example in examples for array in example.values()]
-    index, path, *drawn = fn.external_source(
+    index, given, *drawn = fn.external_source(
         source,
         num_outputs=2 + len(arrays),
         dtype=[types.INT64, types.UINT8, *(_TYPES[array.dtype.name] for array in arrays)],
-        ndim=[0, 1, *(array.ndim - 1 for array in arrays)],
+        ndim=[0, 3 if decoded else 1, *(array.ndim - 1 for array in arrays)],
+        layout=["", "HWC" if decoded else "", *("" for _ in arrays)],
     )
-    encoded = fn.io.file.read(path)
-    images = decode(encoded, device, **decoder)
-    shape = fn.peek_image_shape(encoded, adjust_orientation=False)
+    if decoded:
+        images, shape = given.gpu() if device == "gpu" else given, given.shape()
+    else:
+        encoded = fn.io.file.read(given)
+        images = decode(encoded, device, hw_decoder_load=hw_decoder_load)
+        shape = fn.peek_image_shape(encoded, adjust_orientation=False)
     finished = []
     for i in range(len(views)):
         parameters = {name: drawn.pop(0) for name in examples[i]}

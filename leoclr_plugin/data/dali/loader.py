@@ -41,6 +41,7 @@ class DaliLoader:
         training: bool,
         collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
         prefetch: int = 2,
+        images: Sequence[np.ndarray] | None = None,
         **graph: Any,
     ) -> None:
         """Keep the settings.
@@ -54,12 +55,13 @@ class DaliLoader:
             training: shuffled, a last smaller batch dropped; else in order and whole.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: batches to keep ready.
-            graph: ``threads``, ``device``, ``dtype`` and ``decoder`` of ``build_graph``.
+            images: of the samples, decoded (``decode_all``); None to read and decode the files.
+            graph: ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of ``build_graph``.
         """
         self.dataset, self.samples, self.views = dataset, samples, views
         self.batch_size, self.seed, self.collate = batch_size, seed, collate
         self.sampler = ShardSampler(len(samples), batch_size, seed, training)
-        self._prefetch, self._graph = prefetch, graph
+        self._prefetch, self._images, self._graph = prefetch, images, graph
         self._targets = torch.tensor([target for _, target in samples])
         self._pipeline: Any = None
         self._feed: Iterator[list[Any]] = iter(())
@@ -96,6 +98,7 @@ class DaliLoader:
             batch_size=self.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
+            decoded=self._images is not None,
             **self._graph,
         )
 
@@ -115,9 +118,12 @@ class DaliLoader:
             # Of this batch alone, so that an epoch can go on from any.
             rng = np.random.default_rng([self.seed, self.sampler.epoch, rank, number])
             self._in_flight.append(indexes)
-            paths = [path_bytes(self._path(i)) for i in indexes]
+            given = [self._given(i) for i in indexes]
             drawn = [draw(view.node, rng, len(indexes)).values() for view in self.views]
-            yield [indexes, paths, *(array for arrays in drawn for array in arrays)]
+            yield [indexes, given, *(array for arrays in drawn for array in arrays)]
+
+    def _given(self, index: int) -> np.ndarray:
+        return path_bytes(self._path(index)) if self._images is None else self._images[index]
 
     def _path(self, index: int) -> str:
         return str(self.samples[index][0])

@@ -356,7 +356,8 @@ def test_undecodable_names_every_bad_file(tmp_path, pictures):
     assert list(undecodable([str(tmp_path / "not there.png")], "cpu")) != []
 
 
-def test_gpus_graph_can_be_defined_where_there_is_none():
+@pytest.mark.parametrize("decoded", [False, True])
+def test_gpus_graph_can_be_defined_where_there_is_none(decoded):
     # It cannot run here, but DALI refuses at their definition most operators that the GPU does
     # not have: the CPU's resize, for one.
     appearance = ("color_jitter", "grayscale", "gaussian_blur", "solarization", "horizontal_flip")
@@ -371,5 +372,5 @@ def test_gpus_graph_can_be_defined_where_there_is_none():
         device="gpu",
         device_id=0,
         dtype="float16",
-        decoder={"cache_size": 64, "hw_decoder_load": 0.9},
+        decoded=decoded,
     )

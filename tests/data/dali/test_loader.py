@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -164,11 +165,38 @@ def test_a_corrupt_file_is_named(colours, tmp_path):
         epoch(loader(tmp_path, optimizer__batch_size=2))
 
 
+def test_a_data_set_that_fits_is_read_once(colours, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(colours, root)
+    cached = loader(root, dali__cache_mb=1)
+    validation = val_loader(prepare(config(root, dali__cache_mb=1)), (32, 32))
+    shutil.rmtree(root)
+    read = loader(colours)
+    for number in range(2):
+        assert same(epoch(cached, number), epoch(read, number))
+    wanted = val_loader(prepare(config(colours)), (32, 32))
+    for (images, targets), (others, labels) in zip(validation, wanted, strict=True):
+        assert torch.equal(images, others)
+        assert torch.equal(targets, labels)
+
+
+def test_a_corrupt_file_is_named_before_the_training(colours, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(colours, root)
+    (root / "train" / "class1" / "04.png").write_bytes(b"no image")
+    with pytest.raises(UnreadableImage, match=r"class1/04\.png"):
+        loader(root, dali__cache_mb=1)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            # They are of (20 + 13 i) x (90 - 3 i) pixels: 0.477 MB.
+            {"dali__cache_mb": 0.47},
+            r"cache_mb=0\.47 does not hold the 21 images, which take about 0\.5 MB decoded",
+        ),
         ({"data__dataset": "cifar10"}, "cifar10 is an archive; use data.format=image_folder"),
-        ({"dali__cache_mb": 100}, "dali.cache_mb=100, but only the GPU's decoder has a cache"),
         ({"dali__device": "tpu"}, "dali.device=tpu; it must be cpu or gpu"),
         (
             {"augmentations": [pipeline(32, 2, equalization=0.1), pipeline([32, 32], crop=False)]},
