@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Integral, Real
 
 
 class UserError(Exception):
@@ -28,6 +30,28 @@ def check_known(key: str, name: str, known: Iterable[str], kind: str = "known") 
     """
     if name not in known:
         raise UserError(f"{key}={name} is not {kind}{suggestion(name, known)}")
+
+
+def check_number(
+    key: str, value: object, low: float, high: float = math.inf, whole: bool = False
+) -> None:
+    """Refuse the value that a setting's ``key`` has where it is no number in its range.
+
+    Args:
+        key: as the user writes it.
+        value: its value.
+        low: the least it may be.
+        high: the largest.
+        whole: it must be a whole number.
+
+    Raises:
+        UserError: with the range.
+    """
+    of_kind = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not (of_kind and low <= value <= high):
+        wanted = "a whole number" if whole else "a number"
+        bounds = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise UserError(f"{key}={value}; it must be {wanted} {bounds}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, check_number
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.batch_norm import split_batch_norm
@@ -182,7 +182,8 @@ class LeOCLR(host().BaseMomentumMethod):
 
         kwargs, momentum = cfg.method_kwargs, cfg.momentum
         for key in ("proj_hidden_dim", "proj_output_dim", "queue_size", "bn_splits"):
-            _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] >= 1, "at least 1")
+            check_number(f"method_kwargs.{key}", kwargs[key], 1, whole=True)
+        check_number("method_kwargs.temperature", kwargs.temperature, 0)
         _check("method_kwargs.temperature", kwargs.temperature, kwargs.temperature > 0, "positive")
         for key, choices in _CHOICES.items():
             wanted = f"one of {', '.join(choices)}"
@@ -191,10 +192,10 @@ class LeOCLR(host().BaseMomentumMethod):
             alone = kwargs[key] == off or not select(cfg, "sync_batchnorm", False)
             wanted = f"{off} with sync_batchnorm=True, which undoes it"
             _check(f"method_kwargs.{key}", kwargs[key], alone, wanted)
-        rising = 0 <= momentum.base_tau <= momentum.final_tau <= 1
-        taus = f"{momentum.base_tau} and {momentum.final_tau}"
-        wanted = "within [0, 1], the first not above the second"
-        _check("momentum.base_tau and momentum.final_tau", taus, rising, wanted)
+        base, final = momentum.base_tau, momentum.final_tau
+        for key, tau in (("base_tau", base), ("final_tau", final)):
+            check_number(f"momentum.{key}", tau, 0, 1)
+        _check("momentum.base_tau", base, base <= final, f"at most momentum.final_tau, {final}")
         return cfg
 
     @property

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, check_number
 from leoclr_plugin.training.agreement import any_process
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO, describe
 
@@ -30,8 +30,7 @@ def nonfinite_guard(cfg: DictConfig, checkpoints: AtomicCheckpointIO) -> Callbac
     if action == "stop":
         return StopOnNonfinite(checkpoints)
     limit = cfg.get("max_nonfinite", 10)
-    if limit < 1:
-        raise UserError(f"max_nonfinite={limit}; it must be at least 1, or use on_nonfinite=stop")
+    check_number("max_nonfinite", limit, 1, whole=True)
     return SkipNonfinite(checkpoints, limit)
 
 

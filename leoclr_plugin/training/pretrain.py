@@ -20,6 +20,7 @@ from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, rea
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.fit import fit
+from leoclr_plugin.training.ranges import check_numbers
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 
@@ -69,6 +70,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     for key in ("method", "backbone.name", "data.dataset", "data.train_path", "augmentations"):
         if not OmegaConf.select(cfg, key):
             raise UserError(f"the config lacks {key}")
+    check_numbers(cfg)
     methods = [name for name in METHODS if name not in ("base", "linear")]
     check_known("method", cfg.method, methods, "a method")
     check_known("backbone.name", cfg.backbone.name, host().BaseMethod._BACKBONES, "a backbone")

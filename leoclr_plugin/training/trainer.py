@@ -17,7 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, check_number
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
@@ -85,7 +85,7 @@ def settle_dali(cfg: DictConfig) -> None:
     1) have defaults.
 
     Raises:
-        UserError: for a device that is not there.
+        UserError: for a device that is not there, and a number out of its range.
     """
     dali = cfg.get("dali") or {}
     device = dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
@@ -94,6 +94,9 @@ def settle_dali(cfg: DictConfig) -> None:
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
     cfg.dali = {**_DALI, **dali, "device": device}
+    check_number("dali.prefetch", cfg.dali.prefetch, 1, whole=True)
+    check_number("dali.cache_mb", cfg.dali.cache_mb, 0)
+    check_number("dali.hw_decoder_load", cfg.dali.hw_decoder_load, 0, 1)
 
 
 def build_trainer(

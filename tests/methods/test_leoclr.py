@@ -318,13 +318,16 @@ def test_defaults_are_the_papers():
     ("change", "message"),
     [
         ({"method_kwargs__temperature": 0}, "method_kwargs.temperature is 0; it must be positive"),
-        ({"method_kwargs__queue_size": 0}, "method_kwargs.queue_size is 0"),
+        ({"method_kwargs__temperature": "hot"}, "temperature=hot; it must be a number"),
+        ({"method_kwargs__queue_size": 0}, "method_kwargs.queue_size=0"),
+        ({"method_kwargs__queue_size": 1.5}, "queue_size=1.5; it must be a whole number"),
         ({"method_kwargs__queue_keys": "both"}, "one of all, first, last"),
         ({"method_kwargs__query": "all"}, "one of anchor, crops, both"),
         ({"method_kwargs__loss_reduction": "max"}, "one of sum, mean"),
         ({"method_kwargs__key_forward": "twice"}, "one of separate, joint"),
-        ({"method_kwargs__bn_splits": 0}, "method_kwargs.bn_splits is 0"),
-        ({"momentum__base_tau": 1.5}, "momentum.base_tau and momentum.final_tau"),
+        ({"method_kwargs__bn_splits": 0}, "method_kwargs.bn_splits=0"),
+        ({"momentum__base_tau": 1.5}, "momentum.base_tau=1.5; it must be a number from 0 to 1"),
+        ({"momentum__final_tau": 0.9}, "base_tau is 0.99; it must be at most momentum.final_tau"),
     ],
 )
 def test_settings_out_of_range_are_named(change, message):

@@ -197,6 +197,9 @@ def test_a_corrupt_file_is_named_before_the_training(colours, tmp_path):
             r"cache_mb=0\.47 does not hold the 21 images, which take about 0\.5 MB decoded",
         ),
         ({"data__dataset": "cifar10"}, "cifar10 is an archive; use data.format=image_folder"),
+        ({"dali__prefetch": 0}, "dali.prefetch=0; it must be a whole number of at least 1"),
+        ({"dali__cache_mb": "lots"}, "dali.cache_mb=lots; it must be a number"),
+        ({"dali__hw_decoder_load": 7}, "dali.hw_decoder_load=7; it must be a number from 0 to 1"),
         ({"dali__device": "tpu"}, "dali.device=tpu; it must be cpu or gpu"),
         (
             {"augmentations": [pipeline(32, 2, equalization=0.1), pipeline([32, 32], crop=False)]},

@@ -1,0 +1,39 @@
+import pytest
+from omegaconf import OmegaConf
+
+from leoclr_plugin.config import load_config
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.linear import parse_linear
+from leoclr_plugin.training.pretrain import prepare
+from leoclr_plugin.training.ranges import check_numbers
+from tests.configs import method_cfg
+
+LINEAR = ("custom/leoclr", "linear", ["data.train_path=x", "data.val_path=x"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("seed", "five", "seed=five; it must be a whole number from 0 to 4294967295"),
+        ("seed", -1, "seed=-1"),
+        ("max_epochs", 1.5, "max_epochs=1.5; it must be a whole number of at least -1"),
+        ("data.num_workers", -1, "data.num_workers=-1"),
+        ("optimizer.batch_size", "big", "optimizer.batch_size=big"),
+        ("optimizer.batch_size", True, "optimizer.batch_size=True"),
+        ("optimizer.lr", -0.1, "optimizer.lr=-0.1; it must be a number of at least 0"),
+        ("optimizer.lr", float("nan"), "optimizer.lr=nan"),
+        ("optimizer.weight_decay", "none", "optimizer.weight_decay=none"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_by_name(key, value, message):
+    with pytest.raises(UserError, match=message):
+        prepare(method_cfg(**{key.replace(".", "__"): value}))
+    cfg = load_config(*LINEAR)
+    OmegaConf.update(cfg, key, value)
+    with pytest.raises(UserError, match=message):
+        parse_linear(cfg)
+
+
+def test_packaged_numbers_are_in_their_ranges():
+    assert prepare(method_cfg(data__fraction=0.5, max_epochs=-1)).max_epochs == -1
+    check_numbers(load_config(*LINEAR))
