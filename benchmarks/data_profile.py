@@ -1,6 +1,6 @@
 """Processor time per image of the DALI graph, one part of it after another.
 
-usage: python benchmarks/data_profile.py FOLDER
+usage: python benchmarks/data_profile.py FOLDER [--size 224] [--out benchmarks/data-profile.json]
 
 Time of all threads, which other work on the machine disturbs less than images per second. The
 prefetch depths are all of the graph, and have images per second as well.
@@ -8,9 +8,10 @@ prefetch depths are all of the graph, and have images per second as well.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,7 +28,7 @@ from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import prepare
 
-SETTINGS = {"size": 224, "batch_size": 32, "workers": 2, "device": "cpu"}
+BATCH_SIZE = 32
 ROUNDS, BATCHES, READY = 9, 6, 6
 PROBS = {"color_jitter": 0.8, "grayscale": 0.2, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
 PREFETCH = (1, 2, 3, 4)
@@ -36,10 +37,14 @@ COLOUR = ("color_jitter", "grayscale")
 
 
 def views(
-    folder: Path, augmentations: tuple[str, ...], prefetch: int = 2, cache_mb: int = 0
+    folder: Path,
+    settings: dict[str, Any],
+    augmentations: tuple[str, ...],
+    prefetch: int = 2,
+    cache_mb: int = 0,
 ) -> Iterator[Any]:
     """Batches of the graph with these augmentations alone."""
-    cfg = three_views_config(folder, "dali", **SETTINGS)
+    cfg = three_views_config(folder, "dali", **settings)
     cfg.dali.prefetch, cfg.dali.cache_mb = prefetch, cache_mb
     for node in cfg.augmentations:
         for name, prob in PROBS.items():
@@ -47,10 +52,10 @@ def views(
     return endless(pretrain_loader(prepare(cfg)))
 
 
-def dali_resizes(paths: list[str]) -> Iterator[Any]:
+def dali_resizes(paths: list[str], settings: dict[str, Any]) -> Iterator[Any]:
     """Decoding and three resizes, these by DALI's own operator."""
     with mock.patch.object(resize, "torch_resize", lambda threads: resize.dali_resize):
-        return decode_and_resize(paths, 3, **SETTINGS)
+        return decode_and_resize(paths, 3, **settings)
 
 
 def measure(batches: Iterator[Any]) -> tuple[float, float]:
@@ -61,25 +66,33 @@ def measure(batches: Iterator[Any]) -> tuple[float, float]:
     processor, wall = time.process_time(), time.perf_counter()
     for _ in range(BATCHES):
         next(batches)
-    images = BATCHES * SETTINGS["batch_size"]
+    images = BATCHES * BATCH_SIZE
     return (
         1000 * (time.process_time() - processor) / images,
         images / (time.perf_counter() - wall),
     )
 
 
-def main(folder: Path) -> None:
-    """Measure in turns, write ``data-profile.json`` and print the table."""
-    paths = [str(path) for path in list_images(folder)]
+def main() -> None:
+    """Measure in turns, write the file and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=224, help="of a view, pixels")
+    default = Path(__file__).parent / "data-profile.json"
+    parser.add_argument("--out", type=Path, default=default)
+    args = parser.parse_args()
+    settings = {"size": args.size, "batch_size": BATCH_SIZE, "workers": 2, "device": "cpu"}
+    all_of_it = partial(views, args.folder, settings, tuple(PROBS))
+    paths = [str(path) for path in list_images(args.folder)]
     parts = {
-        "decoding alone": decode_and_resize(paths, 0, **SETTINGS),
-        "decoding and three resizes": decode_and_resize(paths, 3, **SETTINGS),
-        "decoding and three resizes by DALI": dali_resizes(paths),
-        "three views, resized or cropped, and normalised": views(folder, ()),
-        "and jitter and grey": views(folder, COLOUR),
-        "and blur, without jitter": views(folder, ("gaussian_blur",)),
-        **{f"all, prefetch {depth}": views(folder, tuple(PROBS), depth) for depth in PREFETCH},
-        "all, decoded images in memory": views(folder, tuple(PROBS), cache_mb=CACHE_MB),
+        "decoding alone": decode_and_resize(paths, 0, **settings),
+        "decoding and three resizes": decode_and_resize(paths, 3, **settings),
+        "decoding and three resizes by DALI": dali_resizes(paths, settings),
+        "three views, resized or cropped, and normalised": views(args.folder, settings, ()),
+        "and jitter and grey": views(args.folder, settings, COLOUR),
+        "and blur, without jitter": views(args.folder, settings, ("gaussian_blur",)),
+        **{f"all, prefetch {depth}": all_of_it(prefetch=depth) for depth in PREFETCH},
+        "all, decoded images in memory": all_of_it(cache_mb=CACHE_MB),
     }
     for batches in parts.values():
         measure(batches)
@@ -95,10 +108,10 @@ def main(folder: Path) -> None:
         "columns": ["milliseconds_per_image", "images_per_second"],
         "median": medians,
         "raw": raw,
-        "settings": {**SETTINGS, "rounds": ROUNDS, "batches": BATCHES},
+        "settings": {**settings, "rounds": ROUNDS, "batches": BATCHES},
         "environment": environment(),
     }
-    write_json(Path(__file__).parent / "data-profile.json", content)
+    write_json(args.out, content)
     rows = []
     for name, values in raw.items():
         times, speeds = zip(*values, strict=True)
@@ -108,4 +121,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -1,9 +1,11 @@
 """Add comparisons on the split to the raw data, with the linear probe at several rates.
 
 usage: python benchmarks/split_rows.py COMPARISON... --out benchmarks/zoo-tuning.json
+           [--data SPLIT]
 
-``COMPARISON`` is the folder that ``leoclr compare --out COMPARISON`` wrote; its runs' checkpoints
-must still be there.
+``COMPARISON`` is the folder that ``leoclr compare --out COMPARISON`` wrote, or a row's of ``leoclr
+ablation``; its runs' checkpoints must still be there. ``--data`` measures on ``SPLIT/train`` and
+``SPLIT/val`` what was trained on other images.
 """
 
 from __future__ import annotations
@@ -18,28 +20,36 @@ from omegaconf import OmegaConf
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
+from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.probe import linear_probe
 from leoclr_plugin.evaluation.results import write_json
 
 _RATES = (0.01, 0.03, 0.1)
 _SEEDS = (0, 1)
-_FOLDERS = ("data.train_path", "data.val_path")
+_PARTS = ("train", "val")
+_FOLDERS = tuple(f"data.{part}_path" for part in _PARTS)
 
 
-def linear_by_rate(folder: Path) -> dict[str, list[float]]:
-    """Top-1 in percent of the probe on a run's features, by learning rate, for each seed."""
+def measure(folder: Path, data: Path | None) -> dict[str, Any]:
+    """A run's kNN, and top-1 in percent of the probe by learning rate, for each seed."""
     cfg = OmegaConf.load(folder / "config.yaml")
     record = json.loads((folder / "training.json").read_text())
     method = CheckpointFolder.open(record["checkpoint"]).load_method()
-    data = evaluation_cfg(cfg)
-    features = train_and_val_features(method, data, input_size(cfg))
+    paths = {} if data is None else {f"{part}_path": str(data / part) for part in _PARTS}
+    where = evaluation_cfg(cfg, **paths)
+    features = train_and_val_features(method, where, input_size(cfg))
     return {
-        str(rate): [round(linear_probe(data.data, *features, s, rate)["top1"], 2) for s in _SEEDS]
-        for rate in _RATES
+        "knn_top1": round(knn(*features)["top1"], 2),
+        "linear_top1_by_rate": {
+            str(rate): [
+                round(linear_probe(where.data, *features, s, rate)["top1"], 2) for s in _SEEDS
+            ]
+            for rate in _RATES
+        },
     }
 
 
-def rows(comparison: Path, common: list[str]) -> list[dict[str, Any]]:
+def rows(comparison: Path, common: list[str], data: Path | None) -> list[dict[str, Any]]:
     """The comparison's runs, without the overrides that all have in ``common``."""
     results = json.loads((comparison / "results.json").read_text())
     overrides = [
@@ -52,9 +62,9 @@ def rows(comparison: Path, common: list[str]) -> list[dict[str, Any]]:
             "method": run["method"],
             "overrides": overrides,
             "epochs": run["epochs"],
-            "knn_top1": round(run["knn_top1"], 2),
-            "linear_top1": round(run["linear_top1"], 2),
-            "linear_top1_by_rate": linear_by_rate(comparison / f"{run['method']}-{run['seed']}"),
+            # By the configuration's rate, on the run's own images.
+            **({"linear_top1": round(run["linear_top1"], 2)} if data is None else {}),
+            **measure(comparison / f"{run['method']}-{run['seed']}", data),
             "seed": run["seed"],
             "commit": run["environment"]["commit"],
             "online_val_acc1_by_epoch": [round(accuracy, 2) for _, accuracy in run["curve"]],
@@ -69,10 +79,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comparisons", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="to which the rows are added")
+    parser.add_argument("--data", type=Path, metavar="SPLIT", help="with train and val")
     args = parser.parse_args()
     content = json.loads(args.out.read_text())
     for comparison in args.comparisons:
-        content["runs"] += rows(comparison, content["common"])
+        content["runs"] += rows(comparison, content["common"], args.data)
     write_json(args.out, content)
 
 
