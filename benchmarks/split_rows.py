@@ -39,6 +39,7 @@ def measure(folder: Path, data: Path | None) -> dict[str, Any]:
     where = evaluation_cfg(cfg, **paths)
     features = train_and_val_features(method, where, input_size(cfg))
     return {
+        "trained_on": Path(cfg.data.train_path).name,
         "knn_top1": round(knn(*features)["top1"], 2),
         "linear_top1_by_rate": {
             str(rate): [
@@ -63,7 +64,7 @@ def rows(comparison: Path, common: list[str], data: Path | None) -> list[dict[st
             "overrides": overrides,
             "epochs": run["epochs"],
             # By the configuration's rate, on the run's own images.
-            **({"linear_top1": round(run["linear_top1"], 2)} if data is None else {}),
+            "linear_top1": round(run["linear_top1"], 2) if data is None else None,
             **measure(comparison / f"{run['method']}-{run['seed']}", data),
             "seed": run["seed"],
             "commit": run["environment"]["commit"],
