@@ -81,7 +81,9 @@ def _dali_loader(
     if training:
         _check_batch_size(dataset, cfg)
     samples, threads = samples_of(dataset), max(1, cfg.data.num_workers)
-    paths, limit = [str(path) for path, _ in samples], cfg.dali.cache_mb
+    images = None
+    if cfg.dali.cache_mb:
+        images = decode_all([path for path, _ in samples], cfg.dali.cache_mb, threads)
     return DaliLoader(
         dataset,
         samples,
@@ -91,7 +93,7 @@ def _dali_loader(
         training=training,
         collate=collate,
         prefetch=cfg.dali.prefetch,
-        images=decode_all(paths, limit, threads) if limit else None,
+        images=images,
         hw_decoder_load=cfg.dali.hw_decoder_load,
         threads=threads,
         device=cfg.dali.device,

@@ -80,7 +80,10 @@ def test_skip_counts_and_is_bounded(image_folder, tmp_path):
     ("changes", "message"),
     [
         ({"on_nonfinite": "hope"}, "on_nonfinite=hope; it must be one of stop, skip"),
-        ({"on_nonfinite": "skip", "max_nonfinite": 0}, "max_nonfinite=0; it must be"),
+        (
+            {"on_nonfinite": "skip", "max_nonfinite": 0},
+            "max_nonfinite=0; it must be a whole number of at least 1",
+        ),
     ],
 )
 def test_other_settings_are_refused(image_folder, tmp_path, changes, message):

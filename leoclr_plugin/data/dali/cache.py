@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.errors import UserError
 
 
-def decode_all(paths: Sequence[str], limit_mb: float, threads: int) -> list[np.ndarray]:
+def decode_all(paths: Sequence[str | Path], limit_mb: float, threads: int) -> list[np.ndarray]:
     """Decode image files to RGB, as the torchvision path does.
 
     Args:
