@@ -189,6 +189,9 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
     )
     # One host has this schedule in its list and not in its code, the other in neither.
     assert "exponential" in refused(*pretrain, "scheduler.name=exponential")
+    assert "optimizer.lr=-1; it must be a number of at least 0" in refused(
+        *pretrain, "optimizer.lr=-1"
+    )
     assert "optimizer or scheduler: Invalid momentum value: -1" in refused(
         *pretrain, "++optimizer.kwargs.momentum=-1"
     )
