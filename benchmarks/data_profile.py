@@ -1,9 +1,10 @@
-"""Processor time per image of the DALI graph, one part of it after another.
+"""Processor time per image, and images per second, of the DALI graph, one part after another.
 
-usage: python benchmarks/data_profile.py FOLDER [--size 224] [--out benchmarks/data-profile.json]
+usage: python benchmarks/data_profile.py FOLDER [--size 224] [--device gpu] [--batch-size 32]
+       [--threads 2] [--rounds 9] [--out benchmarks/data-profile.json]
 
-Time of all threads, which other work on the machine disturbs less than images per second. The
-prefetch depths are all of the graph, and have images per second as well.
+Processor time is of all threads; other work on the machine disturbs it less than images per
+second, which are what counts on a GPU.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import prepare
 
-BATCH_SIZE = 32
-ROUNDS, BATCHES, READY = 9, 6, 6
+BATCHES, READY = 6, 6
 PROBS = {"color_jitter": 0.8, "grayscale": 0.2, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
 PREFETCH = (1, 2, 3, 4)
+HW_DECODER_LOADS = (0.0, 0.25, 0.5, 0.65, 0.8, 0.9, 1.0)
 CACHE_MB = 2000
 COLOUR = ("color_jitter", "grayscale")
 
@@ -40,12 +41,11 @@ def views(
     folder: Path,
     settings: dict[str, Any],
     augmentations: tuple[str, ...],
-    prefetch: int = 2,
-    cache_mb: int = 0,
+    **dali: float,
 ) -> Iterator[Any]:
-    """Batches of the graph with these augmentations alone."""
+    """Batches of the graph with these augmentations alone; ``dali`` are keys of that node."""
     cfg = three_views_config(folder, "dali", **settings)
-    cfg.dali.prefetch, cfg.dali.cache_mb = prefetch, cache_mb
+    cfg.dali.update(dali)
     for node in cfg.augmentations:
         for name, prob in PROBS.items():
             node[name].prob = prob if name in augmentations else 0.0
@@ -58,7 +58,7 @@ def dali_resizes(paths: list[str], settings: dict[str, Any]) -> Iterator[Any]:
         return decode_and_resize(paths, 3, **settings)
 
 
-def measure(batches: Iterator[Any]) -> tuple[float, float]:
+def measure(batches: Iterator[Any], batch_size: int) -> tuple[float, float]:
     """Processor time per image of the next batches in ms, and images per second."""
     # What was made ahead in the others' turns would cost nothing here.
     for _ in range(READY):
@@ -66,7 +66,7 @@ def measure(batches: Iterator[Any]) -> tuple[float, float]:
     processor, wall = time.process_time(), time.perf_counter()
     for _ in range(BATCHES):
         next(batches)
-    images = BATCHES * BATCH_SIZE
+    images = BATCHES * batch_size
     return (
         1000 * (time.process_time() - processor) / images,
         images / (time.perf_counter() - wall),
@@ -78,28 +78,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=224, help="of a view, pixels")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=9)
     default = Path(__file__).parent / "data-profile.json"
     parser.add_argument("--out", type=Path, default=default)
     args = parser.parse_args()
-    settings = {"size": args.size, "batch_size": BATCH_SIZE, "workers": 2, "device": "cpu"}
+    settings = {
+        "size": args.size,
+        "batch_size": args.batch_size,
+        "workers": args.threads,
+        "device": args.device,
+    }
     all_of_it = partial(views, args.folder, settings, tuple(PROBS))
     paths = [str(path) for path in list_images(args.folder)]
     parts = {
         "decoding alone": decode_and_resize(paths, 0, **settings),
         "decoding and three resizes": decode_and_resize(paths, 3, **settings),
-        "decoding and three resizes by DALI": dali_resizes(paths, settings),
         "three views, resized or cropped, and normalised": views(args.folder, settings, ()),
         "and jitter and grey": views(args.folder, settings, COLOUR),
         "and blur, without jitter": views(args.folder, settings, ("gaussian_blur",)),
         **{f"all, prefetch {depth}": all_of_it(prefetch=depth) for depth in PREFETCH},
         "all, decoded images in memory": all_of_it(cache_mb=CACHE_MB),
     }
+    if args.device == "cpu":
+        parts["decoding and three resizes by DALI"] = dali_resizes(paths, settings)
+    else:
+        for load in HW_DECODER_LOADS:
+            parts[f"all, hw_decoder_load {load}"] = all_of_it(hw_decoder_load=load)
     for batches in parts.values():
-        measure(batches)
+        measure(batches, args.batch_size)
     raw: dict[str, list[tuple[float, float]]] = {name: [] for name in parts}
-    for _ in tqdm(range(ROUNDS), desc="Rounds", leave=False):
+    for _ in tqdm(range(args.rounds), desc="Rounds", leave=False):
         for name, batches in parts.items():
-            raw[name].append(measure(batches))
+            raw[name].append(measure(batches, args.batch_size))
     medians = {
         name: [median(column) for column in zip(*values, strict=True)]
         for name, values in raw.items()
@@ -108,7 +121,7 @@ def main() -> None:
         "columns": ["milliseconds_per_image", "images_per_second"],
         "median": medians,
         "raw": raw,
-        "settings": {**settings, "rounds": ROUNDS, "batches": BATCHES},
+        "settings": {**settings, "rounds": args.rounds, "batches": BATCHES},
         "environment": environment(),
     }
     write_json(args.out, content)

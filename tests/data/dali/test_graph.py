@@ -22,6 +22,7 @@ from leoclr_plugin.data.dali.views import View, val_view
 from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.data.images import open_rgb
 from tests.configs import pipeline
+from tests.data.dali.conftest import DEVICE, graph_place
 from tests.data.test_views import SHAPES, corners, marked
 
 RAW = ((0.0, 0.0, 0.0), (1 / 255,) * 3)  # leaves a view's values 0 to 255
@@ -41,12 +42,10 @@ def run(paths, view: View, **drawn) -> np.ndarray:
     n = len(paths)
     files = [np.frombuffer(str(path).encode(), np.uint8) for path in paths]
     batch = [np.arange(n), files, *(np.stack([value] * n) for value in drawn.values())]
-    graph = build_graph(
-        lambda: batch, [view], batch_size=n, threads=1, device="cpu", device_id=None
-    )
+    graph = build_graph(lambda: batch, [view], batch_size=n, threads=1, **graph_place())
     index, images = graph.run()
     assert torch.from_dlpack(index.as_tensor()).tolist() == list(range(n))
-    return torch.from_dlpack(images.as_tensor()).clone().numpy()
+    return torch.from_dlpack(images.as_tensor()).cpu().clone().numpy()
 
 
 def node(crop: bool = False, **probs):
@@ -142,10 +141,8 @@ def test_crops_have_torchvisions_distribution(tmp_path, size):
     arrays = draw(view.node, np.random.default_rng(0), n)
     files = [np.frombuffer(str(path).encode(), np.uint8)] * n
     batch = [np.arange(n), files, *arrays.values()]
-    graph = build_graph(
-        lambda: batch, [view], batch_size=n, threads=2, device="cpu", device_id=None
-    )
-    got = torch.from_dlpack(graph.run()[1].as_tensor()).numpy()
+    graph = build_graph(lambda: batch, [view], batch_size=n, threads=2, **graph_place())
+    got = torch.from_dlpack(graph.run()[1].as_tensor()).cpu().numpy()
 
     torch.manual_seed(0)
     crop = RandomResizedCrop(16, scale=(0.2, 1.0), interpolation=InterpolationMode.BICUBIC)
@@ -239,10 +236,8 @@ def test_only_the_images_that_were_drawn_are_changed(pictures):
     files = [np.frombuffer(str(path).encode(), np.uint8) for path in pictures["small_paths"]]
     batch = [np.arange(4), files, flags]
     view = View(node(solarization=1), (48, 64), RAW)
-    graph = build_graph(
-        lambda: batch, [view], batch_size=4, threads=2, device="cpu", device_id=None
-    )
-    got = torch.from_dlpack(graph.run()[1].as_tensor()).numpy()
+    graph = build_graph(lambda: batch, [view], batch_size=4, threads=2, **graph_place())
+    got = torch.from_dlpack(graph.run()[1].as_tensor()).cpu().numpy()
     wanted = [
         ImageOps.solarize(image) if flag else image
         for image, flag in zip(pictures["small"], flags, strict=True)
@@ -352,8 +347,8 @@ def test_undecodable_names_every_bad_file(tmp_path, pictures):
         path.write_bytes(b"\xff\xd8\xff\xe0 no image")
     good = list(pictures["paths"])
     paths = [str(path) for path in (good[0], bad[0], bad[1], good[1])]
-    assert list(undecodable(paths, "cpu")) == [str(path) for path in bad]
-    assert list(undecodable([str(tmp_path / "not there.png")], "cpu")) != []
+    assert list(undecodable(paths, DEVICE.get())) == [str(path) for path in bad]
+    assert list(undecodable([str(tmp_path / "not there.png")], DEVICE.get())) != []
 
 
 @pytest.mark.parametrize("decoded", [False, True])

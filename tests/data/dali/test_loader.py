@@ -15,6 +15,7 @@ from leoclr_plugin.data.loaders import linear_train_loader, pretrain_loader, val
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg, pipeline
+from tests.data.dali.conftest import DEVICE
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,7 @@ def config(root, **changes):
             "data__train_path": str(root / "train"),
             "data__val_path": str(root / "train"),
             "data__format": "dali",
+            "dali__device": DEVICE.get(),
             "optimizer__batch_size": 4,
             "augmentations": [
                 {**pipeline(32, 2), "mean": [0, 0, 0], "std": [1, 1, 1]},
