@@ -42,7 +42,14 @@ _PRIVATE = ("train_path", "val_path", "dir", "wandb_run_id", "resume_from_checkp
 
 
 def publish(
-    run: Path, name: str, data: Path, command: str, limits: str, commit: str, hours: float
+    run: Path,
+    name: str,
+    data: Path,
+    command: str,
+    limits: str,
+    commit: str,
+    hours: float,
+    hardware: str | None = None,
 ) -> Entry:
     """Write ``<name>.safetensors``, ``<name>.json`` and ``<name>.md`` and the manifest's entry.
 
@@ -54,6 +61,7 @@ def publish(
         limits: what to know before using it.
         commit: at which it was trained.
         hours: of training.
+        hardware: that it was trained on; None for this machine's.
 
     Returns:
         The entry.
@@ -83,7 +91,9 @@ def publish(
         "command": command,
         "config": config.name,
         "commit": commit,
-        "hardware": machine["gpu"] or f"{machine['cpu']}, {machine['cores']} cores, no GPU",
+        "hardware": hardware
+        or machine["gpu"]
+        or f"{machine['cpu']}, {machine['cores']} cores, no GPU",
         "hours": round(hours, 2),
         "results": {},
         "licence": "MIT, as this package; the images' own terms hold for what is learned of them",
@@ -117,6 +127,7 @@ def main() -> None:
     for option in ("command", "limits", "commit"):
         parser.add_argument(f"--{option}", required=True)
     parser.add_argument("--hours", type=float, required=True)
+    parser.add_argument("--hardware", help="that it was trained on, where not on this machine")
     print(card(publish(**vars(parser.parse_args()))))
 
 

@@ -71,6 +71,14 @@ def test_figures_of_the_card_are_those_of_the_file(published, run, image_folder)
     assert published.results["knn"]["spread"] == pytest.approx(error, abs=1.5)
 
 
+def test_hardware_is_that_of_the_training_where_it_was_another_machine(
+    run, zoo, image_folder, monkeypatch
+):
+    monkeypatch.setattr("leoclr_plugin.zoo.publish.zoo_folder", lambda: zoo)
+    said = ("leoclr pretrain custom/leoclr", "Small.", "0123456789ab", 0.25, "one GPU elsewhere")
+    assert publish(run, NAME, image_folder, *said).hardware == "one GPU elsewhere"
+
+
 def test_card_says_all_that_the_manifest_says(published):
     text = card(published)
     for said in (
