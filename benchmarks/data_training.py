@@ -44,6 +44,8 @@ def main() -> None:
     cfg = three_views_config(
         args.folder, "dali", args.size, args.batch_size, args.workers, args.device
     )
+    # By which the views are of half precision, as in a training.
+    cfg.precision = args.precision
     cfg.dali.cache_mb = args.cache_mb
     batches = endless(pretrain_loader(prepare(cfg)))
     runner = StepRunner("leoclr", args.backbone, args.batch_size, args.size, args.precision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
@@ -178,8 +179,9 @@ def three_views_config(
 
 
 def endless(loader: Any) -> Iterator[Any]:
-    """The loader's batches, epoch after epoch."""
-    while True:
+    """The loader's batches, epoch after epoch as in a training."""
+    for epoch in count():
+        sampler_of(loader).set_epoch(epoch)
         yield from loader
 
 

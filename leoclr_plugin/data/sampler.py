@@ -42,10 +42,14 @@ class ShardSampler:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the sample indexes, int64, of each batch."""
         first, self.skipped = self.skipped, 0
+        yield from self.batches_of(self.epoch, first)
+
+    def batches_of(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
+        """Yield the sample indexes, int64, of an epoch's batches from ``first`` on."""
         rank, world = rank_and_world()
         order = np.arange(self.samples)
         if self.training:
-            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            generator = torch.Generator().manual_seed(self.seed + epoch)
             order = torch.randperm(self.samples, generator=generator).numpy()
         # A copy: DALI takes no array with gaps.
         mine = order[rank::world].copy()

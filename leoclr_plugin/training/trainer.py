@@ -21,6 +21,7 @@ from leoclr_plugin.errors import UserError, check_number
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
+from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard
 
 _GPU_NAMES = ("gpu", "cuda")
@@ -132,7 +133,7 @@ def build_trainer(
         checkpointer = host().Checkpointer(
             cfg, logdir, cfg.checkpoint.frequency, cfg.checkpoint.keep_prev
         )
-        callbacks.append(checkpointer)
+        callbacks += [checkpointer, SaveLastEpoch(checkpointer)]
         if sampler is not None:
             callbacks.append(SaveBeforeLeaving(checkpointer, sampler))
 

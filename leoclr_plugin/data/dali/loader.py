@@ -21,7 +21,9 @@ Batch = list[Any]
 class DaliLoader:
     """Batches of finished views: each image read and decoded once, augmented by DALI.
 
-    The graph is built at the first iteration, when the process knows its rank and its GPU.
+    The graph is built at the first iteration, when the process knows its rank and its GPU. At the
+    end of a training's epoch the first batches of the next are already under way: were the graph
+    to run empty, each epoch would begin with the wait for a batch from nothing.
 
     Attributes:
         dataset: the data set that the samples are of.
@@ -65,6 +67,8 @@ class DaliLoader:
         self._targets = torch.tensor([target for _, target in samples])
         self._pipeline: Any = None
         self._feed: Iterator[list[Any]] = iter(())
+        # The epoch and the batch in it that the graph is at, where it stopped between two epochs.
+        self._ahead: tuple[int, int] | None = None
         # The batches that DALI may be at work on, to name a file that it fails on.
         self._in_flight: deque[np.ndarray] = deque(maxlen=prefetch + 2)
 
@@ -77,17 +81,23 @@ class DaliLoader:
         Raises:
             UnreadableImage: naming a file that DALI cannot decode.
         """
+        epoch, first = self.sampler.epoch, self.sampler.skipped
+        self.sampler.skipped = 0
         if self._pipeline is None:
             self._pipeline = self._build()
-        else:
+            self._feed = self._batches(epoch, first)
+        elif self._ahead != (epoch, first):
             self._discard_prefetched()
-        self._feed = self._epoch()
-        for _ in range(len(self) - self.sampler.skipped):
+            self._feed = self._batches(epoch, first)
+        self._ahead = None
+        for number in range(first, len(self)):
             try:
                 index, *views = self._pipeline.run()
             except RuntimeError as error:
                 self._pipeline = None
                 raise self._name_the_file(error) from error
+            if self.sampler.training and number == len(self) - 1:
+                self._ahead = (epoch + 1, 0)
             yield self._batch(index, views)
 
     def _build(self) -> Any:
@@ -103,7 +113,7 @@ class DaliLoader:
         )
 
     def _discard_prefetched(self) -> None:
-        # What was read ahead in an epoch that was left early belongs to no other.
+        # What was read ahead belongs to no other epoch, nor to one that was left early.
         self._feed = iter(())
         try:
             while True:
@@ -111,12 +121,18 @@ class DaliLoader:
         except StopIteration:
             self._pipeline.reset()
 
-    def _epoch(self) -> Iterator[list[Any]]:
+    def _batches(self, epoch: int, first: int) -> Iterator[list[Any]]:
+        # What the graph is fed: of a training, one epoch after another.
+        yield from self._epoch(epoch, first)
+        while self.sampler.training:
+            epoch += 1
+            yield from self._epoch(epoch, 0)
+
+    def _epoch(self, epoch: int, first: int) -> Iterator[list[Any]]:
         rank, _ = rank_and_world()
-        first = self.sampler.skipped
-        for number, indexes in enumerate(self.sampler, start=first):
+        for number, indexes in enumerate(self.sampler.batches_of(epoch, first), start=first):
             # Of this batch alone, so that an epoch can go on from any.
-            rng = np.random.default_rng([self.seed, self.sampler.epoch, rank, number])
+            rng = np.random.default_rng([self.seed, epoch, rank, number])
             self._in_flight.append(indexes)
             given = [self._given(i) for i in indexes]
             drawn = [draw(view.node, rng, len(indexes)).values() for view in self.views]

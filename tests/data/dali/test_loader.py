@@ -114,6 +114,22 @@ def test_an_epoch_left_early_changes_no_other(colours):
     assert same(epoch(made, 1), epoch(whole, 1))
 
 
+def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
+    made, fresh = loader(colours), loader(colours)
+    asked = []
+    given = made._given
+    monkeypatch.setattr(made, "_given", lambda index: asked.append(index) or given(index))
+    first = epoch(made, 0)
+    ahead = len(asked)
+    assert ahead > 20
+    assert same(epoch(made, 1), epoch(fresh, 1))
+    # None of it was thrown away and asked for again.
+    assert asked[20:40] == torch.cat([batch[0] for batch in epoch(fresh, 1)]).tolist()
+    assert len(asked) == 20 + ahead
+    # Another epoch than the next is its own.
+    assert same(epoch(made, 0), first)
+
+
 def test_seed_and_epoch_give_the_run_and_a_resumed_one_is_the_same(colours):
     run, resumed = loader(colours), loader(colours)
     epochs = [epoch(run, number) for number in range(3)]
