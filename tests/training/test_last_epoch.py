@@ -1,28 +1,42 @@
 """Nothing that was trained is lost, whichever the host's frequency."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from tests.configs import small_config
 from tests.conftest import available_hosts, run_leoclr
 
 
 @pytest.mark.parametrize("host", available_hosts())
-@pytest.mark.parametrize(
-    ("length", "last"),
-    [
-        (["max_epochs=2"], 1),
-        (["max_epochs=3"], 2),
-        # 40 images, batches of 8.
-        (["max_epochs=3", "+max_steps=10"], 1),
-    ],
-    ids=["between two", "on one", "by steps"],
-)
-def test_the_last_epoch_is_saved(image_folder, tmp_path, host, length, last):
-    settings = ["checkpoint.frequency=2", "+enable_progress_bar=False", *length]
+def test_the_last_epoch_is_saved(image_folder, tmp_path, host):
+    settings = ["checkpoint.frequency=2", "max_epochs=2", "+enable_progress_bar=False"]
     run = run_leoclr("pretrain", *small_config(image_folder), *settings, cwd=tmp_path, host=host)
     assert run.returncode == 0, run.stderr
     (checkpoint,) = tmp_path.rglob("*.ckpt")
-    assert checkpoint.stem.endswith(f"-ep={last}")
+    assert checkpoint.stem.endswith("-ep=1")
     loops = torch.load(checkpoint, weights_only=True)["loops"]
-    assert loops["fit_loop"]["epoch_progress"]["current"]["processed"] == last + 1
+    assert loops["fit_loop"]["epoch_progress"]["current"]["processed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "saves"),
+    [
+        ({}, 0),
+        ({"max_epochs": 4}, 1),
+        ({"max_steps": 20}, 1),
+        ({"should_stop": True}, 1),
+        # The host has saved these itself.
+        ({"current_epoch": 2, "max_epochs": 3}, 0),
+        ({"current_epoch": 2, "should_stop": True}, 0),
+    ],
+)
+def test_saves_once_where_the_run_ends(state, saves):
+    made = []
+    checkpointer = SimpleNamespace(frequency=2, save=made.append)
+    running = {"should_stop": False, "current_epoch": 3, "max_epochs": 9}
+    trainer = SimpleNamespace(**{**running, "global_step": 20, "max_steps": -1, **state})
+    SaveLastEpoch(checkpointer).on_train_epoch_end(trainer, None)
+    assert made == [trainer] * saves
