@@ -82,6 +82,15 @@ class SaveBeforeLeaving(Callback):
         """Give the signals back."""
         self._handled.close()
 
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Give them back of a training that failed, too, which Lightning does not tear down.
+
+        Before Lightning gives back its own: later, what is put back would be Lightning's.
+        """
+        self._handled.close()
+
     def state_dict(self) -> dict[str, Any]:
         """Batches of the epoch that are done, and torch's generator."""
         return {"batches_done": self._batches_done, "rng": torch.get_rng_state()}

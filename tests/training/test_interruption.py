@@ -1,14 +1,19 @@
 """Killed and resumed runs against the uninterrupted one, bit for bit."""
 
+import gc
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
+from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from tests.configs import small_config
 from tests.conftest import ROOT
 
@@ -94,3 +99,21 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(
     assert got["global_step"] == wanted["global_step"] == 3 * STEPS_PER_EPOCH
     for part in ("state_dict", "optimizer_states", "lr_schedulers"):
         assert differences(wanted[part], got[part]) == [], part
+
+
+class Fails(Callback):
+    def on_train_batch_end(self, *args):
+        raise ValueError("a step failed")
+
+
+def test_signals_are_given_back_by_a_training_that_failed(tmp_path):
+    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+    callbacks = [SaveBeforeLeaving(None, None), Fails()]
+    trainer = Trainer(max_epochs=1, callbacks=callbacks, logger=False, default_root_dir=tmp_path)
+    with pytest.raises(ValueError, match="a step failed"):
+        trainer.fit(BoringModel())
+    # What was not given back at once would be when the callback is collected, over Lightning's.
+    del trainer, callbacks
+    gc.collect()
+    assert [signal.getsignal(number) for number in numbers] == before
