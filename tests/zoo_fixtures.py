@@ -34,6 +34,7 @@ def fields(path) -> dict:
         "size": [32, 32],
         "classes": [f"class{label}" for label in range(5)],
         "epochs": 1,
+        "epochs_trained": 1,
         "seed": 5,
         "command": "leoclr pretrain custom/leoclr",
         "config": f"{NAME}.json",

@@ -58,7 +58,7 @@ def _list(args: argparse.Namespace) -> None:
             entry.name,
             entry.dataset,
             str(entry.size[0]),
-            str(entry.epochs),
+            entry.length,
             f"{entry.results['knn']['top1']:.2f}",
             f"{entry.results['linear']['top1']:.2f}",
             f"{entry.bytes / 1e6:.1f}",

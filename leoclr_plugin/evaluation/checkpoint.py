@@ -41,7 +41,7 @@ class CheckpointFolder:
         folder = path.parent if path.is_file() else path
         if not folder.is_dir():
             raise UserError(f"the checkpoint folder {folder} is not there")
-        checkpoints = [path] if path.is_file() else sorted(folder.glob("*.ckpt"), key=_epoch)
+        checkpoints = [path] if path.is_file() else sorted(folder.glob("*.ckpt"), key=_place)
         if not checkpoints:
             deeper = [path.parent for path in sorted(folder.rglob("*.ckpt"))]
             hint = f"; did you mean {deeper[-1]}?" if deeper else ""
@@ -121,6 +121,11 @@ def input_size(cfg: DictConfig) -> tuple[int, int]:
     return tuple(size) if isinstance(size, ListConfig) else (size, size)
 
 
-def _epoch(path: Path) -> tuple[int, str]:
+def epoch_of(path: Path) -> int:
+    """The epoch, from 0, that a checkpoint's name says; -1 where it says none."""
     match = re.search(r"ep=(\d+)", path.name)
-    return (int(match.group(1)) if match else -1, path.name)
+    return int(match.group(1)) if match else -1
+
+
+def _place(path: Path) -> tuple[int, str]:
+    return epoch_of(path), path.name

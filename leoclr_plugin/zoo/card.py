@@ -15,7 +15,7 @@ def card(entry: Entry) -> str:
         "method": entry.method,
         "backbone": f"{entry.backbone} without classifier, in half precision",
         "data": f"{entry.dataset}, {entry.images} training images at {height} x {width} px",
-        "epochs": str(entry.epochs),
+        "epochs": entry.length,
         "seed": str(entry.seed),
         "hardware": entry.hardware,
         "hours": f"{entry.hours:.2f}",
@@ -28,7 +28,7 @@ def card(entry: Entry) -> str:
     lines = [
         f"# {entry.name}",
         "",
-        f"{height} px, {entry.epochs} epochs. {entry.limits}",
+        f"{height} px, {entry.length} epochs. {entry.limits}",
         "",
         "| | |",
         "|---|---|",

@@ -26,7 +26,8 @@ class Entry:
         images: number of them.
         size: height and width in pixels of the images.
         classes: names of the data set's classes, in the order of the targets.
-        epochs: of pretraining.
+        epochs: of pretraining, that its schedule was made for.
+        epochs_trained: of these, that the weights have.
         seed: of pretraining.
         command: that trained it.
         config: file beside the manifest with the full configuration.
@@ -49,6 +50,7 @@ class Entry:
     size: tuple[int, int]
     classes: tuple[str, ...]
     epochs: int
+    epochs_trained: int
     seed: int
     command: str
     config: str
@@ -58,6 +60,12 @@ class Entry:
     results: dict[str, dict[str, Any]]
     licence: str
     limits: str
+
+    @property
+    def length(self) -> str:
+        """The epochs in words: ``24``, or ``51 of 60``."""
+        all_of_them = self.epochs_trained == self.epochs
+        return f"{self.epochs}" if all_of_them else f"{self.epochs_trained} of {self.epochs}"
 
     def __post_init__(self) -> None:
         # It becomes a path of the cache.

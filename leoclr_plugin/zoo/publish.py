@@ -14,7 +14,7 @@ from typing import Any
 
 from leoclr_plugin.data.datasets import build_pretrain_dataset
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, epoch_of, input_size
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.export.backbone import backbone_state
 from leoclr_plugin.zoo.card import card
@@ -87,6 +87,7 @@ def publish(
             _CLASSES.get(path.name, path.name) for path in sorted((data / "val").iterdir())
         ],
         "epochs": cfg.max_epochs,
+        "epochs_trained": epoch_of(source.checkpoint) + 1,
         "seed": cfg.seed,
         "command": command,
         "config": config.name,

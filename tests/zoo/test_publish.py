@@ -46,6 +46,8 @@ def test_what_is_published(published, run, zoo, image_folder):
     assert len(manifest["models"]) == 2
     assert published.images == 40
     assert published.size == (32, 32)
+    # The checkpoint is of the first of the configuration's two epochs.
+    assert (published.epochs, published.epochs_trained) == (2, 1)
     assert (zoo / f"{NAME}.md").read_text() == card(published)
     config = (zoo / published.config).read_text()
     assert json.loads(config)["optimizer"]["batch_size"] == 8
@@ -84,7 +86,7 @@ def test_card_says_all_that_the_manifest_says(published):
     for said in (
         *(published.name, published.method, published.backbone, published.dataset),
         *(published.command, published.config, published.commit, published.hardware),
-        *(published.licence, published.limits, published.sha256, "0.25", "32 px"),
+        *(published.licence, published.limits, published.sha256, "0.25", "32 px", "1 of 2 epochs"),
     ):
         assert said in text, said
     for figures in published.results.values():
