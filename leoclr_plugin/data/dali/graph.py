@@ -98,7 +98,7 @@ def _graph(
         images, shape = given.gpu() if device == "gpu" else given, given.shape()
     else:
         encoded = fn.io.file.read(given)
-        images = decode(encoded, device, hw_decoder_load)
+        images = decode(encoded, device, hw_decoder_load=hw_decoder_load)
         shape = fn.peek_image_shape(encoded, adjust_orientation=False)
     finished = []
     for i in range(len(views)):
@@ -140,13 +140,13 @@ def path_bytes(path: str) -> np.ndarray:
     return np.frombuffer(path.encode(), np.uint8)
 
 
-def decode(encoded: DataNode, device: str, hw_decoder_load: float = 0.9) -> DataNode:
-    """RGB images ``[H, W, 3]`` of encoded files, on ``device``, ``"cpu"`` or ``"gpu"``."""
-    gpu = {
-        "hw_decoder_load": hw_decoder_load,
-        # A JPEG's colours are interpolated, as PIL does; the GPU's decoder repeats them otherwise.
-        "jpeg_fancy_upsampling": True,
-    }
+def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:
+    """RGB images ``[H, W, 3]`` of encoded files, on ``device``, ``"cpu"`` or ``"gpu"``.
+
+    ``gpu`` are arguments that only the GPU's decoder has.
+    """
+    # A JPEG's colours are interpolated, as PIL does; the GPU's decoder repeats them otherwise.
+    gpu["jpeg_fancy_upsampling"] = True
     return fn.decoders.image(
         encoded,
         device="mixed" if device == "gpu" else "cpu",

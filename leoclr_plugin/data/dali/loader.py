@@ -83,11 +83,11 @@ class DaliLoader:
         """
         epoch, first = self.sampler.epoch, self.sampler.skipped
         self.sampler.skipped = 0
-        if self._pipeline is None:
-            self._pipeline = self._build()
-            self._feed = self._batches(epoch, first)
-        elif self._ahead != (epoch, first):
-            self._discard_prefetched()
+        if self._ahead != (epoch, first):
+            if self._pipeline is None:
+                self._pipeline = self._build()
+            else:
+                self._discard_prefetched()
             self._feed = self._batches(epoch, first)
         self._ahead = None
         for number in range(first, len(self)):
