@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
+from leoclr_plugin.data.images import list_images
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
 from leoclr_plugin.host.mends import (
@@ -96,6 +97,12 @@ def _dali_batches(
     from solo.data.dali_dataloader import PretrainPipelineBuilder, build_transform_pipeline_dali
     from solo.data.pretrain_dataloader import FullTransformPipeline, NCropAugmentation
 
+    depths = {len(path.relative_to(folder).parts) for path in list_images(folder)}
+    if depths not in ({1}, {2}):
+        raise UserError(
+            f"{folder}: solo-learn's DALI pipeline reads images that lie all in the folder itself, "
+            "or all in its folders, no deeper; lay them out so, or do not compare to it"
+        )
     transforms = []
     for node in augmentations:
         # The host resizes the original to a square of an int.
@@ -109,7 +116,7 @@ def _dali_batches(
         transforms=FullTransformPipeline(transforms),
         num_threads=workers,
         # Without labels it takes the files of the folder alone, with them those of its folders.
-        no_labels=not any(entry.is_dir() for entry in folder.iterdir()),
+        no_labels=depths == {1},
     )
     pipeline = builder.pipeline(
         batch_size=batch_size, num_threads=workers, device_id=0 if device == "gpu" else None, seed=0

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -44,6 +45,15 @@ def test_one_format_alone_as_text(photographs):
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.startswith("three_views ")
     assert len(run.stdout.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif("solo-learn" not in available_hosts(), reason="solo-learn is not there")
+def test_images_where_the_hosts_pipeline_does_not_look(photographs, tmp_path):
+    shutil.copytree(photographs, tmp_path / "deeper")
+    run = bench(tmp_path, "--compare", host="solo-learn")
+    assert run.returncode == 2
+    assert "solo-learn's DALI pipeline reads images that lie all in the folder" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_too_few_images(tmp_path):
