@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +22,7 @@ from unittest import mock
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.data import decode_and_resize, endless, three_views_config
-from leoclr_plugin.data.dali import resize
+from leoclr_plugin.data.dali import graph, operators
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
@@ -52,10 +53,14 @@ def views(
     return endless(pretrain_loader(prepare(cfg)))
 
 
-def dali_resizes(paths: list[str], settings: dict[str, Any]) -> Iterator[Any]:
-    """Decoding and three resizes, these by DALI's own operator."""
-    with mock.patch.object(resize, "torch_resize", lambda threads: resize.dali_resize):
-        return decode_and_resize(paths, 3, **settings)
+def by_dali(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """Batches of a graph that has DALI's own operators on a CPU too."""
+    own = {"operators_on": lambda device, threads: operators.DALI}
+    with mock.patch.multiple(operators, **own), mock.patch.multiple(graph, **own):
+        batches = make()
+        # The graph is built for its first batch.
+        first = next(batches)
+    return chain([first], batches)
 
 
 def measure(batches: Iterator[Any], batch_size: int) -> tuple[float, float]:
@@ -103,7 +108,9 @@ def main() -> None:
         "all, decoded images in memory": all_of_it(cache_mb=CACHE_MB),
     }
     if args.device == "cpu":
-        parts["decoding and three resizes by DALI"] = dali_resizes(paths, settings)
+        resizes = partial(decode_and_resize, paths, 3, **settings)
+        parts["decoding and three resizes by DALI"] = by_dali(resizes)
+        parts["all, by DALI's operators"] = by_dali(all_of_it)
     else:
         for load in HW_DECODER_LOADS:
             parts[f"all, hw_decoder_load {load}"] = all_of_it(hw_decoder_load=load)

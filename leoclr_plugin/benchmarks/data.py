@@ -197,11 +197,11 @@ def decode_and_resize(
     from nvidia.dali import Pipeline, fn, types
 
     from leoclr_plugin.data.dali.graph import decode, path_bytes
-    from leoclr_plugin.data.dali.resize import resize_on
+    from leoclr_plugin.data.dali.operators import operators_on
     from leoclr_plugin.data.dali.views import View
 
     files = cycle(path_bytes(path) for path in paths)
-    resize = resize_on(device, workers)
+    resize = operators_on(device, workers).resize
     pipeline = Pipeline(batch_size, workers, 0 if device == "gpu" else None)
     with pipeline:
         path = fn.external_source(

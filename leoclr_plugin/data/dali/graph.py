@@ -11,11 +11,10 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.crop import crop_regions
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.resize import Region, Resize, resize_on
+from leoclr_plugin.data.dali.operators import Operators, operators_on
+from leoclr_plugin.data.dali.resize import Region
 from leoclr_plugin.data.dali.views import View
 
-# Rec. 601 luma, which PIL's grey images are made with.
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _TYPES = {
     "float32": types.FLOAT,
     "float16": types.FLOAT16,
@@ -63,7 +62,7 @@ def build_graph(
         views,
         device,
         _TYPES[dtype],
-        resize_on(device, threads),
+        operators_on(device, threads),
         hw_decoder_load,
         decoded,
         batch_size=batch_size,
@@ -81,7 +80,7 @@ def _graph(
     views: Sequence[View],
     device: str,
     dtype: types.DALIDataType,
-    resize: Resize,
+    operators: Operators,
     hw_decoder_load: float,
     decoded: bool,
 ) -> tuple[DataNode, ...]:
@@ -104,7 +103,8 @@ def _graph(
     for i in range(len(views)):
         parameters = {name: drawn.pop(0) for name in examples[i]}
         region = _crop(shape, parameters) if views[i].node.rrc.enabled else None
-        finished.append(_view(resize(images, views[i], region), views[i], parameters, dtype))
+        resized = operators.resize(images, views[i], region)
+        finished.append(_view(resized, views[i], parameters, operators, dtype))
     return index, *finished
 
 
@@ -158,9 +158,14 @@ def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:
 
 
 def _view(
-    images: DataNode, view: View, drawn: dict[str, DataNode], dtype: types.DALIDataType
+    images: DataNode,
+    view: View,
+    drawn: dict[str, DataNode],
+    operators: Operators,
+    dtype: types.DALIDataType,
 ) -> DataNode:
-    for switch, change in (("colored", _color), ("blurred", _blur), ("solarized", _solarize)):
+    changes = {"colored": operators.color, "blurred": operators.blur, "solarized": _solarize}
+    for switch, change in changes.items():
         if switch in drawn:
             images = _where(drawn[switch], change, images, drawn)
     mean, std = [[255.0 * value for value in values] for values in view.mean_and_std]
@@ -196,28 +201,6 @@ def _where(
     if switch:
         images = change(images, drawn)
     return images
-
-
-def _color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    tint = {name: drawn[name] for name in ("saturation", "hue") if name in drawn}
-    light = {name: drawn[name] for name in ("brightness", "contrast") if name in drawn}
-    if "contrast" in light:
-        # PIL's contrast is about the image's mean grey, not about the middle of the range.
-        # Neither saturation nor hue change it, so the bytes before them give it.
-        channels = fn.reductions.mean(images, axes=[0, 1])
-        # An operator's parameters are read on the CPU; the images may be on the GPU.
-        grey = fn.reductions.sum(channels.cpu() * types.Constant(_LUMA), axes=[0])
-        light["contrast_center"] = grey
-    if tint:
-        # Rounding to 8 bits is most of this operator's time on a CPU; the next one does it.
-        images = fn.hsv(images, dtype=types.FLOAT if light else types.UINT8, **tint)
-    if light:
-        images = fn.brightness_contrast(images, dtype=types.UINT8, **light)
-    return images
-
-
-def _blur(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    return fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
 
 
 def _solarize(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:

@@ -1,8 +1,4 @@
-"""Resizing, where it is not DALI's own.
-
-On a CPU the antialiased resize of torch, which works on bytes as PIL does, takes a fifth of the
-time of DALI's (benchmarks/data_pipeline.md); on a GPU DALI's stays in the graph.
-"""
+"""Resizing, by DALI or by torch, whose antialiased resize works on bytes as PIL's does."""
 
 from __future__ import annotations
 
@@ -22,11 +18,6 @@ Region = tuple[DataNode, DataNode]
 Resize = Callable[[DataNode, View, Region | None], DataNode]
 
 
-def resize_on(device: str, threads: int) -> Resize:
-    """The resize for ``device``, ``"cpu"`` or ``"gpu"``."""
-    return dali_resize if device == "gpu" else torch_resize(threads)
-
-
 def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode:
     """Resize images ``[H, W, 3]``, or a region (top left, bottom right) of each, for a view.
 
@@ -41,9 +32,8 @@ def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode
     )
 
 
-def torch_resize(threads: int) -> Resize:
-    """``dali_resize`` on the CPU, by torch on so many threads."""
-    pool = ThreadPoolExecutor(threads)
+def torch_resize(pool: ThreadPoolExecutor) -> Resize:
+    """``dali_resize`` on the CPU, by torch on the pool's threads."""
 
     def resize_batch(view: View, *batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         return list(pool.map(partial(_resize, view), *batch))

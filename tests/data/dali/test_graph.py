@@ -15,9 +15,10 @@ from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
 pytest.importorskip("nvidia.dali")
 
-from leoclr_plugin.data.dali import resize
+from leoclr_plugin.data.dali import graph
 from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
 from leoclr_plugin.data.dali.graph import build_graph, undecodable
+from leoclr_plugin.data.dali.operators import DALI
 from leoclr_plugin.data.dali.views import View, val_view
 from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.data.images import open_rgb
@@ -93,13 +94,13 @@ def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> dict[str, n
 
 
 @pytest.fixture(params=["torch", "dali"])
-def resizer(request, monkeypatch):
-    """Both resizes: on a CPU the graph takes torch's, on a GPU DALI's."""
+def operators(request, monkeypatch):
+    """Both kinds: on a CPU the graph takes torch's, on a GPU DALI's."""
     if request.param == "dali":
-        monkeypatch.setattr(resize, "torch_resize", lambda threads: resize.dali_resize)
+        monkeypatch.setattr(graph, "operators_on", lambda device, threads: DALI)
 
 
-@pytest.mark.usefixtures("resizer")
+@pytest.mark.usefixtures("operators")
 def test_resize_is_bicubic_with_antialiasing(pictures):
     got = run(pictures["paths"], View(node(), (48, 64), RAW))
     wanted = [image.resize((64, 48), Image.Resampling.BICUBIC) for image in pictures["images"]]
@@ -107,7 +108,7 @@ def test_resize_is_bicubic_with_antialiasing(pictures):
     assert difference(got, wanted) < 1
 
 
-@pytest.mark.usefixtures("resizer")
+@pytest.mark.usefixtures("operators")
 def test_crop_is_the_rectangle_that_was_drawn(pictures):
     place = np.array([0.25, 0.75], np.float32)
     drawn = {
@@ -157,6 +158,7 @@ def test_crops_have_torchvisions_distribution(tmp_path, size):
                 assert abs(np.quantile(a, quantile) - np.quantile(b, quantile)) < bound
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("factor", [0.6, 1.4])
 def test_brightness(pictures, factor):
     def pil(image):
@@ -165,6 +167,7 @@ def test_brightness(pictures, factor):
     assert appearance(pictures, pil, node(color_jitter=1), **jitter(brightness=factor)) < 1
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("factor", [0.6, 1.4])
 def test_contrast_is_about_the_mean_grey(pictures, factor):
     def pil(image):
@@ -173,6 +176,7 @@ def test_contrast_is_about_the_mean_grey(pictures, factor):
     assert appearance(pictures, pil, node(color_jitter=1), **jitter(contrast=factor)) < 1
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("factor", [0.0, 0.6, 1.4])
 def test_saturation(pictures, factor):
     def pil(image):
@@ -181,6 +185,7 @@ def test_saturation(pictures, factor):
     assert appearance(pictures, pil, node(color_jitter=1), **jitter(saturation=factor)) < 1
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("hue", [-0.1, 0.05, 0.1])
 def test_hue_turns_by_the_drawn_angle_and_keeps_the_luma(tmp_path, hue):
     # PIL turns the H of HSV, which changes how light a colour is; DALI turns the chroma of YIQ,
@@ -201,11 +206,13 @@ def test_hue_turns_by_the_drawn_angle_and_keeps_the_luma(tmp_path, hue):
     assert difference(255 * after, [TF.adjust_hue(image, hue) for image in pale]) < 8
 
 
+@pytest.mark.usefixtures("operators")
 def test_grey(pictures):
     drawn = {"colored": np.True_, "saturation": f32(0)}
     assert appearance(pictures, lambda i: TF.to_grayscale(i, 3), node(grayscale=1), **drawn) < 1
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.0])
 def test_blur(pictures, sigma):
     window = np.int32(2 * np.ceil(2 * sigma) + 1)
@@ -218,6 +225,7 @@ def test_blur(pictures, sigma):
     assert appearance(pictures, pil, node(gaussian_blur=1), **drawn) < 1.5
 
 
+@pytest.mark.usefixtures("operators")
 def test_an_image_that_is_not_coloured_and_not_blurred_is_left_alone(pictures):
     drawn = {
         **jitter(brightness=1.4, contrast=0.6, hue=30.0),
@@ -267,7 +275,7 @@ def test_normalisation(pictures):
     assert np.abs(got - wanted).max() < 1e-5
 
 
-@pytest.mark.usefixtures("resizer")
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize(("height", "width"), [s for s in SHAPES if min(s) > 1])
 def test_original_keeps_all_four_corners(tmp_path, height, width):
     path = tmp_path / "marked.png"
@@ -279,7 +287,7 @@ def test_original_keeps_all_four_corners(tmp_path, height, width):
     assert corners(torch.from_numpy(got).permute(2, 0, 1)) == corners(as_tensor)
 
 
-@pytest.mark.usefixtures("resizer")
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (20, 2000)])
 @pytest.mark.parametrize("crop", [True, False])
 def test_tiny_and_very_wide_images_have_all_views(tmp_path, height, width, crop):
@@ -330,7 +338,7 @@ def test_exif_orientation_is_left_alone_as_in_the_torchvision_path(tmp_path, ori
     assert difference(got, [open_rgb(path)]) < 3
 
 
-@pytest.mark.usefixtures("resizer")
+@pytest.mark.usefixtures("operators")
 def test_validation_view_is_torchvisions(tmp_path):
     # Where the margin is odd, the centre is half a pixel away and either neighbour is as good.
     image, path, size = picture(3, 96, 120), tmp_path / "even.png", (56, 56)

@@ -1,0 +1,94 @@
+"""Jitter and grey, by DALI or by torch.
+
+Saturation and hue are a linear map of an image's channels, and brightness and contrast a factor
+and a shift after it: together one matrix and one shift, which is how torch does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from nvidia.dali import fn, types
+from nvidia.dali.data_node import DataNode
+
+# Factors and degrees that leave an image as it is.
+_UNCHANGED = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
+# Rec. 601 luma, which PIL's grey images are made with.
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+# Luma, and the two axes of chroma, which saturation stretches and hue turns (NTSC, FCC 1953).
+_YIQ = np.array([_LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+
+
+def dali_color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
+    """Change the colours of images ``[H, W, 3]`` uint8 by what ``draws.draw`` gave of them."""
+    tint = {name: drawn[name] for name in ("saturation", "hue") if name in drawn}
+    light = {name: drawn[name] for name in ("brightness", "contrast") if name in drawn}
+    if "contrast" in light:
+        # PIL's contrast is about the image's mean grey, not about the middle of the range.
+        # Neither saturation nor hue change it, so the bytes before them give it.
+        channels = fn.reductions.mean(images, axes=[0, 1])
+        # An operator's parameters are read on the CPU; the images may be on the GPU.
+        grey = fn.reductions.sum(channels.cpu() * types.Constant(_LUMA), axes=[0])
+        light["contrast_center"] = grey
+    if tint:
+        images = fn.hsv(images, dtype=types.FLOAT if light else types.UINT8, **tint)
+    if light:
+        images = fn.brightness_contrast(images, dtype=types.UINT8, **light)
+    return images
+
+
+def torch_color(
+    pool: ThreadPoolExecutor,
+) -> Callable[[DataNode, dict[str, DataNode]], DataNode]:
+    """``dali_color`` on the CPU, by torch on the pool's threads."""
+
+    def color_batch(*batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+        images, *factors = batch
+        return list(pool.map(_color, images, *channel_maps(*factors)))
+
+    def color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
+        factors = [drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()]
+        return fn.python_function(
+            images, *factors, function=color_batch, batch_processing=True, output_layouts="HWC"
+        )
+
+    return color
+
+
+def channel_maps(
+    brightness: Sequence[np.ndarray],
+    contrast: Sequence[np.ndarray],
+    saturation: Sequence[np.ndarray],
+    hue: Sequence[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The maps of the channels of n images, as ``draws.draw`` gave them.
+
+    Args:
+        brightness: factors, >= 0.
+        contrast: factors about the image's mean grey, >= 0.
+        saturation: factors of the chroma, >= 0; 0 makes grey.
+        hue: angles by which the chroma is turned, degrees.
+
+    Returns:
+        Matrices ``[n, 3, 3]`` to multiply pixels (rows) with from the right, and how many times
+        the image's mean grey is added after it, ``[n]``; float32.
+    """
+    angle = np.deg2rad(np.stack(hue).astype(float))
+    cos, sin = np.cos(angle), np.sin(angle)
+    # From red to yellow is a turn from I away from Q.
+    turn = np.moveaxis(np.array([[cos, sin], [-sin, cos]]), -1, 0)
+    chroma = np.tile(np.eye(3), (len(angle), 1, 1))
+    chroma[:, 1:, 1:] = np.stack(saturation)[:, None, None] * turn
+    brightness, contrast = np.stack(brightness), np.stack(contrast)
+    maps = (brightness * contrast)[:, None, None] * (np.linalg.inv(_YIQ) @ chroma @ _YIQ)
+    return maps.transpose(0, 2, 1).astype(np.float32), brightness * (1 - contrast)
+
+
+def _color(image: np.ndarray, channels: np.ndarray, greys: np.ndarray) -> np.ndarray:
+    pixels = torch.from_numpy(image).view(-1, 3).float()
+    grey = float(pixels.mean(dim=0).numpy() @ _LUMA)
+    changed = (pixels @ torch.from_numpy(channels)).add_(float(greys) * grey)
+    return changed.clamp_(0, 255).round_().to(torch.uint8).view(image.shape).numpy()
