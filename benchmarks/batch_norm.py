@@ -1,0 +1,52 @@
+"""What runs with split and shuffled batch norm learned: accuracies, and how they solve their task.
+
+usage: python benchmarks/batch_norm.py COMPARISON... --out benchmarks/batch-norm.json
+
+``COMPARISON`` is the folder that ``leoclr compare --out COMPARISON`` wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.report.tables import text_table
+
+_TASK = ("train_nce_acc1_epoch", "train_nce_loss_epoch")
+
+
+def with_task(comparison: Path) -> dict[str, Any]:
+    """The comparison's results, each run with its curves (epoch, value) of the task's metrics."""
+    content = json.loads((comparison / "results.json").read_text())
+    for run in content["runs"]:
+        folder = comparison / f"{run['method']}-{run['seed']}"
+        record = json.loads((folder / "training.json").read_text())
+        metrics = CheckpointFolder.open(record["checkpoint"]).folder / "metrics.csv"
+        run["task"] = {name: read_metric(metrics, name) for name in _TASK}
+    return content
+
+
+def main() -> None:
+    """Gather the comparisons, write the JSON and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("comparisons", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    content = {comparison.name: with_task(comparison) for comparison in args.comparisons}
+    write_json(args.out, content)
+    rows = [
+        (name, run["knn_top1"], run["linear_top1"], *(run["task"][key][-1][1] for key in _TASK))
+        for name, results in content.items()
+        for run in results["runs"]
+    ]
+    table = [(name, *(f"{value:.2f}" for value in values)) for name, *values in rows]
+    print(text_table(("", "kNN top-1 %", "linear top-1 %", "ranked first %", "loss"), table))
+
+
+if __name__ == "__main__":
+    main()
