@@ -1,6 +1,6 @@
 """Which code works on the pixels: DALI's on a GPU, torch's on a CPU.
 
-On a CPU DALI's resize, colours and blur take three to five times as long as the same by torch's
+On a CPU DALI's resize, colours and blur take several times as long as the same by torch's
 vector instructions (benchmarks/data_pipeline.md).
 """
 
