@@ -12,9 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.report.tables import text_table
 
 _TASK = ("train_nce_acc1_epoch", "train_nce_loss_epoch")
@@ -26,8 +25,8 @@ def with_task(comparison: Path) -> dict[str, Any]:
     for run in content["runs"]:
         folder = comparison / f"{run['method']}-{run['seed']}"
         record = json.loads((folder / "training.json").read_text())
-        metrics = CheckpointFolder.open(record["checkpoint"]).folder / "metrics.csv"
-        run["task"] = {name: read_metric(metrics, name) for name in _TASK}
+        files = [*Path(record["checkpoint"]).parent.glob("*/metrics.csv")]
+        run["task"] = {name: read_resumed_metric(files, name) for name in _TASK}
     return content
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,25 +20,20 @@ def dali_blur(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     return fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
 
 
-def torch_blur(
-    pool: ThreadPoolExecutor,
-) -> Callable[[DataNode, dict[str, DataNode]], DataNode]:
+def torch_blur(pool: ThreadPoolExecutor, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     """``dali_blur`` on the CPU, by torch on the pool's threads."""
+    return fn.python_function(
+        images,
+        drawn["sigma"],
+        drawn["window"],
+        function=partial(_blur_batch, pool),
+        batch_processing=True,
+        output_layouts="HWC",
+    )
 
-    def blur_batch(*batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return list(pool.map(_blur, *batch))
 
-    def blur(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-        return fn.python_function(
-            images,
-            drawn["sigma"],
-            drawn["window"],
-            function=blur_batch,
-            batch_processing=True,
-            output_layouts="HWC",
-        )
-
-    return blur
+def _blur_batch(pool: ThreadPoolExecutor, *batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return list(pool.map(_blur, *batch))
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray, window: np.ndarray) -> np.ndarray:

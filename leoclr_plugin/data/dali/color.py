@@ -6,8 +6,9 @@ and a shift after it: together one matrix and one shift, which is how torch does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ _UNCHANGED = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Luma, and the two axes of chroma, which saturation stretches and hue turns (NTSC, FCC 1953).
 _YIQ = np.array([_LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_RGB = np.linalg.inv(_YIQ)
 
 
 def dali_color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
@@ -40,22 +42,15 @@ def dali_color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     return images
 
 
-def torch_color(
-    pool: ThreadPoolExecutor,
-) -> Callable[[DataNode, dict[str, DataNode]], DataNode]:
+def torch_color(pool: ThreadPoolExecutor, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     """``dali_color`` on the CPU, by torch on the pool's threads."""
-
-    def color_batch(*batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        images, *factors = batch
-        return list(pool.map(_color, images, *channel_maps(*factors)))
-
-    def color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-        factors = [drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()]
-        return fn.python_function(
-            images, *factors, function=color_batch, batch_processing=True, output_layouts="HWC"
-        )
-
-    return color
+    return fn.python_function(
+        images,
+        *(drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()),
+        function=partial(_color_batch, pool),
+        batch_processing=True,
+        output_layouts="HWC",
+    )
 
 
 def channel_maps(
@@ -83,8 +78,14 @@ def channel_maps(
     chroma = np.tile(np.eye(3), (len(angle), 1, 1))
     chroma[:, 1:, 1:] = np.stack(saturation)[:, None, None] * turn
     brightness, contrast = np.stack(brightness), np.stack(contrast)
-    maps = (brightness * contrast)[:, None, None] * (np.linalg.inv(_YIQ) @ chroma @ _YIQ)
+    maps = (brightness * contrast)[:, None, None] * (_RGB @ chroma @ _YIQ)
     return maps.transpose(0, 2, 1).astype(np.float32), brightness * (1 - contrast)
+
+
+def _color_batch(
+    pool: ThreadPoolExecutor, images: Sequence[np.ndarray], *factors: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    return list(pool.map(_color, images, *channel_maps(*factors)))
 
 
 def _color(image: np.ndarray, channels: np.ndarray, greys: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.crop import crop_regions
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.operators import Operators, operators_on
+from leoclr_plugin.data.dali.operators import Change, Operators, operators_on
 from leoclr_plugin.data.dali.resize import Region
 from leoclr_plugin.data.dali.views import View
 
@@ -194,7 +194,7 @@ def _crop(shape: DataNode, drawn: dict[str, DataNode]) -> Region:
 
 def _where(
     switch: DataNode,
-    change: Callable[[DataNode, dict[str, DataNode]], DataNode],
+    change: Change,
     images: DataNode,
     drawn: dict[str, DataNode],
 ) -> DataNode:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from nvidia.dali.data_node import DataNode
@@ -44,7 +45,9 @@ def operators_on(device: str, threads: int) -> Operators:
     if device == "gpu":
         return DALI
     pool = one_core_threads(threads)
-    return Operators(torch_resize(pool), torch_color(pool), torch_blur(pool))
+    return Operators(
+        partial(torch_resize, pool), partial(torch_color, pool), partial(torch_blur, pool)
+    )
 
 
 def one_core_threads(threads: int) -> ThreadPoolExecutor:

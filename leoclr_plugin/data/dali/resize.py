@@ -32,29 +32,29 @@ def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode
     )
 
 
-def torch_resize(pool: ThreadPoolExecutor) -> Resize:
+def torch_resize(
+    pool: ThreadPoolExecutor, images: DataNode, view: View, region: Region | None
+) -> DataNode:
     """``dali_resize`` on the CPU, by torch on the pool's threads."""
+    return fn.python_function(
+        images,
+        *(region or ()),
+        function=partial(_resize_batch, pool, view),
+        batch_processing=True,
+        output_layouts="HWC",
+    )
 
-    def resize_batch(view: View, *batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return list(pool.map(partial(_resize, view), *batch))
 
-    def resize(images: DataNode, view: View, region: Region | None) -> DataNode:
-        return fn.python_function(
-            images,
-            *(region or ()),
-            function=partial(resize_batch, view),
-            batch_processing=True,
-            output_layouts="HWC",
-        )
-
-    return resize
+def _resize_batch(
+    pool: ThreadPoolExecutor, view: View, *batch: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    return list(pool.map(partial(_resize, view), *batch))
 
 
 def _resize(view: View, image: np.ndarray, *region: np.ndarray) -> np.ndarray:
     if region:
         (top, left), (bottom, right) = (corner.astype(int) for corner in region)
-        # torch would make the copy as well, but with all of its threads for each image.
-        image = np.ascontiguousarray(image[top:bottom, left:right])
+        image = image[top:bottom, left:right]
     resized = interpolate(
         torch.from_numpy(image)[None].permute(0, 3, 1, 2),
         size=_size(view, *image.shape[:2]),
