@@ -26,7 +26,14 @@ PACKAGES = (
     "numpy",
     "pillow",
 )
-OPTIONAL_PACKAGES = ("umap-learn", "matplotlib", "nvidia-dali-cuda130", "onnx", "wandb")
+OPTIONAL_PACKAGES = (
+    "umap-learn",
+    "matplotlib",
+    "nvidia-dali-cuda130",
+    "opencv-python-headless",
+    "onnx",
+    "wandb",
+)
 
 
 def version_of(package: str) -> str | None:

@@ -9,6 +9,7 @@ _MENDS = {
     "umap-learn": 'pip install "leoclr-plugin[umap]"',
     "matplotlib": 'pip install "leoclr-plugin[umap]"',
     "nvidia-dali-cuda130": 'pip install "leoclr-plugin[dali]"  (Linux)',
+    "opencv-python-headless": 'pip install "leoclr-plugin[dali]"',
     "onnx": 'pip install "leoclr-plugin[onnx]"',
     "wandb": "pip install wandb",
 }

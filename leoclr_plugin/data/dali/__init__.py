@@ -6,23 +6,34 @@ import importlib.util
 
 from leoclr_plugin.errors import UserError
 
+# DALI for whichever CUDA; OpenCV draws some of the views on a CPU.
+_NEEDED = {"NVIDIA DALI": "nvidia.dali", "OpenCV": "cv2"}
+
 
 def has_dali() -> bool:
-    """Whether NVIDIA DALI is installed, for whichever CUDA."""
-    try:
-        return importlib.util.find_spec("nvidia.dali") is not None
-    except ModuleNotFoundError:
-        return False
+    """Whether NVIDIA DALI, and the OpenCV that its graph has on a CPU, are installed."""
+    return not _missing()
 
 
 def require_dali() -> None:
-    """Check that NVIDIA DALI is installed.
+    """Check that NVIDIA DALI, and the OpenCV that its graph has on a CPU, are installed.
 
     Raises:
-        UserError: with the command that installs it.
+        UserError: with the command that installs them.
     """
-    if not has_dali():
+    for name in _missing():
         raise UserError(
-            'NVIDIA DALI is not installed: pip install "leoclr-plugin[dali]" (Linux), or use '
+            f'{name} is not installed: pip install "leoclr-plugin[dali]" (Linux), or use '
             "data.format=image_folder"
         )
+
+
+def _missing() -> list[str]:
+    return [name for name, module in _NEEDED.items() if not _installed(module)]
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,7 +1,7 @@
-"""Jitter and grey, by DALI or by torch.
+"""Jitter and grey, by DALI or by OpenCV.
 
 Saturation and hue are a linear map of an image's channels, and brightness and contrast a factor
-and a shift after it: together one matrix and one shift, which is how torch does it.
+and a shift after it: together one matrix and one shift, which is how OpenCV does it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import cv2
 import numpy as np
-import torch
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
@@ -42,8 +42,10 @@ def dali_color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     return images
 
 
-def torch_color(pool: ThreadPoolExecutor, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    """``dali_color`` on the CPU, by torch on the pool's threads."""
+def opencv_color(
+    pool: ThreadPoolExecutor, images: DataNode, drawn: dict[str, DataNode]
+) -> DataNode:
+    """``dali_color`` on the CPU, by OpenCV on the pool's threads."""
     return fn.python_function(
         images,
         *(drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()),
@@ -68,7 +70,7 @@ def channel_maps(
         hue: angles by which the chroma is turned, degrees.
 
     Returns:
-        Matrices ``[n, 3, 3]`` to multiply pixels (rows) with from the right, and how many times
+        Matrices ``[n, 3, 3]`` to multiply pixels (columns) with from the left, and how many times
         the image's mean grey is added after it, ``[n]``; float32.
     """
     angle = np.deg2rad(np.stack(hue).astype(float))
@@ -79,7 +81,7 @@ def channel_maps(
     chroma[:, 1:, 1:] = np.stack(saturation)[:, None, None] * turn
     brightness, contrast = np.stack(brightness), np.stack(contrast)
     maps = (brightness * contrast)[:, None, None] * (_RGB @ chroma @ _YIQ)
-    return maps.transpose(0, 2, 1).astype(np.float32), brightness * (1 - contrast)
+    return maps.astype(np.float32), brightness * (1 - contrast)
 
 
 def _color_batch(
@@ -89,7 +91,5 @@ def _color_batch(
 
 
 def _color(image: np.ndarray, channels: np.ndarray, greys: np.ndarray) -> np.ndarray:
-    pixels = torch.from_numpy(image).view(-1, 3).float()
-    grey = float(pixels.mean(dim=0).numpy() @ _LUMA)
-    changed = (pixels @ torch.from_numpy(channels)).add_(float(greys) * grey)
-    return changed.clamp_(0, 255).round_().to(torch.uint8).view(image.shape).numpy()
+    shift = greys * (cv2.mean(image)[:3] @ _LUMA)
+    return cv2.transform(image, np.column_stack([channels, np.repeat(shift, 3)]))

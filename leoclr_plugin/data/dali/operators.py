@@ -1,7 +1,7 @@
-"""Which code works on the pixels: DALI's on a GPU, torch's on a CPU.
+"""Which code works on the pixels: DALI's on a GPU, torch's and OpenCV's on a CPU.
 
-On a CPU DALI's resize, colours and blur take several times as long as the same by torch's
-vector instructions (benchmarks/data_pipeline.md).
+On a CPU DALI's resize, colours and blur take several times as long as the same by their vector
+instructions (benchmarks/data_pipeline.md).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch
 from nvidia.dali.data_node import DataNode
 from threadpoolctl import threadpool_limits
 
-from leoclr_plugin.data.dali.blur import dali_blur, torch_blur
-from leoclr_plugin.data.dali.color import dali_color, torch_color
+from leoclr_plugin.data.dali.blur import dali_blur, opencv_blur
+from leoclr_plugin.data.dali.color import dali_color, opencv_color
 from leoclr_plugin.data.dali.resize import Resize, dali_resize, torch_resize
 
 Change = Callable[[DataNode, dict[str, DataNode]], DataNode]
@@ -46,7 +46,7 @@ def operators_on(device: str, threads: int) -> Operators:
         return DALI
     pool = one_core_threads(threads)
     return Operators(
-        partial(torch_resize, pool), partial(torch_color, pool), partial(torch_blur, pool)
+        partial(torch_resize, pool), partial(opencv_color, pool), partial(opencv_blur, pool)
     )
 
 

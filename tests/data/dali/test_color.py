@@ -24,7 +24,7 @@ def test_maps_without_hue_are_torchvisions_steps_in_one(seed):
     for name in ("brightness", "saturation", "contrast"):
         wanted = getattr(TF, f"adjust_{name}")(wanted, factors[name])
     grey = (pixels @ (0.299, 0.587, 0.114)).mean()
-    got = pixels @ matrix[0] + greys[0] * grey
+    got = pixels @ matrix[0].T + greys[0] * grey
     assert np.abs(got - wanted.permute(1, 2, 0).numpy()).max() < 1e-4
 
 
@@ -32,6 +32,6 @@ def test_hue_keeps_luma_and_turns_back():
     there, back = (
         color.channel_maps(*np.array([[1.0], [1.0], [1.0], [angle]]))[0][0] for angle in (70, -70)
     )
-    assert there @ (0.299, 0.587, 0.114) == pytest.approx((0.299, 0.587, 0.114), abs=1e-6)
+    assert (0.299, 0.587, 0.114) @ there == pytest.approx((0.299, 0.587, 0.114), abs=1e-6)
     assert there @ back == pytest.approx(np.eye(3), abs=1e-6)
     assert np.abs(there - np.eye(3)).max() > 0.3

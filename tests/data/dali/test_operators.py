@@ -1,4 +1,4 @@
-"""Torch's operators against DALI's, and their threads."""
+"""OpenCV's operators against DALI's, and torch's threads."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ N = 64
     [{"color_jitter": 0.8, "grayscale": 0.2}, {"gaussian_blur": 0.9}],
     ids=["color", "blur"],
 )
-def test_torch_and_dali_change_images_alike(tmp_path, monkeypatch, probs, size):
+def test_opencv_and_dali_change_images_alike(tmp_path, monkeypatch, probs, size):
     rng = np.random.default_rng(0)
     files = []
     for number in range(N):
@@ -39,10 +39,10 @@ def test_torch_and_dali_change_images_alike(tmp_path, monkeypatch, probs, size):
         built = graph.build_graph(lambda: batch, [view], batch_size=N, threads=2, **graph_place())
         return np.stack([np.asarray(image) for image in built.run()[1].as_cpu()])
 
-    by_torch = views()
+    by_opencv = views()
     monkeypatch.setattr(graph, "operators_on", lambda device, threads: DALI)
     # Both round once; their constants of the chroma differ in the fourth digit.
-    assert np.abs(by_torch - views()).max() <= 1
+    assert np.abs(by_opencv - views()).max() <= 1
 
 
 def test_torch_has_one_core_in_each_thread_and_all_of_them_outside():
