@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import cv2
 import numpy as np
 from nvidia.dali import fn
 from nvidia.dali.data_node import DataNode
+
+from leoclr_plugin.data.dali.threads import Threads
 
 
 def dali_blur(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
@@ -20,20 +20,16 @@ def dali_blur(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     return fn.gaussian_blur(images, sigma=drawn["sigma"], window_size=drawn["window"])
 
 
-def opencv_blur(pool: ThreadPoolExecutor, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    """``dali_blur`` on the CPU, by OpenCV on the pool's threads."""
+def opencv_blur(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
+    """``dali_blur`` on the CPU, by OpenCV on ``threads``."""
     return fn.python_function(
         images,
         drawn["sigma"],
         drawn["window"],
-        function=partial(_blur_batch, pool),
+        function=partial(threads.map, _blur),
         batch_processing=True,
         output_layouts="HWC",
     )
-
-
-def _blur_batch(pool: ThreadPoolExecutor, *batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return list(pool.map(_blur, *batch))
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray, window: np.ndarray) -> np.ndarray:

@@ -7,13 +7,14 @@ and a shift after it: together one matrix and one shift, which is how OpenCV doe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import cv2
 import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
+
+from leoclr_plugin.data.dali.threads import Threads
 
 # Factors and degrees that leave an image as it is.
 _UNCHANGED = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
@@ -42,14 +43,12 @@ def dali_color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
     return images
 
 
-def opencv_color(
-    pool: ThreadPoolExecutor, images: DataNode, drawn: dict[str, DataNode]
-) -> DataNode:
-    """``dali_color`` on the CPU, by OpenCV on the pool's threads."""
+def opencv_color(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
+    """``dali_color`` on the CPU, by OpenCV on ``threads``."""
     return fn.python_function(
         images,
         *(drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()),
-        function=partial(_color_batch, pool),
+        function=partial(_color_batch, threads),
         batch_processing=True,
         output_layouts="HWC",
     )
@@ -85,9 +84,9 @@ def channel_maps(
 
 
 def _color_batch(
-    pool: ThreadPoolExecutor, images: Sequence[np.ndarray], *factors: Sequence[np.ndarray]
+    threads: Threads, images: Sequence[np.ndarray], *factors: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    return list(pool.map(_color, images, *channel_maps(*factors)))
+    return threads.map(_color, images, *channel_maps(*factors))
 
 
 def _color(image: np.ndarray, channels: np.ndarray, greys: np.ndarray) -> np.ndarray:

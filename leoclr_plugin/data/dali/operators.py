@@ -7,17 +7,15 @@ instructions (benchmarks/data_pipeline.md).
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from nvidia.dali.data_node import DataNode
-from threadpoolctl import threadpool_limits
 
 from leoclr_plugin.data.dali.blur import dali_blur, opencv_blur
 from leoclr_plugin.data.dali.color import dali_color, opencv_color
 from leoclr_plugin.data.dali.resize import Resize, dali_resize, torch_resize
+from leoclr_plugin.data.dali.threads import Threads
 
 Change = Callable[[DataNode, dict[str, DataNode]], DataNode]
 
@@ -44,22 +42,7 @@ def operators_on(device: str, threads: int) -> Operators:
     """The operators for ``device``, ``"cpu"``, with so many threads, or ``"gpu"``."""
     if device == "gpu":
         return DALI
-    pool = one_core_threads(threads)
+    shared = Threads(threads)
     return Operators(
-        partial(torch_resize, pool), partial(opencv_color, pool), partial(opencv_blur, pool)
+        partial(torch_resize, shared), partial(opencv_color, shared), partial(opencv_blur, shared)
     )
-
-
-def one_core_threads(threads: int) -> ThreadPoolExecutor:
-    """A pool of threads in each of which torch works on one core.
-
-    The images of a batch are work enough for all threads; were each image divided among the cores
-    once more, the threads would wait for one another. The process's other threads are left alone.
-    """
-    return ThreadPoolExecutor(threads, initializer=_use_one_core)
-
-
-def _use_one_core() -> None:
-    # A thread's first question makes torch set its number, which would undo what is set before.
-    torch.get_num_threads()
-    threadpool_limits(1, user_api="openmp")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -12,6 +11,7 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 from torch.nn.functional import interpolate
 
+from leoclr_plugin.data.dali.threads import Threads
 from leoclr_plugin.data.dali.views import View
 
 Region = tuple[DataNode, DataNode]
@@ -32,23 +32,15 @@ def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode
     )
 
 
-def torch_resize(
-    pool: ThreadPoolExecutor, images: DataNode, view: View, region: Region | None
-) -> DataNode:
-    """``dali_resize`` on the CPU, by torch on the pool's threads."""
+def torch_resize(threads: Threads, images: DataNode, view: View, region: Region | None) -> DataNode:
+    """``dali_resize`` on the CPU, by torch on ``threads``."""
     return fn.python_function(
         images,
         *(region or ()),
-        function=partial(_resize_batch, pool, view),
+        function=partial(threads.map, partial(_resize, view)),
         batch_processing=True,
         output_layouts="HWC",
     )
-
-
-def _resize_batch(
-    pool: ThreadPoolExecutor, view: View, *batch: Sequence[np.ndarray]
-) -> list[np.ndarray]:
-    return list(pool.map(partial(_resize, view), *batch))
 
 
 def _resize(view: View, image: np.ndarray, *region: np.ndarray) -> np.ndarray:

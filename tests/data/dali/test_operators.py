@@ -1,8 +1,7 @@
-"""OpenCV's operators against DALI's, and torch's threads."""
+"""OpenCV's operators against DALI's."""
 
 import numpy as np
 import pytest
-import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -10,7 +9,7 @@ pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali import graph
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.operators import DALI, one_core_threads
+from leoclr_plugin.data.dali.operators import DALI
 from leoclr_plugin.data.dali.views import View
 from tests.configs import pipeline
 from tests.data.dali.conftest import graph_place
@@ -43,14 +42,3 @@ def test_opencv_and_dali_change_images_alike(tmp_path, monkeypatch, probs, size)
     monkeypatch.setattr(graph, "operators_on", lambda device, threads: DALI)
     # Both round once; their constants of the chroma differ in the fourth digit.
     assert np.abs(by_opencv - views()).max() <= 1
-
-
-def test_torch_has_one_core_in_each_thread_and_all_of_them_outside():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with one_core_threads(2) as pool:
-            assert list(pool.map(lambda _: torch.get_num_threads(), range(8))) == [1] * 8
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
