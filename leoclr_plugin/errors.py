@@ -1,9 +1,10 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and the word about what is no mistake yet."""
 
 from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -30,6 +31,22 @@ def check_known(key: str, name: str, known: Iterable[str], kind: str = "known") 
     """
     if name not in known:
         raise UserError(f"{key}={name} is not {kind}{suggestion(name, known)}")
+
+
+def tell_ignored(key: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Say on stderr which of a node's settings are none, and so are ignored.
+
+    They are no error: configurations of other methods, and of the host, have more of them.
+
+    Args:
+        key: the node, as the user writes it.
+        names: of the settings it has.
+        known: the names of those it may have.
+    """
+    known = set(known)
+    for name in names:
+        if name not in known:
+            print(f"{key}.{name} is ignored: no setting{suggestion(name, known)}", file=sys.stderr)
 
 
 def check_number(

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
-from leoclr_plugin.errors import UserError, check_number
+from leoclr_plugin.errors import UserError, check_number, tell_ignored
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.batch_norm import split_batch_norm
@@ -146,7 +146,7 @@ class LeOCLR(host().BaseMomentumMethod):
 
     @staticmethod
     def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
-        """Fill in LeOCLR's defaults and check their ranges.
+        """Fill in LeOCLR's defaults and check their ranges; say which settings are ignored.
 
         Args:
             cfg: the configuration; changed in place.
@@ -177,6 +177,7 @@ class LeOCLR(host().BaseMomentumMethod):
             "bn_splits": 1,
             "shuffle_keys": False,
         }
+        tell_ignored("method_kwargs", cfg.method_kwargs, defaults)
         for key, default in defaults.items():
             cfg.method_kwargs[key] = select(cfg, f"method_kwargs.{key}", default)
 

@@ -17,7 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.errors import UserError, check_number
+from leoclr_plugin.errors import UserError, check_number, tell_ignored
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
@@ -27,6 +27,8 @@ from leoclr_plugin.training.nonfinite import nonfinite_guard
 _GPU_NAMES = ("gpu", "cuda")
 # Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The last is DALI's own default.
 _DALI = {"prefetch": 2, "cache_mb": 0, "hw_decoder_load": 0.9}
+# Of the host's own pipeline: here the indexes are those of the samples anyway.
+_HOSTS_DALI = ("encode_indexes_into_labels",)
 
 
 def settle_hardware(cfg: DictConfig) -> None:
@@ -83,7 +85,7 @@ def settle_dali(cfg: DictConfig) -> None:
 
     ``dali.device`` follows the accelerator unless it is set; ``dali.prefetch`` (batches),
     ``dali.cache_mb`` (of memory for a data set's decoded images) and ``dali.hw_decoder_load`` (0 to
-    1) have defaults.
+    1) have defaults. Of other keys there is a word that they are ignored.
 
     Raises:
         UserError: for a device that is not there, and a number out of its range.
@@ -94,6 +96,7 @@ def settle_dali(cfg: DictConfig) -> None:
         raise UserError(f"dali.device={device}; it must be cpu or gpu")
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
+    tell_ignored("dali", dali, {*_DALI, "device", *_HOSTS_DALI})
     cfg.dali = {**_DALI, **dali, "device": device}
     check_number("dali.prefetch", cfg.dali.prefetch, 1, whole=True)
     check_number("dali.cache_mb", cfg.dali.cache_mb, 0)

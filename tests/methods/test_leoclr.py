@@ -335,6 +335,13 @@ def test_settings_out_of_range_are_named(change, message):
         LeOCLR(prepare(method_cfg(**change)))
 
 
+def test_settings_that_are_none_are_said_to_be_ignored(capsys):
+    build(method_kwargs__querry="both", method_kwargs__temperature=0.1)
+    told = capsys.readouterr().err
+    assert told.startswith("method_kwargs.querry is ignored: no setting; did you mean 'query'")
+    assert told.count("ignored") == 1
+
+
 @pytest.mark.parametrize("setting", [{"bn_splits": 2}, {"shuffle_keys": True}])
 def test_synchronised_batch_norm_does_not_go_with_split_or_shuffled_batches(setting):
     cfg = prepare(method_cfg(method_kwargs=setting))

@@ -52,3 +52,11 @@ def test_gpu_that_is_not_there_is_refused(gpus):
     gpus(0)
     with pytest.raises(UserError, match="there is no GPU; use accelerator=cpu"):
         settled(accelerator="gpu", devices=[0])
+
+
+def test_dali_settings_that_are_none_are_said_to_be_ignored(gpus, capsys):
+    gpus(0)
+    node = {"prefetsh": 3, "cache_mb": 0, "encode_indexes_into_labels": False}
+    settled(accelerator="cpu", precision=32, data={"format": "dali"}, dali=node)
+    told = capsys.readouterr().err
+    assert told == "dali.prefetsh is ignored: no setting; did you mean 'prefetch'?\n"
