@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"GPU           {here['gpu']} (CUDA {torch.version.cuda})")
     else:
         print("GPU           none: training runs on the CPU")
+    width = max(map(len, (*PACKAGES, *OPTIONAL_PACKAGES))) + 1
     for name in PACKAGES:
-        print(f"{name:20}{version_of(name) or 'missing: pip install ' + name}")
+        print(f"{name:{width}}{version_of(name) or 'missing: pip install ' + name}")
     for name in OPTIONAL_PACKAGES:
-        print(f"{name:20}{version_of(name) or 'not installed: ' + _MENDS[name]}")
+        print(f"{name:{width}}{version_of(name) or 'not installed: ' + _MENDS[name]}")
