@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -102,8 +103,11 @@ class DaliLoader:
 
     def _build(self) -> Any:
         on_gpu = self._graph["device"] == "gpu"
+        # Held weakly: the graph keeps its source where Python's collector does not look, and were
+        # that to keep the loader, neither would ever be freed, nor their threads.
+        loader = weakref.ref(self)
         return build_graph(
-            lambda: next(self._feed),
+            lambda: next(loader()._feed),
             self.views,
             batch_size=self.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,

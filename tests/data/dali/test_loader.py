@@ -1,5 +1,7 @@
+import gc
 import os
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -246,6 +248,15 @@ def test_two_view_methods_of_the_host_get_their_two_views(colours):
     (_, views, _), *_ = epoch(loader(colours, method="simclr", augmentations=augmentations))
     assert len(views) == 2
     assert not torch.equal(views[0], views[1])
+
+
+def test_the_graph_of_a_loader_that_is_dropped_is_freed(colours):
+    given = loader(colours)
+    epoch(given)
+    graph = weakref.ref(given._pipeline)
+    del given
+    gc.collect()
+    assert graph() is None
 
 
 def test_memory_stays_flat_over_epochs_of_mixed_sizes(tmp_path):
