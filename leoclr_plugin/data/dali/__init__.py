@@ -6,13 +6,13 @@ import importlib.util
 
 from leoclr_plugin.errors import UserError
 
-# DALI for whichever CUDA; OpenCV draws some of the views on a CPU.
+# DALI for whichever CUDA; OpenCV for colours and blur on a CPU.
 _NEEDED = {"NVIDIA DALI": "nvidia.dali", "OpenCV": "cv2"}
 
 
 def has_dali() -> bool:
     """Whether NVIDIA DALI, and the OpenCV that its graph has on a CPU, are installed."""
-    return not _missing()
+    return all(map(_installed, _NEEDED.values()))
 
 
 def require_dali() -> None:
@@ -21,15 +21,12 @@ def require_dali() -> None:
     Raises:
         UserError: with the command that installs them.
     """
-    for name in _missing():
-        raise UserError(
-            f'{name} is not installed: pip install "leoclr-plugin[dali]" (Linux), or use '
-            "data.format=image_folder"
-        )
-
-
-def _missing() -> list[str]:
-    return [name for name, module in _NEEDED.items() if not _installed(module)]
+    for name, module in _NEEDED.items():
+        if not _installed(module):
+            raise UserError(
+                f'{name} is not installed: pip install "leoclr-plugin[dali]" (Linux), or use '
+                "data.format=image_folder"
+            )
 
 
 def _installed(module: str) -> bool:
