@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,8 +21,7 @@ from unittest import mock
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.data import decode_and_resize, endless, three_views_config
-from leoclr_plugin.data.dali import graph, operators
-from leoclr_plugin.data.dali.operators import DALI, Operators, operators_on
+from leoclr_plugin.data.dali import operators
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
@@ -53,21 +50,6 @@ def views(
         for name, prob in PROBS.items():
             node[name].prob = prob if name in augmentations else 0.0
     return endless(pretrain_loader(prepare(cfg)))
-
-
-def by_dali(make: Callable[[], Iterator[Any]], *names: str) -> Iterator[Any]:
-    """Batches of a graph that on a CPU too has DALI's operators of these names."""
-
-    def mixed(device: str, threads: int) -> Operators:
-        theirs = {name: getattr(DALI, name) for name in names}
-        return replace(operators_on(device, threads), **theirs)
-
-    own = {"operators_on": mixed}
-    with mock.patch.multiple(operators, **own), mock.patch.multiple(graph, **own):
-        batches = make()
-        # The graph is built for its first batch.
-        first = next(batches)
-    return chain([first], batches)
 
 
 def measure(batches: Iterator[Any], batch_size: int) -> tuple[float, float]:
@@ -115,11 +97,8 @@ def main() -> None:
         "all, decoded images in memory": all_of_it(cache_mb=CACHE_MB),
     }
     if args.device == "cpu":
-        resizes = partial(decode_and_resize, paths, 3, **settings)
-        parts["decoding and three resizes by DALI"] = by_dali(resizes, "resize")
-        parts["all, colours by DALI"] = by_dali(all_of_it, "color")
-        parts["all, blur by DALI"] = by_dali(all_of_it, "blur")
-        parts["all, colours and blur by DALI"] = by_dali(all_of_it, "color", "blur")
+        with mock.patch.object(operators, "operators_on", lambda device, threads: operators.GPU):
+            parts["decoding and three resizes by DALI"] = decode_and_resize(paths, 3, **settings)
     else:
         for load in HW_DECODER_LOADS:
             parts[f"all, hw_decoder_load {load}"] = all_of_it(hw_decoder_load=load)

@@ -47,7 +47,7 @@ def measure(point: dict[str, int], rounds: int) -> dict[str, Any]:
         crops=point["crops"],
         changes=changes,
     )
-    seconds = [runner.step() for _ in range(WARMUP_STEPS + rounds)][WARMUP_STEPS:]
+    seconds = [runner.timed_step() for _ in range(WARMUP_STEPS + rounds)][WARMUP_STEPS:]
     queue = runner.model.queue
     return {
         "seconds": median(seconds),

@@ -78,10 +78,16 @@ class StepRunner:
         targets = torch.randint(0, cfg.data.num_classes, (batch_size,), device=self.where)
         self.batch = [torch.arange(batch_size, device=self.where), images, targets]
 
-    def step(self) -> float:
-        """Make one training step and return its duration in seconds."""
-        self._synchronize()
+    def timed_step(self) -> float:
+        """Make one training step and return its duration in seconds, the GPU's work included."""
+        self.synchronize()
         start = time.perf_counter()
+        self.step()
+        self.synchronize()
+        return time.perf_counter() - start
+
+    def step(self) -> None:
+        """Make one training step; as in a training nobody waits for the GPU."""
         with self._autocast():
             loss = self.model.training_step(self.batch, 0)
         loss.backward()
@@ -90,15 +96,14 @@ class StepRunner:
         self.optimizer.zero_grad()
         for pair in self.model.momentum_pairs:
             self.model.momentum_updater.update(*pair)
-        self._synchronize()
-        return time.perf_counter() - start
 
     def _autocast(self) -> Any:
         if self.precision == "32":
             return nullcontext()
         return torch.autocast(self.where.type, torch.bfloat16)
 
-    def _synchronize(self) -> None:
+    def synchronize(self) -> None:
+        """Wait until the GPU, where there is one, has done what it was given."""
         if self.where.type == "cuda":
             torch.cuda.synchronize()
 
@@ -136,7 +141,7 @@ def step_benchmark(
         # Each goes first in every second pair, so that neither always finds a warm cache.
         order = list(runners) if i % 2 else list(reversed(runners))
         for name in order:
-            seconds = runners[name].step()
+            seconds = runners[name].timed_step()
             if i >= _WARMUP_STEPS:
                 times[name].append(seconds)
     return {
@@ -144,7 +149,9 @@ def step_benchmark(
         "option_ratios": {
             name: _ratio(times[name], times["leoclr"]) for name in OPTIONS if name in times
         },
-        "peak_mib": {name: peak_mib(runner.step, runner.where) for name, runner in runners.items()},
+        "peak_mib": {
+            name: peak_mib(runner.timed_step, runner.where) for name, runner in runners.items()
+        },
         "seconds_per_step": {name: _spread(values) for name, values in times.items()},
         "raw_seconds": times,
         "settings": {

@@ -1,7 +1,7 @@
-"""Jitter and grey, by DALI or by OpenCV.
+"""Jitter and grey, by OpenCV image by image or by torch a batch at once.
 
 Saturation and hue are a linear map of an image's channels, and brightness and contrast a factor
-and a shift after it: together one matrix and one shift, which is how OpenCV does it.
+and a shift after it: together one matrix and one shift.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from functools import partial
 
 import cv2
 import numpy as np
+import torch
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+from leoclr_plugin.data.dali.draws import Drawn
 from leoclr_plugin.data.dali.threads import Threads
 
 # Factors and degrees that leave an image as it is.
@@ -25,26 +27,11 @@ _YIQ = np.array([_LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _RGB = np.linalg.inv(_YIQ)
 
 
-def dali_color(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    """Change the colours of images ``[H, W, 3]`` uint8 by what ``draws.draw`` gave of them."""
-    tint = {name: drawn[name] for name in ("saturation", "hue") if name in drawn}
-    light = {name: drawn[name] for name in ("brightness", "contrast") if name in drawn}
-    if "contrast" in light:
-        # PIL's contrast is about the image's mean grey, not about the middle of the range.
-        # Neither saturation nor hue change it, so the bytes before them give it.
-        channels = fn.reductions.mean(images, axes=[0, 1])
-        # An operator's parameters are read on the CPU; the images may be on the GPU.
-        grey = fn.reductions.sum(channels.cpu() * types.Constant(_LUMA), axes=[0])
-        light["contrast_center"] = grey
-    if tint:
-        images = fn.hsv(images, dtype=types.FLOAT if light else types.UINT8, **tint)
-    if light:
-        images = fn.brightness_contrast(images, dtype=types.UINT8, **light)
-    return images
-
-
 def opencv_color(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    """``dali_color`` on the CPU, by OpenCV on ``threads``."""
+    """Change the colours of images ``[H, W, 3]`` uint8 by what ``draw`` gave of them.
+
+    On the CPU, within the graph, on ``threads``.
+    """
     return fn.python_function(
         images,
         *(drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()),
@@ -52,6 +39,21 @@ def opencv_color(threads: Threads, images: DataNode, drawn: dict[str, DataNode])
         batch_processing=True,
         output_layouts="HWC",
     )
+
+
+def torch_color(images: torch.Tensor, drawn: Drawn) -> torch.Tensor:
+    """``opencv_color`` of a batch ``[n, 3, H, W]`` float16 of whole levels, on any device.
+
+    Images that are not to be coloured stay as they are.
+    """
+    factors = (
+        np.where(drawn["colored"], drawn.get(name, rest), rest) for name, rest in _UNCHANGED.items()
+    )
+    channels, greys = (torch.from_numpy(part).to(images.device) for part in channel_maps(*factors))
+    mean = images.mean(dim=(2, 3), dtype=torch.float32)
+    shift = greys * (mean @ torch.from_numpy(_LUMA).to(mean.device))
+    pixels = torch.baddbmm(shift[:, None, None].half(), channels.half(), images.flatten(2))
+    return pixels.round_().clamp_(0, 255).view_as(images)
 
 
 def channel_maps(
@@ -72,15 +74,15 @@ def channel_maps(
         Matrices ``[n, 3, 3]`` to multiply pixels (columns) with from the left, and how many times
         the image's mean grey is added after it, ``[n]``; float32.
     """
-    angle = np.deg2rad(np.stack(hue).astype(float))
+    angle = np.deg2rad(np.asarray(hue, float))
     cos, sin = np.cos(angle), np.sin(angle)
     # From red to yellow is a turn from I away from Q.
     turn = np.moveaxis(np.array([[cos, sin], [-sin, cos]]), -1, 0)
     chroma = np.tile(np.eye(3), (len(angle), 1, 1))
-    chroma[:, 1:, 1:] = np.stack(saturation)[:, None, None] * turn
-    brightness, contrast = np.stack(brightness), np.stack(contrast)
+    chroma[:, 1:, 1:] = np.asarray(saturation)[:, None, None] * turn
+    brightness, contrast = np.asarray(brightness), np.asarray(contrast)
     maps = (brightness * contrast)[:, None, None] * (_RGB @ chroma @ _YIQ)
-    return maps.astype(np.float32), brightness * (1 - contrast)
+    return maps.astype(np.float32), (brightness * (1 - contrast)).astype(np.float32)
 
 
 def _color_batch(

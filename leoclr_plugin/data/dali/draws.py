@@ -21,8 +21,10 @@ ASPECT_RATIOS = (3 / 4, 4 / 3)
 # third one would change less than PIL's own approximation does.
 _WINDOW_REACH = 2
 
+Drawn = dict[str, np.ndarray]
 
-def draw(node: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+
+def draw(node: DictConfig, rng: np.random.Generator, n: int) -> Drawn:
     """Draw the parameters of one view for ``n`` images.
 
     Args:

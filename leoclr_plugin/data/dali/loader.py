@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.graph import build_graph, path_bytes, undecodable
+from leoclr_plugin.data.dali.graph import Fed, Graph, path_bytes, undecodable
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
@@ -59,15 +59,15 @@ class DaliLoader:
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: batches to keep ready.
             images: of the samples, decoded (``decode_all``); None to read and decode the files.
-            graph: ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of ``build_graph``.
+            graph: ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of ``Graph``.
         """
         self.dataset, self.samples, self.views = dataset, samples, views
         self.batch_size, self.seed, self.collate = batch_size, seed, collate
         self.sampler = ShardSampler(len(samples), batch_size, seed, training)
         self._prefetch, self._images, self._graph = prefetch, images, graph
         self._targets = torch.tensor([target for _, target in samples])
-        self._pipeline: Any = None
-        self._feed: Iterator[list[Any]] = iter(())
+        self._pipeline: Graph | None = None
+        self._feed: Iterator[Fed] = iter(())
         # The epoch and the batch in it that the graph is at, where it stopped between two epochs.
         self._ahead: tuple[int, int] | None = None
         # The batches that DALI may be at work on, to name a file that it fails on.
@@ -93,20 +93,21 @@ class DaliLoader:
         self._ahead = None
         for number in range(first, len(self)):
             try:
-                index, *views = self._pipeline.run()
+                indexes, views = self._pipeline.run()
             except RuntimeError as error:
                 self._pipeline = None
                 raise self._name_the_file(error) from error
             if self.sampler.training and number == len(self) - 1:
                 self._ahead = (epoch + 1, 0)
-            yield self._batch(index, views)
+            where, targets = views[0].device, self._targets[indexes]
+            yield self.collate(indexes.to(where), views, targets.to(where))
 
-    def _build(self) -> Any:
+    def _build(self) -> Graph:
         on_gpu = self._graph["device"] == "gpu"
         # Held weakly: the graph keeps its source where Python's collector does not look, and were
         # that to keep the loader, neither would ever be freed, nor their threads.
         loader = weakref.ref(self)
-        return build_graph(
+        return Graph(
             lambda: next(loader()._feed),
             self.views,
             batch_size=self.batch_size,
@@ -125,34 +126,28 @@ class DaliLoader:
         except StopIteration:
             self._pipeline.reset()
 
-    def _batches(self, epoch: int, first: int) -> Iterator[list[Any]]:
+    def _batches(self, epoch: int, first: int) -> Iterator[Fed]:
         # What the graph is fed: of a training, one epoch after another.
         yield from self._epoch(epoch, first)
         while self.sampler.training:
             epoch += 1
             yield from self._epoch(epoch, 0)
 
-    def _epoch(self, epoch: int, first: int) -> Iterator[list[Any]]:
+    def _epoch(self, epoch: int, first: int) -> Iterator[Fed]:
         rank, _ = rank_and_world()
         for number, indexes in enumerate(self.sampler.batches_of(epoch, first), start=first):
             # Of this batch alone, so that an epoch can go on from any.
             rng = np.random.default_rng([self.seed, epoch, rank, number])
             self._in_flight.append(indexes)
             given = [self._given(i) for i in indexes]
-            drawn = [draw(view.node, rng, len(indexes)).values() for view in self.views]
-            yield [indexes, given, *(array for arrays in drawn for array in arrays)]
+            drawn = [draw(view.node, rng, len(indexes)) for view in self.views]
+            yield indexes, given, drawn
 
     def _given(self, index: int) -> np.ndarray:
         return path_bytes(self._path(index)) if self._images is None else self._images[index]
 
     def _path(self, index: int) -> str:
         return str(self.samples[index][0])
-
-    def _batch(self, index: Any, views: Sequence[Any]) -> Batch:
-        indexes = torch.from_dlpack(index.as_tensor())
-        images = [torch.from_dlpack(view.as_tensor()).permute(0, 3, 1, 2) for view in views]
-        where = images[0].device
-        return self.collate(indexes.to(where), images, self._targets[indexes].to(where))
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
         paths = [self._path(index) for index in np.concatenate(self._in_flight)]

@@ -21,19 +21,20 @@ Resize = Callable[[DataNode, View, Region | None], DataNode]
 def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode:
     """Resize images ``[H, W, 3]``, or a region (top left, bottom right) of each, for a view.
 
-    To the view's size, or where the shorter side is given to that side, uncropped.
+    To the view's size; where the shorter side is given, by that and a crop at the centre.
     """
     shorter = view.resize_shorter
-    return fn.resize(
+    resized = fn.resize(
         images,
         interp_type=types.INTERP_CUBIC if view.bicubic else types.INTERP_LINEAR,
         **({"size": view.size} if shorter is None else {"resize_shorter": shorter}),
         **({} if region is None else {"roi_start": region[0], "roi_end": region[1]}),
     )
+    return resized if shorter is None else fn.crop(resized, crop=view.size)
 
 
 def torch_resize(threads: Threads, images: DataNode, view: View, region: Region | None) -> DataNode:
-    """``dali_resize`` on the CPU, by torch on ``threads``."""
+    """``dali_resize`` on the CPU, by torch on ``threads``, uncropped at the centre."""
     return fn.python_function(
         images,
         *(region or ()),

@@ -16,9 +16,9 @@ from torchvision.transforms import InterpolationMode, RandomResizedCrop
 pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali import graph
-from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
-from leoclr_plugin.data.dali.graph import build_graph, undecodable
-from leoclr_plugin.data.dali.operators import DALI
+from leoclr_plugin.data.dali.draws import ATTEMPTS, Drawn, draw
+from leoclr_plugin.data.dali.graph import Graph, undecodable
+from leoclr_plugin.data.dali.operators import GPU
 from leoclr_plugin.data.dali.views import View, val_view
 from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.data.images import open_rgb
@@ -41,12 +41,21 @@ def picture(seed: int, height: int = 90, width: int = 120) -> Image.Image:
 def run(paths, view: View, **drawn) -> np.ndarray:
     """The graph's views ``[n, H, W, 3]`` of the files, with these draws."""
     n = len(paths)
+    index, images = run_batch(
+        paths, view, {name: np.stack([value] * n) for name, value in drawn.items()}
+    )
+    assert index.tolist() == list(range(n))
+    return images
+
+
+def run_batch(paths, view: View, drawn: Drawn) -> tuple[torch.Tensor, np.ndarray]:
+    """Indexes and views ``[n, H, W, 3]`` of the files, each with its own draws."""
+    n = len(paths)
     files = [np.frombuffer(str(path).encode(), np.uint8) for path in paths]
-    batch = [np.arange(n), files, *(np.stack([value] * n) for value in drawn.values())]
-    graph = build_graph(lambda: batch, [view], batch_size=n, threads=1, **graph_place())
-    index, images = graph.run()
-    assert torch.from_dlpack(index.as_tensor()).tolist() == list(range(n))
-    return torch.from_dlpack(images.as_tensor()).cpu().clone().numpy()
+    fed = (np.arange(n), files, [drawn])
+    graph = Graph(lambda: fed, [view], batch_size=n, threads=2, **graph_place())
+    index, (images,) = graph.run()
+    return index, images.permute(0, 2, 3, 1).cpu().clone().numpy()
 
 
 def node(crop: bool = False, **probs):
@@ -93,11 +102,11 @@ def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> dict[str, n
     return {"colored": np.True_, **{name: f32(value) for name, value in values.items()}}
 
 
-@pytest.fixture(params=["torch", "dali"])
+@pytest.fixture(params=["cpu", "gpu"])
 def operators(request, monkeypatch):
-    """Both kinds: on a CPU the graph takes torch's, on a GPU DALI's."""
-    if request.param == "dali":
-        monkeypatch.setattr(graph, "operators_on", lambda device, threads: DALI)
+    """Both kinds: the CPU's, and the GPU's, which work on a CPU too."""
+    if request.param == "gpu":
+        monkeypatch.setattr(graph, "operators_on", lambda device, threads: GPU)
 
 
 @pytest.mark.usefixtures("operators")
@@ -127,6 +136,7 @@ def test_crop_is_the_rectangle_that_was_drawn(pictures):
     assert difference(got, wanted) < 1.5
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("size", [(120, 160), (40, 400), (300, 30)])
 def test_crops_have_torchvisions_distribution(tmp_path, size):
     # Means over a ramp from left to right and one from top to bottom tell where a crop is, its
@@ -140,10 +150,7 @@ def test_crops_have_torchvisions_distribution(tmp_path, size):
     ramp.save(path)
     n, view = 600, View(OmegaConf.create(pipeline([16, 16])), (16, 16), RAW)
     arrays = draw(view.node, np.random.default_rng(0), n)
-    files = [np.frombuffer(str(path).encode(), np.uint8)] * n
-    batch = [np.arange(n), files, *arrays.values()]
-    graph = build_graph(lambda: batch, [view], batch_size=n, threads=2, **graph_place())
-    got = torch.from_dlpack(graph.run()[1].as_tensor()).cpu().numpy()
+    _, got = run_batch([path] * n, view, arrays)
 
     torch.manual_seed(0)
     crop = RandomResizedCrop(16, scale=(0.2, 1.0), interpolation=InterpolationMode.BICUBIC)
@@ -238,14 +245,12 @@ def test_an_image_that_is_not_coloured_and_not_blurred_is_left_alone(pictures):
     assert appearance(pictures, lambda image: image, both, **drawn) == 0
 
 
+@pytest.mark.usefixtures("operators")
 def test_only_the_images_that_were_drawn_are_changed(pictures):
     # Each image of a batch goes its own way and comes back to its own place.
     flags = np.array([True, False, False, True])
-    files = [np.frombuffer(str(path).encode(), np.uint8) for path in pictures["small_paths"]]
-    batch = [np.arange(4), files, flags]
     view = View(node(solarization=1), (48, 64), RAW)
-    graph = build_graph(lambda: batch, [view], batch_size=4, threads=2, **graph_place())
-    got = torch.from_dlpack(graph.run()[1].as_tensor()).cpu().numpy()
+    _, got = run_batch(pictures["small_paths"], view, {"solarized": flags})
     wanted = [
         ImageOps.solarize(image) if flag else image
         for image, flag in zip(pictures["small"], flags, strict=True)
@@ -253,6 +258,7 @@ def test_only_the_images_that_were_drawn_are_changed(pictures):
     assert difference(got, wanted) == 0
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize(
     ("flag", "pil"), [(1, ImageOps.solarize), (0, lambda image: image)], ids=["on", "off"]
 )
@@ -260,6 +266,7 @@ def test_solarize(pictures, flag, pil):
     assert appearance(pictures, pil, node(solarization=1), solarized=np.bool_(flag)) == 0
 
 
+@pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize(
     ("flag", "pil"), [(1, ImageOps.mirror), (0, lambda image: image)], ids=["on", "off"]
 )
@@ -267,6 +274,7 @@ def test_flip(pictures, flag, pil):
     assert appearance(pictures, pil, node(horizontal_flip=1), mirror=np.int32(flag)) == 0
 
 
+@pytest.mark.usefixtures("operators")
 def test_normalisation(pictures):
     mean_and_std = ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
     got = run(pictures["small_paths"], View(node(), (48, 64), mean_and_std))
@@ -367,7 +375,7 @@ def test_gpus_graph_can_be_defined_where_there_is_none(decoded):
     views = [
         View(node(crop, **dict.fromkeys(appearance, 0.5)), (48, 64), RAW) for crop in (True, False)
     ]
-    build_graph(
+    Graph(
         lambda: None,
         views,
         batch_size=2,

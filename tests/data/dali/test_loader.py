@@ -253,7 +253,7 @@ def test_two_view_methods_of_the_host_get_their_two_views(colours):
 def test_the_graph_of_a_loader_that_is_dropped_is_freed(colours):
     given = loader(colours)
     epoch(given)
-    graph = weakref.ref(given._pipeline)
+    graph = weakref.ref(given._pipeline._pipeline)
     del given
     gc.collect()
     assert graph() is None
