@@ -14,8 +14,8 @@ import torch
 from nvidia.dali import fn
 from nvidia.dali.data_node import DataNode
 
-from leoclr_plugin.data.dali.draws import Drawn
 from leoclr_plugin.data.dali.threads import Threads
+from leoclr_plugin.data.dali.transfer import to_device
 
 
 def opencv_blur(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
@@ -33,44 +33,56 @@ def opencv_blur(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) 
     )
 
 
-def torch_blur(images: torch.Tensor, drawn: Drawn) -> torch.Tensor:
-    """``opencv_blur`` of a batch ``[n, 3, H, W]`` float16 of whole levels, on any device.
+def torch_blur(
+    rows: torch.Tensor, sigma: np.ndarray, window: np.ndarray, mirror: np.ndarray
+) -> torch.Tensor:
+    """``opencv_blur`` of a batch at once, mirrored on the way, on any device, without rounding.
 
-    Images that are not to be blurred stay as they are. Blurring rows is a product with a band
-    matrix, and so is blurring columns: a GPU multiplies matrices faster than it adds up a window.
+    Blurring columns is a product with a band matrix, and so is blurring rows, which can turn them
+    round as well: a GPU multiplies matrices faster than it adds up a window.
+
+    Args:
+        rows: ``[n, H, 3, W]`` float16.
+        sigma: of each image, pixels.
+        window: of each image, pixels, odd; 1 for no blur.
+        mirror: of each image, whether it is turned from left to right.
+
+    Returns:
+        The same of the changed images.
     """
-    chosen = np.flatnonzero(drawn["blurred"])
-    if not len(chosen):
-        return images
-    weights = _weights(drawn["sigma"][chosen], drawn["window"][chosen])
-    weights = torch.from_numpy(weights).to(images)
-    down, across = (
-        (weights @ _windows(length, weights.shape[1], images.device)).unflatten(1, (length, length))
-        for length in images.shape[2:]
-    )
-    index = torch.from_numpy(chosen).to(images.device)
-    pixels = images[index]
-    pixels = (pixels.flatten(1, 2) @ across.mT).view_as(pixels)
-    images[index] = (down[:, None] @ pixels).round_()
-    return images
+    n, height, channels, width = rows.shape
+    weights = torch.from_numpy(_weights(sigma, window, mirror)).half()
+    weights = to_device(weights, rows.device)
+    reach = weights.shape[1] // 2
+    down = weights @ _bands(height, reach, False, rows.device)
+    across = weights @ _bands(width, reach, True, rows.device)
+    blurred = torch.bmm(down.view(n, height, height), rows.flatten(2))
+    blurred = torch.bmm(blurred.view(n, height * channels, width), across.view(n, width, width))
+    return blurred.view_as(rows)
 
 
-def _weights(sigma: np.ndarray, window: np.ndarray) -> np.ndarray:
-    # [n, largest window]: each window's weights, in the middle.
+def _weights(sigma: np.ndarray, window: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    # [n, 2 * largest window]: a window's weights, in the first half or, to mirror, in the second.
     reach = window.max() // 2
     offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / sigma[:, None].astype(float)) ** 2)
-    weights[abs(offsets) > window[:, None] // 2] = 0
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights = np.exp(-0.5 * (offsets / sigma[:, None]) ** 2)
+    weights *= abs(offsets) <= window[:, None] // 2
+    weights /= weights.sum(axis=1, keepdims=True)
+    turned = mirror[:, None].astype(bool)
+    return np.concatenate([weights * ~turned, weights * turned], axis=1)
 
 
 @lru_cache(maxsize=32)
-def _windows(length: int, window: int, device: torch.device) -> torch.Tensor:
-    # [window, length * length]: for each weight, which pixel it takes to which.
+def _bands(length: int, window: int, turn: bool, device: torch.device) -> torch.Tensor:
+    # [2 * window, length * length]: which pixel each weight takes to which; where ``turn`` is, from
+    # the left and in the second half turned round, else from the right and the same twice.
     indexes = np.pad(np.arange(length), window // 2, mode="reflect")
     seen = np.lib.stride_tricks.sliding_window_view(indexes, length)
     taken = seen[:, :, None] == np.arange(length)
-    return torch.from_numpy(taken).flatten(1).to(device, torch.float16)
+    if turn:
+        taken = taken.transpose(0, 2, 1)
+    both = np.concatenate([taken, taken[:, :, ::-1] if turn else taken])
+    return torch.from_numpy(both).flatten(1).to(device, torch.float16)
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray, window: np.ndarray) -> np.ndarray:

@@ -15,11 +15,11 @@ import torch
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from leoclr_plugin.data.dali.draws import Drawn
 from leoclr_plugin.data.dali.threads import Threads
+from leoclr_plugin.data.dali.transfer import to_device
 
 # Factors and degrees that leave an image as it is.
-_UNCHANGED = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
+UNCHANGED = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
 # Rec. 601 luma, which PIL's grey images are made with.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Luma, and the two axes of chroma, which saturation stretches and hue turns (NTSC, FCC 1953).
@@ -34,26 +34,35 @@ def opencv_color(threads: Threads, images: DataNode, drawn: dict[str, DataNode])
     """
     return fn.python_function(
         images,
-        *(drawn.get(name, types.Constant(rest)) for name, rest in _UNCHANGED.items()),
+        *(drawn.get(name, types.Constant(rest)) for name, rest in UNCHANGED.items()),
         function=partial(_color_batch, threads),
         batch_processing=True,
         output_layouts="HWC",
     )
 
 
-def torch_color(images: torch.Tensor, drawn: Drawn) -> torch.Tensor:
-    """``opencv_color`` of a batch ``[n, 3, H, W]`` float16 of whole levels, on any device.
+def torch_color(rows: torch.Tensor, *factors: np.ndarray) -> torch.Tensor:
+    """``opencv_color`` of a batch at once, on any device, without rounding to whole levels.
 
-    Images that are not to be coloured stay as they are.
+    Args:
+        rows: ``[n, H, 3, W]`` float16, levels less 128.
+        factors: what ``channel_maps`` takes.
+
+    Returns:
+        The same of the changed images.
     """
-    factors = (
-        np.where(drawn["colored"], drawn.get(name, rest), rest) for name, rest in _UNCHANGED.items()
-    )
-    channels, greys = (torch.from_numpy(part).to(images.device) for part in channel_maps(*factors))
-    mean = images.mean(dim=(2, 3), dtype=torch.float32)
-    shift = greys * (mean @ torch.from_numpy(_LUMA).to(mean.device))
-    pixels = torch.baddbmm(shift[:, None, None].half(), channels.half(), images.flatten(2))
-    return pixels.round_().clamp_(0, 255).view_as(images)
+    maps, greys = channel_maps(*factors)
+    # A grey stays grey, so what becomes of the 128 is the same in all channels.
+    shift = np.column_stack([greys[:, None] * _LUMA, 128 * (maps[:, 0].sum(axis=1) + greys - 1)])
+    shift = to_device(torch.from_numpy(shift), rows.device)
+    columns = torch.from_numpy(maps.transpose(0, 2, 1)).half()
+    columns = to_device(columns, rows.device)
+    mean = rows.mean(dim=(1, 3), dtype=torch.float32)
+    changed = ((mean * shift[:, :3]).sum(dim=1) + shift[:, 3]).half()[:, None, None, None]
+    for channel in range(3):
+        values, column = rows[:, :, channel, None], columns[:, channel, None, :, None]
+        changed = torch.addcmul(changed, values, column)
+    return changed.clamp_(-128, 127)
 
 
 def channel_maps(

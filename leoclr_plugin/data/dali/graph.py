@@ -14,7 +14,7 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.crop import crop_regions
 from leoclr_plugin.data.dali.draws import Drawn, draw
-from leoclr_plugin.data.dali.finish import finish_batch
+from leoclr_plugin.data.dali.finish import finish_views
 from leoclr_plugin.data.dali.operators import Change, Operators, operators_on
 from leoclr_plugin.data.dali.resize import Region
 from leoclr_plugin.data.dali.views import View
@@ -99,10 +99,7 @@ class Graph:
         if self._drawn is None:
             # Channels-last memory already; this is its name for it.
             return index, [image.permute(0, 3, 1, 2) for image in images]
-        views = [
-            finish_batch(image, view, drawn, self._dtype)
-            for image, view, drawn in zip(images, self._views, self._drawn.popleft(), strict=True)
-        ]
+        views = finish_views(images, self._views, self._drawn.popleft(), self._dtype)
         self._keep_until_read(images)
         return index, views
 

@@ -12,6 +12,7 @@ import torch
 
 from leoclr_plugin.data.dali.draws import draw
 from leoclr_plugin.data.dali.graph import Fed, Graph, path_bytes, undecodable
+from leoclr_plugin.data.dali.transfer import to_device
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
@@ -100,7 +101,7 @@ class DaliLoader:
             if self.sampler.training and number == len(self) - 1:
                 self._ahead = (epoch + 1, 0)
             where, targets = views[0].device, self._targets[indexes]
-            yield self.collate(indexes.to(where), views, targets.to(where))
+            yield self.collate(to_device(indexes, where), views, to_device(targets, where))
 
     def _build(self) -> Graph:
         on_gpu = self._graph["device"] == "gpu"

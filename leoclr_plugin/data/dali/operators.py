@@ -29,7 +29,7 @@ class Operators:
         resize: the image, or a region of it, to a view's size.
         changes: of the resized image by what ``draw`` gave, each under the name of its switch;
             then the graph also flips and normalises. None where all of this is left to
-            ``finish_batch``.
+            ``finish_views``.
     """
 
     resize: Resize
