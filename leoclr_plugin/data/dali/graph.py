@@ -14,9 +14,9 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.crop import crop_regions
 from leoclr_plugin.data.dali.draws import Drawn, draw
+from leoclr_plugin.data.dali.files import Decoded, Files, Named
 from leoclr_plugin.data.dali.finish import finish_views
 from leoclr_plugin.data.dali.operators import Change, Operators, operators_on
-from leoclr_plugin.data.dali.resize import Region
 from leoclr_plugin.data.dali.views import View
 
 _TYPES = {
@@ -26,16 +26,14 @@ _TYPES = {
     "bool": types.BOOL,
 }
 _CROP = ("area", "ratio", "place")
-# Indexes, paths or images, and the draws of each view.
-Fed = tuple[np.ndarray, Sequence[np.ndarray], Sequence[Drawn]]
 
 
 class Graph:
-    """Batches of finished views, of what a source names."""
+    """Batches of finished views, of images that a source names."""
 
     def __init__(
         self,
-        source: Callable[[], Fed],
+        source: Callable[[], Named],
         views: Sequence[View],
         batch_size: int,
         threads: int,
@@ -63,14 +61,22 @@ class Graph:
             decoded: ``source`` gives images, not paths.
         """
         operators = operators_on(device, threads)
+        self._whole = whole = operators.changes is not None
         self._views, self._dtype = views, getattr(torch, dtype)
-        # Of the batches under way, what is done to them after the graph; None where nothing is.
-        drawn: deque[Sequence[Drawn]] | None = deque() if operators.changes is None else None
-        self._drawn = drawn
-        self._unread: deque[tuple[torch.cuda.Event, list[torch.Tensor]]] = deque()
+        files = Decoded(source) if decoded else Files(source, batch_size, threads, prefetch)
+        self._files, self._begun = files, False
+        # The batches that DALI is at work on: nothing of what it is given is copied. Not through
+        # self: DALI keeps its source where Python's collector does not look.
+        self._under_way = under_way = deque()
+
+        def feed() -> list[Any]:
+            index, given, sizes, drawn = files()
+            fed = [_fed(view, sizes, whole).values() for view in drawn]
+            under_way.append((index, drawn, [given, *chain.from_iterable(fed)]))
+            return under_way[-1][-1]
+
         self._pipeline = _graph(
-            # Without self: the graph keeps it where Python's collector does not look.
-            lambda: _feed(source, drawn),
+            feed,
             views,
             device,
             _TYPES[dtype],
@@ -83,6 +89,9 @@ class Graph:
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
         )
+        self._device = device
+        self._stream: torch.cuda.Stream | None = None
+        self._unread: deque[tuple[torch.cuda.Event, list[torch.Tensor]]] = deque()
 
     def run(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The next batch.
@@ -93,23 +102,48 @@ class Graph:
 
         Raises:
             StopIteration: where ``source`` did.
-            RuntimeError: where DALI could not decode an image.
+            RuntimeError: where DALI could not read or decode an image.
         """
-        index, *images = (torch.from_dlpack(part.as_tensor()) for part in self._pipeline.run())
-        if self._drawn is None:
-            # Channels-last memory already; this is its name for it.
-            return index, [image.permute(0, 3, 1, 2) for image in images]
-        views = finish_views(images, self._views, self._drawn.popleft(), self._dtype)
-        self._keep_until_read(images)
-        return index, views
+        if not self._begun:
+            self._begin()
+        outputs = self._pipeline.outputs()
+        index, drawn, _ = self._under_way.popleft()
+        # DALI has enough to do while this batch is finished, and used.
+        self._pipeline.schedule_run()
+        if self._stream is None:
+            return torch.from_numpy(index), self._finish(outputs, drawn)
+        with torch.cuda.stream(self._stream):
+            views = self._finish(outputs, drawn)
+        here = torch.cuda.current_stream()
+        here.wait_stream(self._stream)
+        for view in views:
+            view.record_stream(here)
+        return torch.from_numpy(index), views
+
+    def _begin(self) -> None:
+        self._pipeline.schedule_run()
+        self._begun = True
+        if self._device == "gpu" and self._stream is None:
+            # What torch does to a batch is done beside the training's last step, not after it.
+            self._stream = torch.cuda.Stream()
 
     def reset(self) -> None:
         """Go on after the end of an epoch."""
+        self._files.reset()
         self._pipeline.reset()
+        self._begun = False
+
+    def _finish(self, outputs: Sequence[Any], drawn: Sequence[Drawn]) -> list[torch.Tensor]:
+        images = [torch.from_dlpack(output.as_tensor()) for output in outputs]
+        if self._whole:
+            # Channels-last memory already; this is torch's name for it.
+            return [image.permute(0, 3, 1, 2) for image in images]
+        views = finish_views(images, self._views, drawn, self._dtype)
+        self._keep_until_read(images)
+        return views
 
     def _keep_until_read(self, images: list[torch.Tensor]) -> None:
-        # DALI takes the memory of a batch that is let go at once, also where the GPU is yet to
-        # read it. By the next batch it will have, or there is time to wait: a step is between.
+        # DALI takes the memory of a batch that is let go at once, though the GPU be yet to read it.
         if not images[0].is_cuda:
             return
         while self._unread:
@@ -119,20 +153,14 @@ class Graph:
         self._unread.append((event, images))
 
 
-def _feed(source: Callable[[], Fed], later: deque[Sequence[Drawn]] | None) -> list[Any]:
-    index, given, drawn = source()
-    if later is not None:
-        later.append(drawn)
-    fed = [_fed(view, whole=later is None).values() for view in drawn]
-    return [index, given, *chain.from_iterable(fed)]
-
-
-def _fed(drawn: Drawn, whole: bool) -> Drawn:
-    # What the graph is given of a view's draw: all of it, or of the crop alone; that in one array,
-    # since DALI hands over each image's part of each array.
-    crop = [drawn[name] for name in _CROP if name in drawn]
-    rest = {name: array for name, array in drawn.items() if whole and name not in _CROP}
-    return {"crop": np.concatenate(crop, axis=1), **rest} if crop else rest
+def _fed(drawn: Drawn, sizes: np.ndarray, whole: bool) -> Drawn:
+    # What the graph is given of a view's draw: where the crop is, and what it does of the rest.
+    fed = {}
+    if "area" in drawn:
+        fed["start"], fed["end"] = crop_regions(sizes, *(drawn[name] for name in _CROP))
+    if whole:
+        fed |= {name: array for name, array in drawn.items() if name not in _CROP}
+    return fed
 
 
 # With conditionals an image that is not to be blurred or coloured is not touched.
@@ -147,31 +175,30 @@ def _graph(
     decoded: bool,
 ) -> tuple[DataNode, ...]:
     whole = operators.changes is not None
-    examples = [_fed(draw(view.node, np.random.default_rng(0), 1), whole) for view in views]
+    rng, sizes = np.random.default_rng(0), np.ones((1, 2))
+    examples = [_fed(draw(view.node, rng, 1), sizes, whole) for view in views]
     arrays = [array for example in examples for array in example.values()]
-    index, given, *drawn = fn.external_source(
+    given, *drawn = fn.external_source(
         source,
-        num_outputs=2 + len(arrays),
-        dtype=[types.INT64, types.UINT8, *(_TYPES[array.dtype.name] for array in arrays)],
-        ndim=[0, 3 if decoded else 1, *(array.ndim - 1 for array in arrays)],
-        layout=["", "HWC" if decoded else "", *("" for _ in arrays)],
+        num_outputs=1 + len(arrays),
+        no_copy=True,
+        dtype=[types.UINT8, *(_TYPES[array.dtype.name] for array in arrays)],
+        ndim=[3 if decoded else 1, *(array.ndim - 1 for array in arrays)],
+        layout=["HWC" if decoded else "", *("" for _ in arrays)],
     )
     if decoded:
-        images, shape = given.gpu() if device == "gpu" else given, given.shape()
+        images = given.gpu() if device == "gpu" else given
     else:
-        encoded = fn.io.file.read(given)
-        images = decode(encoded, device, hw_decoder_load=hw_decoder_load)
-        shape = fn.peek_image_shape(encoded, adjust_orientation=False)
-    parameters = [{name: drawn.pop(0) for name in example} for example in examples]
-    regions = _regions(shape, [of["crop"] for of in parameters if "crop" in of])
+        images = decode(given, device, hw_decoder_load=hw_decoder_load)
     finished = []
     for i in range(len(views)):
-        region = regions.pop(0) if "crop" in parameters[i] else None
+        parameters = {name: drawn.pop(0) for name in examples[i]}
+        region = (parameters["start"], parameters["end"]) if "start" in parameters else None
         resized = operators.resize(images, views[i], region)
         if whole:
-            resized = _view(resized, views[i], parameters[i], operators.changes, dtype)
+            resized = _view(resized, views[i], parameters, operators.changes, dtype)
         finished.append(resized)
-    return index, *finished
+    return tuple(finished)
 
 
 def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
@@ -221,13 +248,6 @@ def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:
         adjust_orientation=False,
         **(gpu if device == "gpu" else {}),
     )
-
-
-def _regions(shape: DataNode, crops: Sequence[DataNode]) -> list[Region]:
-    if not crops:
-        return []
-    regions = fn.python_function(shape, *crops, function=crop_regions, batch_processing=True)
-    return [(regions[i, 0], regions[i, 1]) for i in range(len(crops))]
 
 
 def _view(

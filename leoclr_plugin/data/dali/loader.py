@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.graph import Fed, Graph, path_bytes, undecodable
+from leoclr_plugin.data.dali.files import Named
+from leoclr_plugin.data.dali.graph import Graph, path_bytes, undecodable
 from leoclr_plugin.data.dali.transfer import to_device
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
@@ -68,11 +69,12 @@ class DaliLoader:
         self._prefetch, self._images, self._graph = prefetch, images, graph
         self._targets = torch.tensor([target for _, target in samples])
         self._pipeline: Graph | None = None
-        self._feed: Iterator[Fed] = iter(())
+        self._feed: Iterator[Named] = iter(())
         # The epoch and the batch in it that the graph is at, where it stopped between two epochs.
         self._ahead: tuple[int, int] | None = None
-        # The batches that DALI may be at work on, to name a file that it fails on.
-        self._in_flight: deque[np.ndarray] = deque(maxlen=prefetch + 2)
+        # The batches that DALI may be at work on, to name a file that it fails on: those that are
+        # being read, those that are being decoded, and the one that was last given out.
+        self._in_flight: deque[np.ndarray] = deque(maxlen=2 * prefetch + 2)
 
     def __len__(self) -> int:
         return self.sampler.batches
@@ -127,14 +129,14 @@ class DaliLoader:
         except StopIteration:
             self._pipeline.reset()
 
-    def _batches(self, epoch: int, first: int) -> Iterator[Fed]:
+    def _batches(self, epoch: int, first: int) -> Iterator[Named]:
         # What the graph is fed: of a training, one epoch after another.
         yield from self._epoch(epoch, first)
         while self.sampler.training:
             epoch += 1
             yield from self._epoch(epoch, 0)
 
-    def _epoch(self, epoch: int, first: int) -> Iterator[Fed]:
+    def _epoch(self, epoch: int, first: int) -> Iterator[Named]:
         rank, _ = rank_and_world()
         for number, indexes in enumerate(self.sampler.batches_of(epoch, first), start=first):
             # Of this batch alone, so that an epoch can go on from any.

@@ -1,0 +1,92 @@
+"""Files and the sizes of their images, read ahead of the graph that decodes them.
+
+A crop depends on its image's size. Were the sizes read in the graph itself, Python would have to
+be asked for the crops in the middle of it, image by image; here it is asked for a batch's at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.data_node import DataNode
+
+from leoclr_plugin.data.dali.draws import Drawn
+
+# A batch's sample indexes [n], what is given of its images, and the draws of each view.
+Named = tuple[np.ndarray, Sequence[np.ndarray], Sequence[Drawn]]
+# The same, with the images' heights and widths [n, 2]; what is given may be DALI's.
+Sized = tuple[np.ndarray, Any, np.ndarray, Sequence[Drawn]]
+
+
+class Files:
+    """Batches of encoded files, of whose paths a source tells."""
+
+    def __init__(
+        self, source: Callable[[], Named], batch_size: int, threads: int, prefetch: int
+    ) -> None:
+        """Define the graph that reads.
+
+        Args:
+            source: gives paths as arrays of bytes; raises StopIteration at the end of an epoch.
+            batch_size: the largest number of files in a batch.
+            threads: CPU threads.
+            prefetch: batches to keep ready.
+        """
+        # Of the batches under way. Not through self: DALI keeps its source where Python's
+        # collector does not look.
+        self._under_way = under_way = deque()
+
+        def paths() -> Sequence[np.ndarray]:
+            index, given, drawn = source()
+            under_way.append((index, drawn))
+            return given
+
+        self._pipeline = _read(
+            paths,
+            batch_size=batch_size,
+            num_threads=threads,
+            device_id=None,
+            prefetch_queue_depth=prefetch,
+            exec_dynamic=True,
+        )
+
+    def __call__(self) -> Sized:
+        """The next batch.
+
+        Raises:
+            StopIteration: where ``source`` did.
+            RuntimeError: where a file cannot be read or is no image.
+        """
+        encoded, shapes = self._pipeline.run()
+        index, drawn = self._under_way.popleft()
+        return index, encoded, np.asarray(shapes.as_tensor())[:, :2], drawn
+
+    def reset(self) -> None:
+        """Go on after the end of an epoch."""
+        self._pipeline.reset()
+
+
+class Decoded:
+    """Batches of decoded images, of which a source tells."""
+
+    def __init__(self, source: Callable[[], Named]) -> None:
+        """Keep the source, which gives images ``[H, W, 3]`` uint8."""
+        self._source = source
+
+    def __call__(self) -> Sized:
+        """The next batch; StopIteration where ``source`` raises it."""
+        index, images, drawn = self._source()
+        return index, images, np.array([image.shape[:2] for image in images]), drawn
+
+    def reset(self) -> None:
+        """Go on after the end of an epoch."""
+
+
+@pipeline_def
+def _read(source: Callable[[], Sequence[np.ndarray]]) -> tuple[DataNode, DataNode]:
+    encoded = fn.io.file.read(fn.external_source(source, dtype=types.UINT8, ndim=1))
+    return encoded, fn.peek_image_shape(encoded, adjust_orientation=False)
