@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -92,6 +93,11 @@ class Graph:
         self._device = device
         self._stream: torch.cuda.Stream | None = None
         self._unread: deque[tuple[torch.cuda.Event, list[torch.Tensor]]] = deque()
+        # The next batch is asked for and finished in a thread of its own: a step of a training is
+        # launched meanwhile, which on a fast GPU takes most of the step's time.
+        to_gpu = (torch.cuda.set_device, (device_id,)) if device == "gpu" else ()
+        self._thread = ThreadPoolExecutor(1, "dali", *to_gpu)
+        self._next: Future | None = None
 
     def run(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The next batch.
@@ -104,34 +110,38 @@ class Graph:
             StopIteration: where ``source`` did.
             RuntimeError: where DALI could not read or decode an image.
         """
+        awaited = self._next or self._thread.submit(self._batch)
+        self._next = None
+        index, views, finished = awaited.result()
+        self._next = self._thread.submit(self._batch)
+        if finished is not None:
+            here = torch.cuda.current_stream()
+            here.wait_event(finished)
+            for view in views:
+                view.record_stream(here)
+        return torch.from_numpy(index), views
+
+    def reset(self) -> None:
+        """Go on after the end of an epoch, which ``run`` told by StopIteration."""
+        self._files.reset()
+        self._pipeline.reset()
+        self._begun = False
+
+    def _batch(self) -> tuple[np.ndarray, list[torch.Tensor], torch.cuda.Event | None]:
         if not self._begun:
-            self._begin()
+            self._pipeline.schedule_run()
+            self._begun = True
         outputs = self._pipeline.outputs()
         index, drawn, _ = self._under_way.popleft()
         # DALI has enough to do while this batch is finished, and used.
         self._pipeline.schedule_run()
-        if self._stream is None:
-            return torch.from_numpy(index), self._finish(outputs, drawn)
+        if self._device == "cpu":
+            return index, self._finish(outputs, drawn), None
+        # What torch does to a batch is done beside the training's step, not after it.
+        self._stream = self._stream or torch.cuda.Stream()
         with torch.cuda.stream(self._stream):
             views = self._finish(outputs, drawn)
-        here = torch.cuda.current_stream()
-        here.wait_stream(self._stream)
-        for view in views:
-            view.record_stream(here)
-        return torch.from_numpy(index), views
-
-    def _begin(self) -> None:
-        self._pipeline.schedule_run()
-        self._begun = True
-        if self._device == "gpu" and self._stream is None:
-            # What torch does to a batch is done beside the training's last step, not after it.
-            self._stream = torch.cuda.Stream()
-
-    def reset(self) -> None:
-        """Go on after the end of an epoch."""
-        self._files.reset()
-        self._pipeline.reset()
-        self._begun = False
+            return index, views, self._stream.record_event()
 
     def _finish(self, outputs: Sequence[Any], drawn: Sequence[Drawn]) -> list[torch.Tensor]:
         images = [torch.from_dlpack(output.as_tensor()) for output in outputs]

@@ -73,7 +73,7 @@ class DaliLoader:
         # The epoch and the batch in it that the graph is at, where it stopped between two epochs.
         self._ahead: tuple[int, int] | None = None
         # The batches that DALI may be at work on, to name a file that it fails on: those that are
-        # being read, those that are being decoded, and the one that was last given out.
+        # being read, those that are being decoded, and the two that were decoded last.
         self._in_flight: deque[np.ndarray] = deque(maxlen=2 * prefetch + 2)
 
     def __len__(self) -> int:

@@ -1,7 +1,9 @@
 import gc
 import os
 import shutil
+import threading
 import weakref
+from concurrent.futures import wait
 from pathlib import Path
 
 import numpy as np
@@ -121,13 +123,19 @@ def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
     asked = []
     given = made._given
     monkeypatch.setattr(made, "_given", lambda index: asked.append(index) or given(index))
+
+    def asked_for() -> int:
+        # When the batch under way is there.
+        wait([made._pipeline._next])
+        return len(asked)
+
     first = epoch(made, 0)
-    ahead = len(asked)
+    ahead = asked_for()
     assert ahead > 20
     assert same(epoch(made, 1), epoch(fresh, 1))
     # None of it was thrown away and asked for again.
     assert asked[20:40] == torch.cat([batch[0] for batch in epoch(fresh, 1)]).tolist()
-    assert len(asked) == 20 + ahead
+    assert asked_for() == 20 + ahead
     # Another epoch than the next is its own.
     assert same(epoch(made, 0), first)
 
@@ -253,10 +261,15 @@ def test_two_view_methods_of_the_host_get_their_two_views(colours):
 def test_the_graph_of_a_loader_that_is_dropped_is_freed(colours):
     given = loader(colours)
     epoch(given)
-    graph = weakref.ref(given._pipeline._pipeline)
+    freed = threading.Event()
+    weakref.finalize(given._pipeline._pipeline, freed.set)
     del given
-    gc.collect()
-    assert graph() is None
+    for _ in range(300):
+        gc.collect()
+        # Not before the batch under way is there.
+        if freed.wait(timeout=0.1):
+            return
+    pytest.fail("the graph is still there")
 
 
 def test_memory_stays_flat_over_epochs_of_mixed_sizes(tmp_path):
