@@ -196,16 +196,19 @@ def decode_and_resize(
     """Endless batches of DALI's decoding, and of ``views`` resizes of each image, no more."""
     from nvidia.dali import Pipeline, fn, types
 
-    from leoclr_plugin.data.dali.graph import decode, path_bytes
+    from leoclr_plugin.data.dali.files import encode_paths
+    from leoclr_plugin.data.dali.graph import decode
     from leoclr_plugin.data.dali.operators import operators_on
     from leoclr_plugin.data.dali.views import View
 
-    files = cycle(path_bytes(path) for path in paths)
+    files = cycle(paths)
     resize = operators_on(device, workers).resize
     pipeline = Pipeline(batch_size, workers, 0 if device == "gpu" else None)
     with pipeline:
         path = fn.external_source(
-            lambda: [next(files) for _ in range(batch_size)], dtype=types.UINT8, ndim=1
+            lambda: encode_paths([next(files) for _ in range(batch_size)]),
+            dtype=types.UINT8,
+            ndim=1,
         )
         images = decode(fn.io.file.read(path), device)
         # DALI merges equal operators: each of them resizes to a pixel less.

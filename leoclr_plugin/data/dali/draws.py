@@ -7,9 +7,9 @@ resumed at an epoch boundary sees what the uninterrupted one would have seen.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 
 from leoclr_plugin.data.views import BLUR_SIGMA
 
@@ -24,11 +24,12 @@ _WINDOW_REACH = 2
 Drawn = dict[str, np.ndarray]
 
 
-def draw(node: DictConfig, rng: np.random.Generator, n: int) -> Drawn:
+def draw(node: Any, rng: np.random.Generator, n: int) -> Drawn:
     """Draw the parameters of one view for ``n`` images.
 
     Args:
-        node: solo-learn's augmentation node; only what it asks for is in the result.
+        node: solo-learn's augmentation node, or ``View.node``; only what it asks for is in the
+            result.
         rng: advanced by the same amount for the same node and ``n``.
         n: images.
 
@@ -49,7 +50,7 @@ def draw(node: DictConfig, rng: np.random.Generator, n: int) -> Drawn:
     }
 
 
-def _crop(rrc: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+def _crop(rrc: Any, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     if not rrc.enabled:
         return {}
     low, high = (math.log(ratio) for ratio in ASPECT_RATIOS)
@@ -60,15 +61,16 @@ def _crop(rrc: DictConfig, rng: np.random.Generator, n: int) -> dict[str, np.nda
 
 
 def _color(
-    jitter: DictConfig, grey_prob: float, rng: np.random.Generator, n: int
+    jitter: Any, grey_prob: float, rng: np.random.Generator, n: int
 ) -> dict[str, np.ndarray]:
     drawn: dict[str, np.ndarray] = {}
     colored = np.zeros(n, bool)
     if jitter.prob:
         colored = rng.random(n) < jitter.prob
         for name in ("brightness", "contrast", "saturation"):
-            if jitter[name]:
-                factor = rng.uniform(max(0.0, 1 - jitter[name]), 1 + jitter[name], n)
+            strength = getattr(jitter, name)
+            if strength:
+                factor = rng.uniform(max(0.0, 1 - strength), 1 + strength, n)
                 drawn[name] = np.where(colored, factor, 1)
         if jitter.hue:
             degrees = 360 * rng.uniform(-jitter.hue, jitter.hue, n)

@@ -16,10 +16,20 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.draws import Drawn
 
-# A batch's sample indexes [n], what is given of its images, and the draws of each view.
-Named = tuple[np.ndarray, Sequence[np.ndarray], Sequence[Drawn]]
-# The same, with the images' heights and widths [n, 2]; what is given may be DALI's.
+# A batch's sample indexes [n], its images or the paths of their files, and the draws of each view.
+Named = tuple[np.ndarray, Any, Sequence[Drawn]]
+# The same, of paths the files; with the images' heights and widths [n, 2].
 Sized = tuple[np.ndarray, Any, np.ndarray, Sequence[Drawn]]
+
+
+def encode_paths(paths: Sequence[str]) -> np.ndarray:
+    """Paths as ``fn.io.file.read`` takes them, ``[n, longest]`` uint8.
+
+    A shorter one ends at its first zero, as paths do in C: one array for all of them is handed
+    over in a tenth of the time of one for each.
+    """
+    encoded = np.array([path.encode() for path in paths])
+    return encoded.view(np.uint8).reshape(len(paths), -1)
 
 
 class Files:
@@ -31,7 +41,8 @@ class Files:
         """Define the graph that reads.
 
         Args:
-            source: gives paths as arrays of bytes; raises StopIteration at the end of an epoch.
+            source: gives paths as ``encode_paths`` does; raises StopIteration at the end of an
+                epoch.
             batch_size: the largest number of files in a batch.
             threads: CPU threads.
             prefetch: batches to keep ready.
@@ -40,10 +51,10 @@ class Files:
         # collector does not look.
         self._under_way = under_way = deque()
 
-        def paths() -> Sequence[np.ndarray]:
-            index, given, drawn = source()
+        def paths() -> np.ndarray:
+            index, encoded, drawn = source()
             under_way.append((index, drawn))
-            return given
+            return encoded
 
         self._pipeline = _read(
             paths,
@@ -87,6 +98,6 @@ class Decoded:
 
 
 @pipeline_def
-def _read(source: Callable[[], Sequence[np.ndarray]]) -> tuple[DataNode, DataNode]:
+def _read(source: Callable[[], np.ndarray]) -> tuple[DataNode, DataNode]:
     encoded = fn.io.file.read(fn.external_source(source, dtype=types.UINT8, ndim=1))
     return encoded, fn.peek_image_shape(encoded, adjust_orientation=False)

@@ -15,7 +15,7 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.crop import crop_regions
 from leoclr_plugin.data.dali.draws import Drawn, draw
-from leoclr_plugin.data.dali.files import Decoded, Files, Named
+from leoclr_plugin.data.dali.files import Decoded, Files, Named, encode_paths
 from leoclr_plugin.data.dali.finish import finish_views
 from leoclr_plugin.data.dali.operators import Change, Operators, operators_on
 from leoclr_plugin.data.dali.views import View
@@ -48,8 +48,8 @@ class Graph:
         """Define the graph; it is built at its first run.
 
         Args:
-            source: gives the sample indexes ``[n]`` int64, the paths as n arrays of bytes or the
-                images as n arrays ``[H, W, 3]`` uint8, and each view's ``draw``; raises
+            source: gives the sample indexes ``[n]`` int64, the paths as ``encode_paths`` does or
+                the images as n arrays ``[H, W, 3]`` uint8, and each view's ``draw``; raises
                 StopIteration at the end of an epoch.
             views: of each image, in the order of the batch.
             batch_size: the largest n.
@@ -230,17 +230,12 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
                 pipeline.set_outputs(decode(fn.io.file.read(name), device))
             pipeline.build()
         try:
-            pipeline.feed_input("path", [path_bytes(path)])
+            pipeline.feed_input("path", encode_paths([path]))
             pipeline.run()
         except RuntimeError:
             # A pipeline does not outlive an error.
             pipeline = None
             yield path
-
-
-def path_bytes(path: str) -> np.ndarray:
-    """A path as ``fn.io.file.read`` takes it."""
-    return np.frombuffer(path.encode(), np.uint8)
 
 
 def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.files import Named
-from leoclr_plugin.data.dali.graph import Graph, path_bytes, undecodable
+from leoclr_plugin.data.dali.files import Named, encode_paths
+from leoclr_plugin.data.dali.graph import Graph, undecodable
 from leoclr_plugin.data.dali.transfer import to_device
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
@@ -142,12 +142,13 @@ class DaliLoader:
             # Of this batch alone, so that an epoch can go on from any.
             rng = np.random.default_rng([self.seed, epoch, rank, number])
             self._in_flight.append(indexes)
-            given = [self._given(i) for i in indexes]
             drawn = [draw(view.node, rng, len(indexes)) for view in self.views]
-            yield indexes, given, drawn
+            yield indexes, self._given(indexes), drawn
 
-    def _given(self, index: int) -> np.ndarray:
-        return path_bytes(self._path(index)) if self._images is None else self._images[index]
+    def _given(self, indexes: np.ndarray) -> Any:
+        if self._images is None:
+            return encode_paths([self._path(index) for index in indexes])
+        return [self._images[index] for index in indexes]
 
     def _path(self, index: int) -> str:
         return str(self.samples[index][0])

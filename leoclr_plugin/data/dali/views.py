@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.data.evaluation import shorter_side
 from leoclr_plugin.data.views import mean_and_std, normalization
@@ -27,7 +29,8 @@ class View:
     """One view.
 
     Attributes:
-        node: solo-learn's augmentation node; of ``rrc`` and the appearance augmentations.
+        node: solo-learn's augmentation node; of ``rrc`` and the appearance augmentations. Of plain
+            values: a configuration's are looked up anew at each use, for each batch.
         size: height and width in pixels.
         mean_and_std: of the channels, in [0, 1].
         resize_shorter: pixels of the shorter side before a crop of ``size`` at the centre; None
@@ -35,7 +38,7 @@ class View:
         bicubic: interpolation; bilinear where False.
     """
 
-    node: DictConfig
+    node: Any
     size: tuple[int, int]
     mean_and_std: tuple[Sequence[float], Sequence[float]]
     resize_shorter: int | None = None
@@ -62,7 +65,7 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
                 f"would not fit into one batch; write crop_size: [{size}, {size}]"
             )
         height, width = (size, size) if isinstance(size, int) else size
-        view = View(node, (height, width), normalization(node, dataset))
+        view = View(_plain(node), (height, width), normalization(node, dataset))
         views += [view] * node.num_crops
     return views
 
@@ -71,11 +74,19 @@ def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
     """The linear probe's training view, as ``data.evaluation.train_transform``."""
     crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
     node = {**_UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
-    return View(OmegaConf.create(node), size, mean_and_std(dataset), bicubic=False)
+    return View(_plain(node), size, mean_and_std(dataset), bicubic=False)
 
 
 def val_view(dataset: str, size: tuple[int, int]) -> View:
     """The view that methods are evaluated on, as ``data.evaluation.val_transform``."""
-    node = OmegaConf.create({**_UNCHANGED, "rrc": {"enabled": False}})
+    node = _plain({**_UNCHANGED, "rrc": {"enabled": False}})
     shorter = shorter_side(size)
     return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)
+
+
+def _plain(node: Any) -> Any:
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=True)
+    if isinstance(node, dict):
+        return SimpleNamespace(**{name: _plain(value) for name, value in node.items()})
+    return node

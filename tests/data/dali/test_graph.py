@@ -17,6 +17,7 @@ pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali import graph
 from leoclr_plugin.data.dali.draws import ATTEMPTS, Drawn, draw
+from leoclr_plugin.data.dali.files import encode_paths
 from leoclr_plugin.data.dali.graph import Graph, undecodable
 from leoclr_plugin.data.dali.operators import GPU
 from leoclr_plugin.data.dali.views import View, val_view
@@ -51,8 +52,7 @@ def run(paths, view: View, **drawn) -> np.ndarray:
 def run_batch(paths, view: View, drawn: Drawn) -> tuple[torch.Tensor, np.ndarray]:
     """Indexes and views ``[n, H, W, 3]`` of the files, each with its own draws."""
     n = len(paths)
-    files = [np.frombuffer(str(path).encode(), np.uint8) for path in paths]
-    fed = (np.arange(n), files, [drawn])
+    fed = (np.arange(n), encode_paths([str(path) for path in paths]), [drawn])
     graph = Graph(lambda: fed, [view], batch_size=n, threads=2, **graph_place())
     index, (images,) = graph.run()
     return index, images.permute(0, 2, 3, 1).cpu().clone().numpy()

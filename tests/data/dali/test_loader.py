@@ -122,7 +122,7 @@ def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
     made, fresh = loader(colours), loader(colours)
     asked = []
     given = made._given
-    monkeypatch.setattr(made, "_given", lambda index: asked.append(index) or given(index))
+    monkeypatch.setattr(made, "_given", lambda indexes: asked.extend(indexes) or given(indexes))
 
     def asked_for() -> int:
         # When the batch under way is there.

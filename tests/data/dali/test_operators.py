@@ -11,6 +11,7 @@ from nvidia.dali import fn, pipeline_def, types
 
 from leoclr_plugin.data.dali import graph
 from leoclr_plugin.data.dali.draws import Drawn, draw
+from leoclr_plugin.data.dali.files import encode_paths
 from leoclr_plugin.data.dali.operators import GPU
 from leoclr_plugin.data.dali.views import View
 from tests.configs import pipeline
@@ -66,14 +67,18 @@ def test_images_are_changed_as_dali_changes_them(tmp_path, monkeypatch, probs, b
     for number, image in enumerate(images):
         path = tmp_path / f"{number}.png"
         Image.fromarray(image).save(path)
-        files.append(np.frombuffer(str(path).encode(), np.uint8))
+        files.append(str(path))
     node = OmegaConf.create(pipeline([*size], crop=False, **probs))
     view = View(node, size, ((0.0,) * 3, (1 / 255,) * 3))
     drawn = draw(node, rng, N)
     if kind == "gpu":
         monkeypatch.setattr(graph, "operators_on", lambda device, threads: GPU)
     ours = graph.Graph(
-        lambda: (np.arange(N), files, [drawn]), [view], batch_size=N, threads=2, **graph_place()
+        lambda: (np.arange(N), encode_paths(files), [drawn]),
+        [view],
+        batch_size=N,
+        threads=2,
+        **graph_place(),
     )
     # A GPU's are not rounded.
     got = ours.run()[1][0].permute(0, 2, 3, 1).cpu().round().numpy()
