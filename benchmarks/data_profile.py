@@ -29,7 +29,8 @@ from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import prepare
 
-BATCHES, READY = 6, 6
+# Ready: what a part has made ahead, and as many again, in which the part before it comes to rest.
+BATCHES, READY = 6, 12
 PROBS = {"color_jitter": 0.8, "grayscale": 0.2, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
 PREFETCH = (1, 2, 3, 4)
 HW_DECODER_LOADS = (0.0, 0.25, 0.5, 0.65, 0.8, 0.9, 1.0)

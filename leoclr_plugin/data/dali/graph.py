@@ -92,7 +92,7 @@ class Graph:
         )
         self._device = device
         self._stream: torch.cuda.Stream | None = None
-        self._unread: deque[tuple[torch.cuda.Event, list[torch.Tensor]]] = deque()
+        self._unread: tuple[torch.cuda.Event, list[torch.Tensor]] | None = None
         # The next batch is asked for and finished in a thread of its own: a step of a training is
         # launched meanwhile, which on a fast GPU takes most of the step's time.
         to_gpu = (torch.cuda.set_device, (device_id,)) if device == "gpu" else ()
@@ -135,32 +135,24 @@ class Graph:
         index, drawn, _ = self._under_way.popleft()
         # DALI has enough to do while this batch is finished, and used.
         self._pipeline.schedule_run()
-        if self._device == "cpu":
-            return index, self._finish(outputs, drawn), None
-        # What torch does to a batch is done beside the training's step, not after it.
-        self._stream = self._stream or torch.cuda.Stream()
+        if self._device == "gpu" and self._stream is None:
+            # What torch does to a batch is done beside the training's step, not after it.
+            self._stream = torch.cuda.Stream()
         with torch.cuda.stream(self._stream):
-            views = self._finish(outputs, drawn)
-            return index, views, self._stream.record_event()
+            images = [torch.from_dlpack(output.as_tensor()) for output in outputs]
+            if self._whole:
+                # Channels-last memory already; this is torch's name for it.
+                return index, [image.permute(0, 3, 1, 2) for image in images], None
+            views = finish_views(images, self._views, drawn, self._dtype)
+        return index, views, self._stream and self._read(images)
 
-    def _finish(self, outputs: Sequence[Any], drawn: Sequence[Drawn]) -> list[torch.Tensor]:
-        images = [torch.from_dlpack(output.as_tensor()) for output in outputs]
-        if self._whole:
-            # Channels-last memory already; this is torch's name for it.
-            return [image.permute(0, 3, 1, 2) for image in images]
-        views = finish_views(images, self._views, drawn, self._dtype)
-        self._keep_until_read(images)
-        return views
-
-    def _keep_until_read(self, images: list[torch.Tensor]) -> None:
+    def _read(self, images: list[torch.Tensor]) -> torch.cuda.Event:
         # DALI takes the memory of a batch that is let go at once, though the GPU be yet to read it.
-        if not images[0].is_cuda:
-            return
-        while self._unread:
-            self._unread.popleft()[0].synchronize()
-        event = torch.cuda.Event()
-        event.record()
-        self._unread.append((event, images))
+        if self._unread is not None:
+            self._unread[0].synchronize()
+        read = self._stream.record_event()
+        self._unread = read, images
+        return read
 
 
 def _fed(drawn: Drawn, sizes: np.ndarray, whole: bool) -> Drawn:
