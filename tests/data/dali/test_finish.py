@@ -1,0 +1,42 @@
+"""Views that are finished together; what is done to each is tested on the graph."""
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+pytest.importorskip("nvidia.dali")
+
+from leoclr_plugin.data.dali.draws import draw
+from leoclr_plugin.data.dali.finish import finish_views
+from leoclr_plugin.data.dali.views import View
+from tests.configs import pipeline
+
+N = 16
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = ((0.5,) * 3, (0.5,) * 3)
+KINDS = [
+    ({"color_jitter": 0.5, "gaussian_blur": 0.5, "horizontal_flip": 0.5}, (12, 20), IMAGENET),
+    ({"grayscale": 0.5, "solarization": 0.5}, (12, 20), IMAGENET),
+    ({"gaussian_blur": 0.5, "horizontal_flip": 0.5}, (9, 9), IMAGENET),
+    ({}, (12, 20), HALVES),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_views_are_finished_together_as_each_alone(dtype):
+    rng = np.random.default_rng(0)
+    views, images, drawn = [], [], []
+    for probs, size, mean_and_std in KINDS:
+        node = OmegaConf.create(pipeline([*size], crop=False, **probs))
+        views.append(View(node, size, mean_and_std))
+        images.append(torch.from_numpy(rng.integers(0, 256, (N, *size, 3), dtype=np.uint8)))
+        drawn.append(draw(node, rng, N))
+    together = finish_views(images, views, drawn, dtype)
+    for view, image, of, finished in zip(views, images, drawn, together, strict=True):
+        assert finished.shape == (N, 3, *view.size)
+        assert finished.dtype == dtype
+        assert finished.is_contiguous(memory_format=torch.channels_last)
+        (alone,) = finish_views([image], [view], [of], dtype)
+        # Half a level of 255: a window may be padded to that of another view.
+        assert (finished - alone).abs().max() < 0.5 / 255 / min(view.mean_and_std[1])
