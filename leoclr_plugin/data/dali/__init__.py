@@ -1,4 +1,4 @@
-"""Views from one NVIDIA DALI graph: one read and one decode an image, a branch for each view."""
+"""Views by NVIDIA DALI: one read and one decode an image, a branch for each view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph: read, decode once, and a branch for each view."""
+"""The graph: decode once, and a branch for each view; with what comes before and after it."""
 
 from __future__ import annotations
 
