@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,27 @@ OPTIONAL_PACKAGES = (
     "onnx",
     "wandb",
 )
+# What may be installed instead: the same modules, for another CUDA or with windows to draw in.
+_INSTEAD = {
+    "nvidia-dali-cuda130": ("nvidia-dali-cuda120",),
+    "opencv-python-headless": (
+        "opencv-python",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    ),
+}
 
 
 def version_of(package: str) -> str | None:
-    """Installed version of a distribution, None where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    """Installed version of a distribution, None where it is not installed.
+
+    Where another distribution of the same modules is there in its place, the version names it.
+    """
+    for name in (package, *_INSTEAD.get(package, ())):
+        with suppress(metadata.PackageNotFoundError):
+            version = metadata.version(name)
+            return version if name == package else f"{version} ({name})"
+    return None
 
 
 def environment() -> dict[str, Any]:

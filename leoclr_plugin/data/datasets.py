@@ -72,7 +72,8 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
     """
     split = "train+unlabeled" if data.dataset == "stl10" else "train"
     dataset = build_dataset(data, split, transform)
-    if 0 < data.fraction < 1:
+    if data.fraction != -1:
+        _check_fraction(data.fraction)
         labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
         stratify = None if data.no_labels else labels
         kept, _ = train_test_split(
@@ -82,9 +83,12 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
             random_state=_SPLIT_SEED,
         )
         dataset = Subset(dataset, kept)
-    elif data.fraction != -1:
-        raise UserError(f"data.fraction={data.fraction}; it must be in (0, 1), or -1 for all")
     return WithIndex(dataset)
+
+
+def _check_fraction(fraction: object) -> None:
+    if not isinstance(fraction, float) or not 0 < fraction < 1:
+        raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
 
 
 def build_dataset(data: DictConfig, split: str, transform: Callable) -> Dataset:

@@ -75,7 +75,7 @@ class StopOnNonfinite(Callback):
         step, names, values, _ = self._under_way.popleft()
         bad = _offending(names, values)
         if bad and not self._found:
-            self._found = _message(step, bad, self.checkpoints, "lower optimizer.lr")
+            self._found = _message(step, bad, self.checkpoints)
 
     def _stop(self, trainer: Trainer, batch_idx: int = 0) -> None:
         if any_process(trainer, bool(self._found), batch_idx):
@@ -123,8 +123,8 @@ class SkipNonfinite(Callback):
         self.skipped += 1
         if self.skipped > self.limit:
             bad = self._bad or ["of another process"]
-            action = f"max_nonfinite={self.limit} steps were skipped before it"
-            raise UserError(_message(trainer.global_step + 1, bad, self.checkpoints, action))
+            before = f"max_nonfinite={self.limit} steps were skipped before it; "
+            raise UserError(_message(trainer.global_step + 1, bad, self.checkpoints, before))
         optimizer.zero_grad(set_to_none=True)
         pl_module.load_state_dict(self._buffers, strict=False)
 
@@ -154,8 +154,8 @@ def _offending(names: list[str], values: torch.Tensor) -> list[str]:
     ]
 
 
-def _message(step: int, bad: list[str], checkpoints: AtomicCheckpointIO, action: str) -> str:
+def _message(step: int, bad: list[str], checkpoints: AtomicCheckpointIO, before: str = "") -> str:
     return (
         f"step {step} has a loss that is not finite ({', '.join(bad)}); "
-        f"{describe(checkpoints.last_good)}; {action}, or look at the batch"
+        f"{before}{describe(checkpoints.last_good)}; lower optimizer.lr, or look at the batch"
     )

@@ -9,12 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 from leoclr_plugin.errors import check_number
 
 # Least, largest, and whether it must be whole. max_epochs=-1 is Lightning's for a training without
-# end, data.fraction=-1 solo-learn's for all of the data.
+# end.
 _RANGES = {
     "seed": (0, 2**32 - 1, True),
     "max_epochs": (-1, math.inf, True),
     "data.num_workers": (0, math.inf, True),
-    "data.fraction": (-1, 1, False),
     "optimizer.batch_size": (1, math.inf, True),
     "optimizer.lr": (0, math.inf, False),
     "optimizer.weight_decay": (0, math.inf, False),

@@ -58,7 +58,7 @@ def publish(
         name: of the model.
         data: folder with ``train`` and ``val``, of the evaluation.
         command: that trained it.
-        limits: what to know before using it.
+        limits: what to know before using it; the card says the size and the epochs before this.
         commit: at which it was trained.
         hours: of training.
         hardware: that it was trained on; None for this machine's.

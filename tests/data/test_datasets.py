@@ -131,6 +131,7 @@ def test_imagenette_is_downloaded_where_asked(tmp_path, monkeypatch):
         ({"dataset": "imagenet-100"}, "did you mean 'imagenet100'"),
         ({"format": "lmdb"}, "data.format=lmdb is not a format"),
         ({"fraction": 1.5}, "data.fraction=1.5"),
+        ({"fraction": "half"}, "data.fraction=half"),
         ({"train_path": "nowhere"}, "the data folder nowhere is not there"),
     ],
 )

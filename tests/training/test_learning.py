@@ -70,7 +70,7 @@ def config(task, **changes):
         optimizer__lr=0.3,
         scheduler={"name": "warmup_cosine", "warmup_epochs": 2},
         max_epochs=_EPOCHS,
-        checkpoint={"enabled": True, "dir": str(task / "models"), "frequency": _EPOCHS - 1},
+        checkpoint={"enabled": True, "dir": str(task / "models"), "frequency": _EPOCHS},
         num_sanity_val_steps=0,
         check_val_every_n_epoch=_EPOCHS,
         enable_progress_bar=False,
