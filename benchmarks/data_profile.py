@@ -20,7 +20,13 @@ from unittest import mock
 
 from tqdm import tqdm
 
-from leoclr_plugin.benchmarks.data import decode_and_resize, endless, three_views_config
+from leoclr_plugin.benchmarks.data import (
+    READY,
+    decode_and_resize,
+    endless,
+    rest,
+    three_views_config,
+)
 from leoclr_plugin.data.dali import operators
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
@@ -29,8 +35,7 @@ from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import prepare
 
-# Ready: what a part has made ahead, and as many again, in which the part before it comes to rest.
-BATCHES, READY = 6, 12
+BATCHES = 6
 PROBS = {"color_jitter": 0.8, "grayscale": 0.2, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
 PREFETCH = (1, 2, 3, 4)
 HW_DECODER_LOADS = (0.0, 0.25, 0.5, 0.65, 0.8, 0.9, 1.0)
@@ -55,6 +60,7 @@ def views(
 
 def measure(batches: Iterator[Any], batch_size: int) -> tuple[float, float]:
     """Processor time per image of the next batches in ms, and images per second."""
+    rest()
     # What was made ahead in the others' turns would cost nothing here.
     for _ in range(READY):
         next(batches)

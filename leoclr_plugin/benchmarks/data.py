@@ -22,7 +22,7 @@ from leoclr_plugin.host import host
 from leoclr_plugin.training.pretrain import prepare
 
 # Batches that a loader may have ready; taken before the clock starts.
-_READY = 6
+READY = 6
 # MoCo-v2's recipe, on all three views.
 _APPEARANCE = {
     "color_jitter": {
@@ -103,8 +103,8 @@ def data_benchmark(
     used = 0
     for turn in tqdm(range(rounds + 1), desc="Rounds", leave=False):
         for name, run in runs.items():
-            _rest()
-            for _ in range(_READY):
+            rest()
+            for _ in range(READY):
                 next(run)
             used = max(used, free_before - _free_gpu_bytes())
             start = time.perf_counter()
@@ -134,9 +134,11 @@ def data_benchmark(
     }
 
 
-def _rest() -> None:
-    # Until what the pipeline before was making ahead is there: solo-learn's two batches take longer
-    # than all that is timed of ours.
+def rest() -> None:
+    """Wait until what the pipeline before was making ahead is there.
+
+    solo-learn's two batches take longer than all that is timed of ours.
+    """
     for _ in range(100):
         used = time.process_time()
         time.sleep(0.1)
