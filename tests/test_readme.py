@@ -34,10 +34,10 @@ exec "{python}" -m leoclr_plugin "$@"
 """
 
 
-# Solo-learn's configs are for GPUs.
+# A CPU may emulate bfloat16, which Lightning takes in the place of the configs' float16.
 _PYTHON_SHIM = """#!/bin/sh
 case "$1" in
-    main_pretrain.py) set -- "$@" accelerator=cpu precision=32 strategy=null max_epochs=1 \\
+    main_pretrain.py) set -- "$@" precision=32 max_epochs=1 \\
         optimizer.batch_size=8 method_kwargs.queue_size=64 augmentations.0.crop_size=32 \\
         "augmentations.1.crop_size=[32,32]" ;;
 esac

@@ -5,6 +5,7 @@ Each function is a no-op where nothing is broken.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -72,7 +73,8 @@ def mend_lightning() -> None:
     """Let the stock scripts' ``Trainer(strategy=None, devices=[0], accelerator="cpu")`` be built.
 
     Lightning refuses ``strategy=None`` since 2.0, where its own default is ``"auto"``, and takes
-    a CPU's devices as a number alone; the host's ``parse_cfg`` takes them as a list alone.
+    a CPU's devices as a number alone; the host's ``parse_cfg`` takes them as a list alone. Its
+    configs synchronise batch norm, which torch does on GPUs alone and elsewhere refuses.
     """
     from lightning.pytorch import Trainer
     from lightning.pytorch.accelerators import CPUAccelerator
@@ -83,6 +85,10 @@ def mend_lightning() -> None:
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         if kwargs.get("strategy", "auto") is None:
             kwargs["strategy"] = "auto"
+        on_cpu = kwargs.get("accelerator") == "cpu" or not torch.cuda.is_available()
+        if kwargs.get("sync_batchnorm") and on_cpu:
+            print("sync_batchnorm=True needs GPUs; each process has its own", file=sys.stderr)
+            kwargs["sync_batchnorm"] = False
         original(self, *args, **kwargs)
 
     parse = CPUAccelerator.parse_devices
