@@ -84,12 +84,12 @@ def _download(args: argparse.Namespace) -> None:
 
 def _verify(args: argparse.Namespace) -> None:
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.zoo.fetch import cache_folder, check
-    from leoclr_plugin.zoo.manifest import read_manifest, zoo_folder
+    from leoclr_plugin.zoo.fetch import cache_folder, check, local_folder
+    from leoclr_plugin.zoo.manifest import read_manifest
 
     bad = 0
     for entry in read_manifest().values():
-        paths = [folder / entry.file for folder in (zoo_folder(), cache_folder())]
+        paths = [folder / entry.file for folder in (local_folder(), cache_folder())]
         found = [path for path in paths if path.is_file()]
         if not found:
             print(f"{entry.name}: not here")

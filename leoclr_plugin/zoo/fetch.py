@@ -16,6 +16,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.manifest import Entry, zoo_folder
 
 SOURCE = "LEOCLR_ZOO_URL"
+_REMOTE = ("https://", "hf://")
 _CHUNK = 1 << 20
 _TIMEOUT = 30  # seconds without a byte
 
@@ -37,9 +38,8 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
         UserError: where there is no source, it does not answer, or sends another file.
     """
     source = os.environ.get(SOURCE, "")
-    remote = source.startswith(("https://", "hf://"))
-    local = Path(source or zoo_folder()) / entry.file
-    if not remote and local.is_file():
+    local = local_folder() / entry.file
+    if not source.startswith(_REMOTE) and local.is_file():
         check(local, entry)
         if to is None:
             return local
@@ -66,6 +66,12 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
         reason = " ".join(str(error).split())
         raise UserError(f"{entry.file} cannot be fetched: {reason}") from error
     return path
+
+
+def local_folder() -> Path:
+    """The folder that ``LEOCLR_ZOO_URL`` names, or else that of the manifest."""
+    source = os.environ.get(SOURCE, "")
+    return zoo_folder() if source.startswith(_REMOTE) else Path(source or zoo_folder())
 
 
 def cache_folder() -> Path:

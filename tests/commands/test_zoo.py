@@ -26,6 +26,13 @@ def test_list_info_download_verify(zoo, capsys, tmp_path):
     assert f"{NAME}: not here" in out(capsys, "verify")
 
 
+def test_verify_looks_where_files_are_taken_from(zoo, capsys, tmp_path, monkeypatch):
+    out(capsys, "download", NAME, "--to", tmp_path / "elsewhere")
+    (zoo / f"{NAME}.safetensors").unlink()
+    monkeypatch.setenv("LEOCLR_ZOO_URL", str(tmp_path / "elsewhere"))
+    assert f"{NAME}: good, {tmp_path / 'elsewhere'}" in out(capsys, "verify")
+
+
 def test_eval_shows_the_card_beside_what_is_measured(zoo, capsys, image_folder):
     lines = out(capsys, "eval", NAME, "--data", image_folder, "--num_workers", 0).splitlines()
     (row,) = (line.split() for line in lines if line.startswith("knn top1"))
