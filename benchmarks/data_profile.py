@@ -21,10 +21,9 @@ from unittest import mock
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.data import (
-    READY,
     decode_and_resize,
     endless,
-    rest,
+    get_ready,
     three_views_config,
 )
 from leoclr_plugin.data.dali import operators
@@ -60,10 +59,7 @@ def views(
 
 def measure(batches: Iterator[Any], batch_size: int) -> tuple[float, float]:
     """Processor time per image of the next batches in ms, and images per second."""
-    rest()
-    # What was made ahead in the others' turns would cost nothing here.
-    for _ in range(READY):
-        next(batches)
+    get_ready(batches)
     processor, wall = time.process_time(), time.perf_counter()
     for _ in range(BATCHES):
         next(batches)

@@ -22,7 +22,7 @@ from leoclr_plugin.host import host
 from leoclr_plugin.training.pretrain import prepare
 
 # Batches that a loader may have ready; taken before the clock starts.
-READY = 6
+_READY = 6
 # MoCo-v2's recipe, on all three views.
 _APPEARANCE = {
     "color_jitter": {
@@ -103,9 +103,7 @@ def data_benchmark(
     used = 0
     for turn in tqdm(range(rounds + 1), desc="Rounds", leave=False):
         for name, run in runs.items():
-            rest()
-            for _ in range(READY):
-                next(run)
+            get_ready(run)
             used = max(used, free_before - _free_gpu_bytes())
             start = time.perf_counter()
             for _ in range(batches):
@@ -134,16 +132,19 @@ def data_benchmark(
     }
 
 
-def rest() -> None:
-    """Wait until what the pipeline before was making ahead is there.
+def get_ready(batches: Iterator[Any]) -> None:
+    """Let the pipeline before come to rest, and take what ``batches`` has made ahead.
 
-    solo-learn's two batches take longer than all that is timed of ours.
+    The latter would cost nothing on the clock. What solo-learn's makes ahead takes longer than all
+    that is timed of ours.
     """
     for _ in range(100):
         used = time.process_time()
         time.sleep(0.1)
         if time.process_time() - used < 0.02:
-            return
+            break
+    for _ in range(_READY):
+        next(batches)
 
 
 def _free_gpu_bytes() -> int:

@@ -73,7 +73,6 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
     split = "train+unlabeled" if data.dataset == "stl10" else "train"
     dataset = build_dataset(data, split, transform)
     if data.fraction != -1:
-        _check_fraction(data.fraction)
         labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
         stratify = None if data.no_labels else labels
         kept, _ = train_test_split(
@@ -84,11 +83,6 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
         )
         dataset = Subset(dataset, kept)
     return WithIndex(dataset)
-
-
-def _check_fraction(fraction: object) -> None:
-    if not isinstance(fraction, float) or not 0 < fraction < 1:
-        raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
 
 
 def build_dataset(data: DictConfig, split: str, transform: Callable) -> Dataset:
@@ -141,7 +135,7 @@ def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
 
 
 def check_data(data: DictConfig) -> None:
-    """Check the data set's name and format.
+    """Check the data set's name and format, and the part of it to use.
 
     Raises:
         UserError: naming the key and what it may be.
@@ -156,6 +150,9 @@ def check_data(data: DictConfig) -> None:
         )
     if form == "dali":
         require_dali()
+    fraction = data.get("fraction", -1)
+    if fraction != -1 and not (isinstance(fraction, float) and 0 < fraction < 1):
+        raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:

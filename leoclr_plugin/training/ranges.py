@@ -8,8 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.errors import check_number
 
-# Least, largest, and whether it must be whole. max_epochs=-1 is Lightning's for a training without
-# end.
+# Least, largest, and whether it must be whole; max_epochs=-1 is Lightning's for one without end.
 _RANGES = {
     "seed": (0, 2**32 - 1, True),
     "max_epochs": (-1, math.inf, True),

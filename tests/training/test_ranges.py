@@ -37,3 +37,9 @@ def test_a_number_out_of_its_range_is_refused_by_name(key, value, message):
 def test_packaged_numbers_are_in_their_ranges():
     assert prepare(method_cfg(data__fraction=0.5, max_epochs=-1)).max_epochs == -1
     check_numbers(load_config(*LINEAR))
+
+
+@pytest.mark.parametrize("fraction", ["half", -0.5, 0.0, 1])
+def test_a_fraction_is_refused_before_the_data_is_read(fraction):
+    with pytest.raises(UserError, match=f"data.fraction={fraction}; it must be in"):
+        prepare(method_cfg(data__fraction=fraction))
