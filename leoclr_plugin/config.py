@@ -63,13 +63,16 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         overrides: Hydra's ``key=value``, ``+key=value``, ``~key``.
 
     Raises:
-        UserError: for an unknown config, a bad override (with Hydra's reason), a value left open.
+        UserError: for an unknown config, a bad override (with Hydra's reason), an interpolation of
+            a key that is not there, a value left open.
     """
     path = find_config(config, kind)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(path.parent), version_base="1.2"):
             cfg = compose(path.stem, overrides=[_quoted(override) for override in overrides])
+        # For the interpolations alone, which would fail where they are first asked for.
+        OmegaConf.to_container(cfg, resolve=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"config {config}: {reason}") from error

@@ -81,7 +81,7 @@ def refused_values(keys: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise UserError(f"{keys}: {error}") from error
+        raise UserError(f"{keys}: {' '.join(str(error).split())}") from error
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -90,7 +90,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     Without a near one all the known names are listed.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    # A name may have been written as a number.
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     if near:
         return f"; did you mean {' or '.join(repr(n) for n in near)}?"
     return f"; choose from {', '.join(names)}"

@@ -2,7 +2,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from leoclr_plugin.config import config_names, load_config
-from leoclr_plugin.data.views import check_leoclr_views
+from leoclr_plugin.data.views import check_leoclr_views, check_views
 from leoclr_plugin.errors import UserError
 
 FOLDERS = ("cifar", "custom", "imagenet", "imagenet-100", "imagenette", "stl10")
@@ -15,6 +15,7 @@ def test_leoclr_and_mocov2plus_share_one_recipe(folder):
     ours = load_config(f"{folder}/leoclr", "pretrain", NEEDED.get(folder, []))
     theirs = load_config(f"{folder}/mocov2plus", "pretrain", NEEDED.get(folder, []))
     check_leoclr_views(ours.augmentations, ours.data.dataset)
+    check_views(ours.augmentations)
     *crops, original = ours.augmentations
     assert crops == list(theirs.augmentations)
     assert original.crop_size == [crops[0].crop_size] * 2
@@ -97,3 +98,9 @@ def test_broken_yaml_is_told_in_one_line(tmp_path):
         load_config(str(tmp_path / "broken.yaml"), "pretrain")
     assert "broken.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_interpolation_of_what_is_not_there_is_refused_at_once(tmp_path):
+    (tmp_path / "mine.yaml").write_text("name: ${nothing}")
+    with pytest.raises(UserError, match=r"mine\.yaml: Interpolation key 'nothing' not found"):
+        load_config(str(tmp_path / "mine.yaml"), "pretrain")

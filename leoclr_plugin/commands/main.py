@@ -86,16 +86,28 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after a user's error, told in one line on stderr."""
+    """Run a command; return 0, or 2 after a user's error, told in one line on stderr.
+
+    A file that cannot be read or written is one.
+    """
     args = parse(argv)
     try:
         args.run(args)
-    except UserError as error:
+    except (UserError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            # Not of a file that the user could have named.
+            raise
         if args.debug:
             traceback.print_exc()
-        print(f"leoclr {args.command}: {error}", file=sys.stderr)
+        print(f"leoclr {args.command}: {_line(error)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _line(error: UserError | OSError) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{error.filename}: {error.strerror}; check the path, its permissions and the disk"
 
 
 if __name__ == "__main__":

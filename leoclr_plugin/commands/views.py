@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
 
     from leoclr_plugin.config import load_config
     from leoclr_plugin.data.images import UnreadableImage, list_images, open_rgb
+    from leoclr_plugin.data.views import check_views
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.report.view_grid import view_grid
 
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
     except UnreadableImage as error:
         raise UserError(f"an image cannot be read: {error}") from error
     cfg = load_config(args.config, "pretrain")
+    check_views(cfg.augmentations)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     view_grid(images, cfg).save(args.out)
     print(f"Written to {args.out}")

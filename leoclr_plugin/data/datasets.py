@@ -29,7 +29,7 @@ class UnlabelledFolder(Dataset):
         targets: -1 for each image.
     """
 
-    def __init__(self, root: str | Path, transform: Callable) -> None:
+    def __init__(self, root: str | Path, transform: Callable | None) -> None:
         self.samples = [(str(path), -1) for path in list_images(Path(root))]
         self.targets = [-1] * len(self.samples)
         self.transform = transform
@@ -71,32 +71,42 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
         UserError: for an unknown data set or format, or data that is not there.
     """
     split = "train+unlabeled" if data.dataset == "stl10" else "train"
-    dataset = build_dataset(data, split, transform)
-    if data.fraction != -1:
-        labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
-        stratify = None if data.no_labels else labels
-        kept, _ = train_test_split(
-            range(len(dataset)),
-            train_size=data.fraction,
-            stratify=stratify,
-            random_state=_SPLIT_SEED,
-        )
-        dataset = Subset(dataset, kept)
-    return WithIndex(dataset)
+    return WithIndex(build_dataset(data, split, transform))
 
 
-def build_dataset(data: DictConfig, split: str, transform: Callable) -> Dataset:
-    """Build one split of a labelled data set: items ``(transform(image), target)``.
+def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> Dataset:
+    """Build one split of a data set: items ``(transform(image), target)``.
 
     Args:
-        data: the ``data`` node of the configuration.
+        data: the ``data`` node of the configuration; its ``fraction`` is of the training images
+            alone, the same share of every class.
         split: ``"train"``, ``"val"`` or, for stl10, ``"train+unlabeled"``.
-        transform: of a PIL image.
+        transform: of a PIL image; None where only the files are wanted.
 
     Raises:
-        UserError: for an unknown data set or format, or data that is not there.
+        UserError: for an unknown data set or format, data that is not there, and a fraction that
+            leaves a class without an image.
     """
     check_data(data)
+    dataset = _whole_dataset(data, split, transform)
+    fraction = data.get("fraction", -1)
+    if split == "val" or fraction == -1:
+        return dataset
+    labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
+    stratify = None if data.get("no_labels", False) else labels
+    try:
+        kept, _ = train_test_split(
+            range(len(dataset)), train_size=fraction, stratify=stratify, random_state=_SPLIT_SEED
+        )
+    except ValueError as error:  # too few images, of a class or in all
+        message = " ".join(str(error).split()).rstrip(".")
+        raise UserError(
+            f"data.fraction={fraction} of {len(dataset)} images: {message}; take more of them"
+        ) from error
+    return Subset(dataset, kept)
+
+
+def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> Dataset:
     name, download = data.dataset, data.get("download", False)
     root = Path(data.val_path if split == "val" else data.train_path)
     if name in ("cifar10", "cifar100"):
@@ -178,7 +188,7 @@ def _download_imagenette(root: Path) -> None:
     tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
 
 
-def _folder(root: Path, transform: Callable, labelled: bool) -> Dataset:
+def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
     if not root.is_dir():
         raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
     if not labelled:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from PIL import Image, ImageFilter, ImageOps
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torchvision import transforms
 
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, check_number
 
 # Data sets whose images are all square, so that an int crop_size cannot leave ragged batches.
 SQUARE_DATASETS = ("cifar10", "cifar100", "stl10")
@@ -21,6 +22,29 @@ _MEAN_AND_STD = {
     "stl10": ((0.4914, 0.4823, 0.4466), (0.247, 0.243, 0.261)),
 }
 BLUR_SIGMA = (0.1, 2.0)
+# The nodes of what is done to a view besides its crop, each with its ``prob``.
+APPEARANCE = (
+    "color_jitter",
+    "grayscale",
+    "gaussian_blur",
+    "solarization",
+    "equalization",
+    "horizontal_flip",
+)
+# Least, largest, and whether it must be whole.
+_NUMBERS = {
+    "crop_size": (1, math.inf, True),
+    "num_crops": (0, math.inf, True),
+    **{f"{name}.prob": (0, 1, False) for name in APPEARANCE},
+}
+_CROP = {"rrc.crop_min_scale": (0, 1, False), "rrc.crop_max_scale": (0, 1, False)}
+_JITTER = {
+    "color_jitter.brightness": (0, math.inf, False),
+    "color_jitter.contrast": (0, math.inf, False),
+    "color_jitter.saturation": (0, math.inf, False),
+    # Half a circle either way is every hue.
+    "color_jitter.hue": (0, 0.5, False),
+}
 
 
 def mean_and_std(dataset: str) -> tuple[Sequence[float], Sequence[float]]:
@@ -111,6 +135,37 @@ class Views:
     def __call__(self, image: Image.Image) -> list[torch.Tensor]:
         """Return the views of an RGB image, each ``[3, H, W]``."""
         return [transform(image) for transform in self.transforms]
+
+
+def check_views(augmentations: ListConfig) -> None:
+    """Check the numbers of all pipelines, for torchvision's views and for DALI's.
+
+    Raises:
+        UserError: naming the pipeline, the key and its range.
+    """
+    if not (isinstance(augmentations, ListConfig) and len(augmentations)):
+        raise UserError("augmentations must be a list of pipelines, as those in scripts/pretrain")
+    for i, node in enumerate(augmentations):
+        crop = OmegaConf.select(node, "rrc.enabled") if isinstance(node, DictConfig) else None
+        if not isinstance(crop, bool):
+            raise UserError(f"augmentations[{i}].rrc.enabled={crop}; it must be True or False")
+        ranges = dict(_NUMBERS)
+        if crop:
+            ranges |= _CROP
+        if OmegaConf.select(node, "color_jitter.prob"):
+            ranges |= _JITTER
+        for key, bounds in ranges.items():
+            value = OmegaConf.select(node, key)
+            numbers = value if isinstance(value, ListConfig) else [value]
+            if numbers is value and (key != "crop_size" or len(value) != 2):
+                raise UserError(f"augmentations[{i}].{key}={value}; only crop_size is a pair")
+            for number in numbers:
+                check_number(f"augmentations[{i}].{key}", number, *bounds)
+        if crop and node.rrc.crop_min_scale > node.rrc.crop_max_scale:
+            raise UserError(
+                f"augmentations[{i}].rrc.crop_min_scale={node.rrc.crop_min_scale} is above "
+                f"crop_max_scale={node.rrc.crop_max_scale}"
+            )
 
 
 def check_leoclr_views(augmentations: ListConfig, dataset: str, anchor: str = "original") -> None:

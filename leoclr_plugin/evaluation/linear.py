@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.host import host
 from leoclr_plugin.training.fit import fit
-from leoclr_plugin.training.ranges import check_numbers
+from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 _FOLDERS = {"cifar10": "cifar", "cifar100": "cifar", "imagenet100": "imagenet-100"}
@@ -74,8 +74,10 @@ def parse_linear(cfg: DictConfig) -> DictConfig:
     """Fill in a composed configuration of ``scripts/linear`` as the host does.
 
     Raises:
-        UserError: for a number out of its range, and hardware that is not there.
+        UserError: for a key that is missing, a number out of its range, and hardware that is not
+            there.
     """
+    check_present(cfg, "data.val_path")
     check_numbers(cfg)
     settle_hardware(cfg)
     return host().parse_linear_cfg(cfg)

@@ -14,13 +14,13 @@ from torch import nn
 from leoclr_plugin.data.datasets import check_data
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
-from leoclr_plugin.data.views import check_leoclr_views
+from leoclr_plugin.data.views import check_leoclr_views, check_views
 from leoclr_plugin.errors import UserError, check_known
 from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, read_checkpoint
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.fit import fit
-from leoclr_plugin.training.ranges import check_numbers
+from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 
@@ -67,14 +67,13 @@ def prepare(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: naming the key and what to do.
     """
-    for key in ("method", "backbone.name", "data.dataset", "data.train_path", "augmentations"):
-        if not OmegaConf.select(cfg, key):
-            raise UserError(f"the config lacks {key}")
+    check_present(cfg, "method", "augmentations")
     check_numbers(cfg)
     methods = [name for name in METHODS if name not in ("base", "linear")]
     check_known("method", cfg.method, methods, "a method")
     check_known("backbone.name", cfg.backbone.name, host().BaseMethod._BACKBONES, "a backbone")
     check_data(cfg.data)
+    check_views(cfg.augmentations)
     if cfg.method == "leoclr":
         anchor = OmegaConf.select(cfg, "method_kwargs.anchor", default="original")
         check_leoclr_views(cfg.augmentations, cfg.data.dataset, anchor)

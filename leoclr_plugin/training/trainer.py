@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.strategies import DDPStrategy
@@ -122,6 +123,9 @@ def build_trainer(
         more_callbacks: besides those of the configuration.
         sampler: of the training's loader, which goes on within an epoch that was interrupted.
         resume_from: the checkpoint that the training goes on from.
+
+    Raises:
+        UserError: for what Lightning refuses.
     """
     wandb = _wandb_logger(cfg) if cfg.wandb.enabled else None
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
@@ -156,7 +160,11 @@ def build_trainer(
         use_distributed_sampler=False,
     )
     kwargs.setdefault("enable_model_summary", False)
-    return pl.Trainer(**kwargs)
+    try:
+        return pl.Trainer(**kwargs)
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"Lightning's Trainer refuses the configuration: {reason}") from error
 
 
 def _strategy(name: str | None) -> Any:

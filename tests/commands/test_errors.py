@@ -106,6 +106,33 @@ def test_views(capsys, image_folder):
     assert "there is no crop view" in line
 
 
+def test_what_lightning_refuses(capsys, image_folder):
+    line = refused(capsys, *small(image_folder, "devices=0"))
+    assert "Lightning's Trainer refuses the configuration: `Trainer(devices=0)`" in line
+    line = refused(capsys, *small(image_folder, "precision=17"))
+    assert "Lightning's Trainer refuses the configuration: Precision 17" in line
+
+
+@pytest.mark.parametrize("command", ["pretrain", "views", "compare", "demo"])
+def test_a_place_that_cannot_be_written_to(command, capsys, image_folder, tmp_path):
+    (tmp_path / "file").touch()
+    there = f"{tmp_path}/file/there"
+    size = ["optimizer.batch_size=8", "data.num_workers=0", "data.dataset=custom"]
+    folders = [f"data.{part}_path={image_folder}/{part}" for part in ("train", "val")]
+    arguments = {
+        "pretrain": small(image_folder, f"checkpoint.dir={there}")[1:],
+        "views": [f"{image_folder}/val", "--out", f"{there}/views.png"],
+        "compare": [
+            *("imagenette/leoclr", "--methods", "untrained", "--budget", "epochs=1"),
+            *("--out", there, *size, *folders),
+        ],
+        "demo": ["--fast", "--out", there],
+    }
+    line = refused(capsys, command, *arguments[command])
+    assert there in line
+    assert "Not a directory; check the path" in line
+
+
 def test_batch_larger_than_the_data_set(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "optimizer.batch_size=41"))
     assert "optimizer.batch_size=41 is larger than the data set of 40 images" in line

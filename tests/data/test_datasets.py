@@ -50,6 +50,14 @@ def test_fraction_keeps_each_class_share_and_is_the_same_every_time(fraction, im
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
 
 
+def test_the_probe_takes_the_fraction_too_and_validates_on_all(image_folder):
+    node = data("custom", image_folder, fraction=0.25)
+    assert Counter(target for _, target in build_dataset(node, "train", nothing)) == dict.fromkeys(
+        range(5), 2
+    )
+    assert len(build_dataset(node, "val", nothing)) == 20
+
+
 def write_cifar10(root):
     """CIFAR-10 in its own format, two images a batch file."""
     folder = root / "cifar-10-batches-py"
@@ -132,6 +140,7 @@ def test_imagenette_is_downloaded_where_asked(tmp_path, monkeypatch):
         ({"format": "lmdb"}, "data.format=lmdb is not a format"),
         ({"fraction": 1.5}, "data.fraction=1.5"),
         ({"fraction": "half"}, "data.fraction=half"),
+        ({"fraction": 0.05}, "data.fraction=0.05 of 40 images: .*number of classes = 5; take more"),
         ({"train_path": "nowhere"}, "the data folder nowhere is not there"),
     ],
 )

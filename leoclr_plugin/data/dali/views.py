@@ -10,18 +10,10 @@ from typing import Any
 from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.data.evaluation import shorter_side
-from leoclr_plugin.data.views import mean_and_std, normalization
+from leoclr_plugin.data.views import APPEARANCE, mean_and_std, normalization
 from leoclr_plugin.errors import UserError
 
-_APPEARANCE = (
-    "color_jitter",
-    "grayscale",
-    "gaussian_blur",
-    "solarization",
-    "equalization",
-    "horizontal_flip",
-)
-_UNCHANGED = {name: {"prob": 0.0} for name in _APPEARANCE}
+_UNCHANGED = {name: {"prob": 0.0} for name in APPEARANCE}
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,12 @@ def test_linear_training_is_shuffled_and_drops_the_last(colours):
     assert torch.cat([targets for _, targets in batches]).tolist() != sorted([0, 1, 2] * 7)[:20]
 
 
+def test_linear_training_on_a_part_of_the_images(colours):
+    made = linear_train_loader(prepare(config(colours, data__fraction=0.5)), (32, 32))
+    assert len(made.samples) == 10
+    assert sum(len(targets) for _, targets in made) == 8
+
+
 def test_a_corrupt_file_is_named(colours, tmp_path):
     folder = tmp_path / "train" / "class0"
     folder.mkdir(parents=True)

@@ -1,0 +1,117 @@
+"""Images per second of three finished views as several commits make them, on a CPU, in turns.
+
+usage: python benchmarks/data_commits.py FOLDER COMMIT... [--size 224] [--rounds 5]
+       --out benchmarks/data-commits.json
+
+Each commit is checked out into a temporary folder and measured by its own ``leoclr bench data``,
+alone in a process of its own, so that no pipeline shares one with another. The ratios are to the
+first commit named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from tqdm import tqdm
+
+from leoclr_plugin.environment import environment
+from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.report.tables import text_table
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TURNS = 2  # of eight batches, in each process
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints of the repository in ``folder``."""
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def check_out(commit: str, folder: Path) -> None:
+    """Put the commit's files into ``folder``."""
+    git(REPOSITORY, "clone", "--quiet", "--shared", "--no-checkout", ".", str(folder))
+    git(folder, "checkout", "--quiet", "--detach", commit)
+
+
+def images_per_second(checkout: Path, commit: str, data: Path, size: int) -> float:
+    """The three views' speed by this checkout's own benchmark."""
+    command = [sys.executable, "-m", "leoclr_plugin", "bench", "data", "--data", str(data)]
+    options = ["--size", str(size), "--device", "cpu", "--rounds", str(TURNS), "--json"]
+    result = subprocess.run(
+        [*command, *options],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise SystemExit(f"{commit}: {result.stderr[-2000:]}")
+    content = json.loads(result.stdout)
+    # An installed package could stand before the checkout.
+    measured = content["environment"]["commit"]
+    if not measured.startswith(commit):
+        raise SystemExit(f"{commit}: its process ran {measured}")
+    return content["images_per_second"]["three_views"]
+
+
+def main() -> None:
+    """Measure in turns, write the file and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("commits", nargs="+")
+    parser.add_argument("--size", type=int, default=224, help="of a view, pixels")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    data = args.folder.resolve()
+    commits = [git(REPOSITORY, "rev-parse", "--short=7", commit) for commit in args.commits]
+    titles = {commit: git(REPOSITORY, "show", "-s", "--format=%s", commit) for commit in commits}
+    raw: dict[str, list[float]] = {commit: [] for commit in commits}
+    with TemporaryDirectory() as temporary:
+        checkouts = {commit: Path(temporary) / commit for commit in raw}
+        for commit, folder in checkouts.items():
+            check_out(commit, folder)
+        with tqdm(total=args.rounds * len(raw), desc="Processes", leave=False) as bar:
+            for _ in range(args.rounds):
+                for commit, checkout in checkouts.items():
+                    raw[commit].append(images_per_second(checkout, commit, data, args.size))
+                    bar.update()
+    first = raw[commits[0]]
+    ratios = {
+        commit: [a / b for a, b in zip(values, first, strict=True)]
+        for commit, values in raw.items()
+    }
+    content = {
+        "images_per_second": {commit: median(values) for commit, values in raw.items()},
+        "ratio": {
+            commit: {"median": median(values), "min": min(values), "max": max(values)}
+            for commit, values in ratios.items()
+        },
+        "raw": raw,
+        "titles": titles,
+        "settings": {"folder": data.name, "size": args.size, "rounds": args.rounds, "turns": TURNS},
+        "environment": environment(),
+    }
+    write_json(args.out, content)
+    rows = [
+        (
+            f"{commit} {titles[commit][:60]}",
+            f"{median(raw[commit]):.0f} ({min(raw[commit]):.0f} to {max(raw[commit]):.0f})",
+            f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})",
+        )
+        for commit, values in ratios.items()
+    ]
+    print(text_table(("", "images/s", "by the first"), rows))
+
+
+if __name__ == "__main__":
+    main()
