@@ -76,11 +76,12 @@ def refused_values(keys: str) -> Iterator[None]:
     """Make what a library says of values a user's error, which names the ``keys`` they came from.
 
     Raises:
-        UserError: for a ``ValueError`` or ``TypeError``.
+        UserError: for a ``ValueError``, a ``TypeError`` or an ``AssertionError``, by which
+            solo-learn refuses.
     """
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (AssertionError, TypeError, ValueError) as error:
         raise UserError(f"{keys}: {' '.join(str(error).split())}") from error
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from leoclr_plugin.commands.shared import add_checkpoint_argument
+
+if TYPE_CHECKING:
+    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 
 EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
 
@@ -23,15 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train the probe and print its accuracy."""
+    from omegaconf import OmegaConf
+
     from leoclr_plugin.config import load_config
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
+    from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
     from leoclr_plugin.evaluation.results import write_json
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     config = args.config or linear_config_name(source.cfg.data.dataset)
-    cfg = load_config(config, "linear", [*_from_checkpoint(source), *args.overrides])
+    of_checkpoint = _of_checkpoint(source)
+    defaults = [_override(*item) for item in {**of_checkpoint, **_data_of(source)}.items()]
+    cfg = load_config(config, "linear", [*defaults, *args.overrides])
+    for key, value in of_checkpoint.items():
+        if str(OmegaConf.select(cfg, key)) != str(value):
+            raise UserError(
+                f"{key}={OmegaConf.select(cfg, key)}, but the checkpoint's is {value}; leave it out"
+            )
     cfg = parse_linear(cfg)
     backbone, size = source.load_method().backbone, input_size(source.cfg)
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
@@ -41,16 +55,21 @@ def run(args: argparse.Namespace) -> None:
     print(f"Written to {path}")
 
 
-def _from_checkpoint(source: object) -> list[str]:
-    # The probe is of this backbone and, unless the user says otherwise, on this data.
-    data = source.cfg.data
-    values = {
+def _of_checkpoint(source: CheckpointFolder) -> dict[str, Any]:
+    return {
         "pretrained_feature_extractor": source.checkpoint,
         "pretrain_method": source.cfg.method,
         "backbone.name": source.cfg.backbone.name,
-        "data.dataset": data.dataset,
-        "data.train_path": data.train_path,
-        "data.val_path": data.get("val_path"),
     }
-    quoted = {key: str(value).replace("'", "\\'") for key, value in values.items() if value}
-    return [f"{key}='{value}'" for key, value in quoted.items()]
+
+
+def _data_of(source: CheckpointFolder) -> dict[str, Any]:
+    # What the probe is trained on unless the user says otherwise.
+    data = source.cfg.data
+    values = {key: data.get(key) for key in ("dataset", "train_path", "val_path")}
+    return {f"data.{key}": value for key, value in values.items() if value}
+
+
+def _override(key: str, value: Any) -> str:
+    quoted = str(value).replace("'", "\\'")
+    return f"{key}='{quoted}'"

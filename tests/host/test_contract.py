@@ -198,6 +198,14 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
 
     assert not list(tmp_path.rglob("args.json"))
     (args,) = models[host].rglob("args.json")
+    linear = ("linear", args.parent, "optimizer.batch_size=8")
     assert "optimizer.name=sdg is not known; did you mean 'sgd'" in refused(
-        "linear", args.parent, "optimizer.batch_size=8", "optimizer.name=sdg"
+        *linear, "optimizer.name=sdg"
+    )
+    assert "layer" in refused(*linear, "+optimizer.layer_decay=0.5")
+    assert "mixup=0.5 is not taken here; solo-learn's main_linear.py takes it" in refused(
+        *linear, "+mixup=0.5"
+    )
+    assert "backbone.name=resnet50, but the checkpoint's is resnet18" in refused(
+        *linear, "backbone.name=resnet50"
     )
