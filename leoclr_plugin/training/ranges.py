@@ -8,6 +8,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError, check_known, check_number
 
+# What the host's classes of either kind read without a default.
+_NEEDED = (
+    "name",
+    "backbone.name",
+    "data.dataset",
+    "data.train_path",
+    "optimizer.name",
+    "optimizer.batch_size",
+    "optimizer.lr",
+    "optimizer.weight_decay",
+    "scheduler.name",
+    "max_epochs",
+)
 # Least, largest, and whether it must be whole; max_epochs=-1 is Lightning's for one without end.
 _RANGES = {
     "seed": (0, 2**32 - 1, True),
@@ -26,21 +39,6 @@ _RANGES = {
     "scheduler.min_lr": (0, math.inf, False),
 }
 _DISTANCES = ("cosine", "euclidean")
-
-
-# What the host's classes of either kind read without a default.
-_NEEDED = (
-    "name",
-    "backbone.name",
-    "data.dataset",
-    "data.train_path",
-    "optimizer.name",
-    "optimizer.batch_size",
-    "optimizer.lr",
-    "optimizer.weight_decay",
-    "scheduler.name",
-    "max_epochs",
-)
 
 
 def check_present(cfg: DictConfig, *more: str) -> None:
