@@ -27,6 +27,7 @@ from leoclr_plugin.benchmarks.data import (
     three_views_config,
 )
 from leoclr_plugin.data.dali import operators
+from leoclr_plugin.data.dali.cache import decode_all
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
@@ -115,10 +116,12 @@ def main() -> None:
         name: [median(column) for column in zip(*values, strict=True)]
         for name, values in raw.items()
     }
+    decoded = decode_all(paths, CACHE_MB, args.threads)
     content = {
         "columns": ["milliseconds_per_image", "images_per_second"],
         "median": medians,
         "raw": raw,
+        "decoded_mb": sum(image.nbytes for image in decoded) / 1e6,
         "settings": {**settings, "rounds": args.rounds, "batches": BATCHES},
         "environment": environment(),
     }
