@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.memory import peak_mib
+from leoclr_plugin.data.views import UNCHANGED
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import device
@@ -177,8 +178,10 @@ def _spread(values: list[float]) -> dict[str, float]:
 def _config(
     method: str, backbone: str, batch_size: int, size: int, crops: int, precision: str
 ) -> Any:
-    crop = {"crop_size": size, "num_crops": crops, "rrc": {"enabled": True}}
-    original = {"crop_size": [size, size], "num_crops": 1, "rrc": {"enabled": False}}
+    # The views are made up; these say how many there are, and of what size.
+    scale = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
+    crop = {"crop_size": size, "num_crops": crops, "rrc": {"enabled": True, **scale}, **UNCHANGED}
+    original = {**crop, "crop_size": [size, size], "num_crops": 1, "rrc": {"enabled": False}}
     # MoCo v2's projector and queue for both, so that only the methods differ.
     return OmegaConf.create(
         {

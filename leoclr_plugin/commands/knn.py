@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from leoclr_plugin.commands.shared import (
+    above_zero,
     add_checkpoint_argument,
     add_data_arguments,
     checkpoint_and_data,
@@ -19,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_argument(parser)
     add_data_arguments(parser)
     parser.add_argument("--k", type=positive, default=20, help="neighbours")
-    parser.add_argument("--temperature", type=float, default=0.07, help="of the cosine's weight")
+    parser.add_argument(
+        "--temperature", type=above_zero, default=0.07, help="of the cosine's weight"
+    )
     parser.add_argument(
         "--distance_function", choices=("cosine", "euclidean"), default="cosine", dest="distance"
     )

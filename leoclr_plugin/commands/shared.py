@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train_data_path", help="folder of the training images")
     parser.add_argument("--val_data_path", help="folder of the validation images")
     parser.add_argument("--batch_size", type=positive, default=256, help="images encoded at once")
-    parser.add_argument("--num_workers", type=int, help="loader processes")
+    parser.add_argument("--num_workers", type=not_negative, help="loader processes")
 
 
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
@@ -73,4 +74,20 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
+
+
+def not_negative(text: str) -> int:
+    """Parse a whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """Parse a number above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{number} is not a number above 0")
     return number

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from leoclr_plugin.commands.shared import not_negative
+
 EXAMPLE = "leoclr zoo download leoclr-resnet18-imagenette"
 
 
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with train and val")
-    parser.add_argument("--num_workers", type=int, default=2, help="loader processes")
+    parser.add_argument("--num_workers", type=not_negative, default=2, help="loader processes")
 
 
 def run(args: argparse.Namespace) -> None:

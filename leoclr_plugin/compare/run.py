@@ -22,6 +22,7 @@ from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
+from leoclr_plugin.training.pretrain import prepare
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ def compare(
         The content of ``results.json``: a list ``runs``, the settings, and the ``rows``.
 
     Raises:
-        UserError: for an unknown method, or a folder that holds another comparison.
+        UserError: for no method or an unknown one, a configuration that no method can be trained
+            on, or a folder that holds another comparison.
     """
+    if not methods:
+        raise UserError("--methods names none")
     known = [*(name for name in METHODS if name not in ("base", "linear")), UNTRAINED]
     for method in methods:
         if method not in known:
@@ -67,6 +71,8 @@ def compare(
     base = load_config(config, "pretrain", overrides)
     if base.method != "leoclr":
         raise UserError(f"{config} is of {base.method}; name a config of leoclr")
+    # What every run would refuse is refused before anything is written.
+    prepare(base.copy())
     base.images = len(build_pretrain_dataset(base.data, transform=None))
     if base.images < 3 * base.optimizer.batch_size:
         raise UserError(

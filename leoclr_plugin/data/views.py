@@ -22,20 +22,23 @@ _MEAN_AND_STD = {
     "stl10": ((0.4914, 0.4823, 0.4466), (0.247, 0.243, 0.261)),
 }
 BLUR_SIGMA = (0.1, 2.0)
-# The nodes of what is done to a view besides its crop, each with its ``prob``.
-APPEARANCE = (
-    "color_jitter",
-    "grayscale",
-    "gaussian_blur",
-    "solarization",
-    "equalization",
-    "horizontal_flip",
-)
+# The nodes of what is done to a view besides its crop, where nothing is.
+UNCHANGED = {
+    name: {"prob": 0.0}
+    for name in (
+        "color_jitter",
+        "grayscale",
+        "gaussian_blur",
+        "solarization",
+        "equalization",
+        "horizontal_flip",
+    )
+}
 # Least, largest, and whether it must be whole.
 _NUMBERS = {
     "crop_size": (1, math.inf, True),
     "num_crops": (0, math.inf, True),
-    **{f"{name}.prob": (0, 1, False) for name in APPEARANCE},
+    **{f"{name}.prob": (0, 1, False) for name in UNCHANGED},
 }
 _CROP = {"rrc.crop_min_scale": (0, 1, False), "rrc.crop_max_scale": (0, 1, False)}
 _JITTER = {

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -193,6 +194,22 @@ def test_views_command(capsys, tmp_path):
     assert "holds no image" in refused(capsys, "views", "empty")
     (tmp_path / "bad.png").write_text("not an image")
     assert "bad.png" in refused(capsys, "views", "bad.png")
+
+
+def test_numbers_of_the_evaluators(capsys, tmp_path):
+    for option in (("--temperature", "0"), ("--num_workers", "-1"), ("--k", "0")):
+        with pytest.raises(SystemExit) as left:
+            main(["knn", str(tmp_path), *option])
+        assert left.value.code == 2
+        assert f"argument {option[0]}: " in capsys.readouterr().err
+
+
+def test_a_comparison_that_no_method_can_be_trained_on(capsys, image_folder):
+    arguments = ["compare", *small(image_folder)[1:], "--budget", "epochs=1", "--out", "there"]
+    line = refused(capsys, *arguments, "--methods", "leoclr", "augmentations.0.crop_size=0")
+    assert "augmentations[0].crop_size=0" in line
+    assert "--methods names none" in refused(capsys, *arguments, "--methods", ",")
+    assert not Path("there").exists()
 
 
 def test_demo_into_a_file(capsys, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -90,6 +92,9 @@ class Graph:
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
         )
+        # DALI's end waits for the batches under way, and on a CPU these for threads of ours. Were
+        # it one of them in which Python's collector finds this, they would wait for each other.
+        weakref.finalize(self, _end_elsewhere, self._pipeline).atexit = False
         self._device = device
         self._stream: torch.cuda.Stream | None = None
         self._unread: tuple[torch.cuda.Event, list[torch.Tensor]] | None = None
@@ -153,6 +158,11 @@ class Graph:
         read = self._stream.record_event()
         self._unread = read, images
         return read
+
+
+def _end_elsewhere(pipeline: Pipeline) -> None:
+    # Not by threading, whose locks may be those that the collector interrupted.
+    _thread.start_new_thread(pipeline.__del__, ())
 
 
 def _fed(drawn: Drawn, sizes: np.ndarray, whole: bool) -> Drawn:

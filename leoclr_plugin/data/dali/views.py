@@ -10,10 +10,8 @@ from typing import Any
 from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.data.evaluation import shorter_side
-from leoclr_plugin.data.views import APPEARANCE, mean_and_std, normalization
+from leoclr_plugin.data.views import UNCHANGED, mean_and_std, normalization
 from leoclr_plugin.errors import UserError
-
-_UNCHANGED = {name: {"prob": 0.0} for name in APPEARANCE}
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,13 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
 def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
     """The linear probe's training view, as ``data.evaluation.train_transform``."""
     crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
-    node = {**_UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
+    node = {**UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
     return View(_plain(node), size, mean_and_std(dataset), bicubic=False)
 
 
 def val_view(dataset: str, size: tuple[int, int]) -> View:
     """The view that methods are evaluated on, as ``data.evaluation.val_transform``."""
-    node = _plain({**_UNCHANGED, "rrc": {"enabled": False}})
+    node = _plain({**UNCHANGED, "rrc": {"enabled": False}})
     shorter = shorter_side(size)
     return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)
 

@@ -1,6 +1,8 @@
 import gc
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import weakref
 from concurrent.futures import wait
@@ -276,6 +278,57 @@ def test_the_graph_of_a_loader_that_is_dropped_is_freed(colours):
         if freed.wait(timeout=0.1):
             return
     pytest.fail("the graph is still there")
+
+
+_COLLECTED_BY_ITS_OWN_THREAD = """
+import gc, sys, threading, weakref
+from pathlib import Path
+from leoclr_plugin.data.dali.threads import Threads
+from tests.data.dali.test_loader import loader
+
+dropped, waiting, images = threading.Event(), threading.Event(), []
+original = Threads.map
+
+def held(threads, function, *batch):
+    def work(*image):
+        images.append(image)
+        if len(images) > 2 * 4 * 3:  # all views of the first two batches
+            waiting.set()
+            dropped.wait()
+            gc.collect()
+        return function(*image)
+
+    return original(threads, work, *batch)
+
+Threads.map = held
+made = loader(Path(sys.argv[1]))
+batches = iter(made)
+next(batches)
+made._pipeline._next.result()
+waiting.wait()
+freed = threading.Event()
+weakref.finalize(made._pipeline._pipeline, freed.set)
+# Now only the collector finds it, and is first called by the thread that DALI waits for.
+gc.disable()
+made.itself = made
+del made, batches
+dropped.set()
+freed.wait()
+"""
+
+
+def test_a_loader_that_one_of_its_own_threads_collects_is_freed(colours):
+    # It was a deadlock. In a process of its own, which can be ended, on the CPU, where DALI waits
+    # for threads of ours.
+    run = subprocess.run(
+        [sys.executable, "-c", _COLLECTED_BY_ITS_OWN_THREAD, str(colours)],
+        cwd=Path(__file__).parents[3],
+        timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_memory_stays_flat_over_epochs_of_mixed_sizes(tmp_path):
