@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.errors import UserError, one_line, suggestion
 
 
 def scripts_folder() -> Path:
@@ -74,7 +74,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         # For the interpolations alone, which would fail where they are first asked for.
         OmegaConf.to_container(cfg, resolve=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UserError(f"config {config}: {reason}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:

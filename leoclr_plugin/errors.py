@@ -72,17 +72,22 @@ def check_number(
 
 
 @contextmanager
-def refused_values(keys: str) -> Iterator[None]:
+def refused_values(keys: str, *more: type[Exception]) -> Iterator[None]:
     """Make what a library says of values a user's error, which names the ``keys`` they came from.
 
     Raises:
-        UserError: for a ``ValueError``, a ``TypeError`` or an ``AssertionError``, by which
-            solo-learn refuses.
+        UserError: for a ``ValueError``, a ``TypeError``, an ``AssertionError``, by which
+            solo-learn refuses, and ``more``.
     """
     try:
         yield
-    except (AssertionError, TypeError, ValueError) as error:
-        raise UserError(f"{keys}: {' '.join(str(error).split())}") from error
+    except (AssertionError, TypeError, ValueError, *more) as error:
+        raise UserError(f"{keys}: {one_line(error)}") from error
+
+
+def one_line(message: object) -> str:
+    """The message of a library or a program, which may be of several lines, as one."""
+    return " ".join(str(message).split())
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -42,10 +42,9 @@ def run(args: argparse.Namespace) -> None:
     defaults = [_override(*item) for item in {**of_checkpoint, **_data_of(source)}.items()]
     cfg = load_config(config, "linear", [*defaults, *args.overrides])
     for key, value in of_checkpoint.items():
-        if str(OmegaConf.select(cfg, key)) != str(value):
-            raise UserError(
-                f"{key}={OmegaConf.select(cfg, key)}, but the checkpoint's is {value}; leave it out"
-            )
+        wanted = OmegaConf.select(cfg, key)
+        if str(wanted) != str(value):
+            raise UserError(f"{key}={wanted}, but the checkpoint's is {value}; leave it out")
     cfg = parse_linear(cfg)
     backbone, size = source.load_method().backbone, input_size(source.cfg)
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))

@@ -93,21 +93,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     try:
         args.run(args)
-    except (UserError, OSError) as error:
-        if isinstance(error, OSError) and error.filename is None:
+    except UserError as error:
+        return _refused(args, str(error))
+    except OSError as error:
+        if error.filename is None:
             # Not of a file that the user could have named.
             raise
-        if args.debug:
-            traceback.print_exc()
-        print(f"leoclr {args.command}: {_line(error)}", file=sys.stderr)
-        return 2
+        what = f"{error.filename}: {error.strerror}"
+        return _refused(args, f"{what}; check the path, its permissions and the disk")
     return 0
 
 
-def _line(error: UserError | OSError) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    return f"{error.filename}: {error.strerror}; check the path, its permissions and the disk"
+def _refused(args: argparse.Namespace, line: str) -> int:
+    if args.debug:
+        traceback.print_exc()
+    print(f"leoclr {args.command}: {line}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb
-from leoclr_plugin.errors import UserError, check_known
+from leoclr_plugin.errors import UserError, check_known, one_line
 
 DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
 FORMATS = ("image_folder", "dali")
@@ -99,7 +99,7 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
             range(len(dataset)), train_size=fraction, stratify=stratify, random_state=_SPLIT_SEED
         )
     except ValueError as error:  # too few images, of a class or in all
-        message = " ".join(str(error).split()).rstrip(".")
+        message = one_line(error).rstrip(".")
         raise UserError(
             f"data.fraction={fraction} of {len(dataset)} images: {message}; take more of them"
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_config_path
 
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, one_line
 
 REPOSITORY = "https://github.com/vturrisi/solo-learn"
 # The commit that the contract suite runs over.
@@ -67,7 +67,7 @@ def install(ref: str = TESTED_REF, destination: Path | None = None) -> Path:
 def _git(*arguments: str) -> None:
     run = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if run.returncode:
-        reason = " ".join(run.stderr.split())
+        reason = one_line(run.stderr)
         raise UserError(
             f"{REPOSITORY} cannot be cloned: {reason}; check the network and the ref, or clone it "
             "by hand and name the clone: leoclr host use PATH"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, one_line
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -46,7 +46,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         # torch's own writer turns an OSError into a RuntimeError.
         except (OSError, RuntimeError) as error:
             temporary.unlink(missing_ok=True)
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise UserError(
                 f"the checkpoint {path} cannot be written: {reason}; {describe(self.last_good)}; "
                 "make room and go on with auto_resume.enabled=True"

@@ -18,7 +18,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.errors import UserError, check_number, tell_ignored
+from leoclr_plugin.errors import UserError, check_number, refused_values, tell_ignored
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
@@ -160,11 +160,8 @@ def build_trainer(
         use_distributed_sampler=False,
     )
     kwargs.setdefault("enable_model_summary", False)
-    try:
+    with refused_values("Lightning's Trainer refuses the configuration", MisconfigurationException):
         return pl.Trainer(**kwargs)
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"Lightning's Trainer refuses the configuration: {reason}") from error
 
 
 def _strategy(name: str | None) -> Any:

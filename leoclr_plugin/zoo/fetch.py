@@ -12,7 +12,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.zoo.manifest import Entry, zoo_folder
 
 SOURCE = "LEOCLR_ZOO_URL"
@@ -63,7 +63,7 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
                 )
     # The hub's own errors are ValueErrors where it does not take a name.
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UserError(f"{entry.file} cannot be fetched: {reason}") from error
     return path
 
