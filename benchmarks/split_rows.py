@@ -43,7 +43,7 @@ def measure(folder: Path, data: Path | None) -> dict[str, Any]:
         "knn_top1": round(knn(*features)["top1"], 2),
         "linear_top1_by_rate": {
             str(rate): [
-                round(linear_probe(where.data, *features, s, rate)["top1"], 2) for s in _SEEDS
+                round(linear_probe(where.data, *features, rate, s)["top1"], 2) for s in _SEEDS
             ]
             for rate in _RATES
         },
@@ -63,8 +63,6 @@ def rows(comparison: Path, common: list[str], data: Path | None) -> list[dict[st
             "method": run["method"],
             "overrides": overrides,
             "epochs": run["epochs"],
-            # By the configuration's rate, on the run's own images.
-            "linear_top1": round(run["linear_top1"], 2) if data is None else None,
             **measure(comparison / f"{run['method']}-{run['seed']}", data),
             "seed": run["seed"],
             "commit": run["environment"]["commit"],

@@ -107,5 +107,6 @@ def _about(settings: dict[str, Any]) -> str:
     return (
         f"{settings['config']}{changed}: {settings['images']} training images, {much} of each "
         f"method, {settings['host']} host. Mean and standard deviation over the seeds; kNN with "
-        "k = 20 and a linear probe on features of the validation set."
+        "k = 20 and a linear probe on features of the validation set, the probe's learning rate "
+        "chosen for each run on a tenth of the training images."
     )

@@ -24,7 +24,7 @@ from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size, re
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
-from leoclr_plugin.evaluation.probe import linear_probe
+from leoclr_plugin.evaluation.probe import tuned_linear_probe
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
@@ -112,11 +112,18 @@ def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
 
 
 def evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
-    """kNN (k = 20) and linear probe on features that were extracted once, top-1 in percent."""
+    """Top-1 in percent of kNN (k = 20) and of a linear probe on features that were extracted once.
+
+    ``linear_lr`` is the probe's rate, chosen on a tenth of the training images.
+    """
     data = evaluation_cfg(cfg)
     train, val = train_and_val_features(method, data, input_size(cfg))
-    linear = linear_probe(data.data, train, val)
-    return {"knn_top1": knn(train, val)["top1"], "linear_top1": linear["top1"]}
+    linear = tuned_linear_probe(data.data, train, val)
+    return {
+        "knn_top1": knn(train, val)["top1"],
+        "linear_top1": linear["top1"],
+        "linear_lr": linear["lr"],
+    }
 
 
 def _epochs_within(cfg: DictConfig, minutes: float, folder: Path) -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from leoclr_plugin.config import load_config
@@ -12,14 +15,18 @@ from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_config_name, linear_on_features, parse_linear
 
 LINEAR_EPOCHS = 50
+# How long features are differs by method and optimizer, and the best rate with it.
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_HELD_OUT = 0.1
+_SPLIT_SEED = 0
 
 
 def linear_probe(
     data: DictConfig,
     train: Features,
     val: Features,
+    lr: float,
     seed: int | None = None,
-    lr: float | None = None,
 ) -> dict[str, Any]:
     """Train the host's linear model for 50 epochs with the data set's packaged configuration.
 
@@ -27,23 +34,55 @@ def linear_probe(
         data: node of the evaluation with the data set's name and its two folders.
         train: features ``[M, F]`` and targets ``[M]`` of the training images.
         val: the same of the validation images.
+        lr: learning rate at 256 images a batch.
         seed: of the classifier and of the order, by default the configuration's.
-        lr: learning rate at 256 images a batch, by default the configuration's.
 
     Returns:
         See ``evaluation.linear.linear``.
     """
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, _one_thread():
         overrides = [
             f"data.train_path='{data.train_path}'",
             f"data.val_path='{data.val_path}'",
             f"max_epochs={LINEAR_EPOCHS}",
+            f"optimizer.lr={lr}",
             f"checkpoint.dir='{temporary}'",
         ]
         cfg = load_config(linear_config_name(data.dataset), "linear", overrides)
         cfg.optimizer.batch_size = min(cfg.optimizer.batch_size, len(train[0]))
         if seed is not None:
             cfg.seed = seed
-        if lr is not None:
-            cfg.optimizer.lr = lr
         return linear_on_features(parse_linear(cfg), train, val)
+
+
+def tuned_linear_probe(data: DictConfig, train: Features, val: Features) -> dict[str, Any]:
+    """``linear_probe`` at that of ``RATES`` which does best on training images held out for it.
+
+    Args:
+        data: see ``linear_probe``.
+        train: features ``[M, F]`` and targets ``[M]`` of the training images; a tenth of them,
+            drawn once and for all, is held out to choose the rate by, then all train the probe.
+        val: the same of the validation set, of which the choice knows nothing.
+
+    Returns:
+        See ``evaluation.linear.linear``, and the rate as ``lr``.
+    """
+    features, targets = train
+    generator = torch.Generator().manual_seed(_SPLIT_SEED)
+    order = torch.randperm(len(targets), generator=generator)
+    out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
+    parts = [(features[part], targets[part]) for part in (kept, out)]
+    lr = max(RATES, key=lambda rate: linear_probe(data, *parts, rate)["top1"])
+    return {**linear_probe(data, train, val, lr), "lr": lr}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Threads share out sums, whose rounding SGD would carry into the figures; steps this small
+    # are no faster by them.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

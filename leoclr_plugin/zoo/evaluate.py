@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import sqrt
 from pathlib import Path
 from statistics import mean, stdev
@@ -73,8 +71,7 @@ def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, di
     train, val = train_and_val_features(Encoder(backbone), cfg, entry.size)
     near = knn(train, val)
     share = near["top1"] / 100
-    with _one_thread():
-        probes = [linear_probe(cfg.data, train, val, seed, PROBE_LR) for seed in _PROBE_SEEDS]
+    probes = [linear_probe(cfg.data, train, val, PROBE_LR, seed) for seed in _PROBE_SEEDS]
     top1 = [probe["top1"] for probe in probes]
     return {
         "knn": {
@@ -88,14 +85,3 @@ def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, di
             "spread": round(stdev(top1), _DIGITS),
         },
     }
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # Threads share out sums, whose rounding SGD would carry into the card's figures.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

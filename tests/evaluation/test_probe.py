@@ -1,9 +1,11 @@
 """The quick linear probe."""
 
+import pytest
 import torch
 from omegaconf import OmegaConf
 
-from leoclr_plugin.evaluation.probe import linear_probe
+from leoclr_plugin.evaluation import probe as module
+from leoclr_plugin.evaluation.probe import linear_probe, tuned_linear_probe
 
 
 def features(samples: int, seed: int):
@@ -14,15 +16,60 @@ def features(samples: int, seed: int):
     return torch.nn.functional.one_hot(targets, 8) * 6.0 + noise, targets
 
 
-def test_finds_a_linear_rule_and_depends_on_its_seed_and_rate_alone(tmp_path):
-    paths = {"train_path": str(tmp_path), "val_path": str(tmp_path)}
+@pytest.fixture
+def data(tmp_path):
     for name in "abcde":
         (tmp_path / name).mkdir()
-    data = OmegaConf.create({"dataset": "custom", **paths})
+    paths = {"train_path": str(tmp_path), "val_path": str(tmp_path)}
+    return OmegaConf.create({"dataset": "custom", **paths})
+
+
+def test_finds_a_linear_rule_and_depends_on_its_seed_and_rate_alone(data):
     train, val = features(100, 0), features(50, 1)
-    first = linear_probe(data, train, val, seed=0)
+    first = linear_probe(data, train, val, 3.0, seed=0)
     assert first["top1"] > 95
-    assert linear_probe(data, train, val, seed=0) == first
-    assert linear_probe(data, train, val, seed=1)["loss"] != first["loss"]
-    slow = linear_probe(data, train, val, seed=0, lr=1e-6)
+    assert linear_probe(data, train, val, 3.0, seed=0) == first
+    assert linear_probe(data, train, val, 3.0, seed=1)["loss"] != first["loss"]
+    slow = linear_probe(data, train, val, 1e-6, seed=0)
     assert slow["loss"] > 2 * first["loss"]
+
+
+def test_trains_in_one_thread_and_gives_the_others_back(data, monkeypatch):
+    monkeypatch.setattr(module, "linear_on_features", lambda *_: torch.get_num_threads())
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert linear_probe(data, features(10, 0), features(10, 1), 0.1) == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_tuned_rate_follows_the_length_of_the_features(data, monkeypatch):
+    monkeypatch.setattr(module, "RATES", (1e-3, 1e3))
+    for length, rate in ((30.0, 1e-3), (0.01, 1e3)):
+        (train, targets), (val, val_targets) = features(200, 0), features(100, 1)
+        result = tuned_linear_probe(data, (length * train, targets), (length * val, val_targets))
+        assert result["lr"] == rate
+        assert result["top1"] > 95
+
+
+def test_the_rate_is_chosen_without_the_validation_set(data, monkeypatch):
+    calls = []
+
+    def probe(data, train, val, lr):
+        calls.append((train, val, lr))
+        return {"top1": {0.1: 50.0, 0.3: 50.0}.get(lr, 40.0)}
+
+    monkeypatch.setattr(module, "linear_probe", probe)
+    train, val = features(95, 0), features(20, 1)
+    assert tuned_linear_probe(data, train, val) == {"top1": 50.0, "lr": 0.1}
+    *tried, (last_train, last_val, _) = calls
+    assert last_train is train and last_val is val
+    assert [lr for _, _, lr in tried] == list(module.RATES)
+    for kept, out in (call[:2] for call in tried):
+        assert len(out[0]) == 9
+        together = torch.cat([kept[0], out[0]])
+        assert {tuple(row) for row in together.tolist()} == {tuple(r) for r in train[0].tolist()}
+        rows = {(*f, t) for f, t in zip(train[0].tolist(), train[1].tolist(), strict=True)}
+        assert {(*f, t) for f, t in zip(out[0].tolist(), out[1].tolist(), strict=True)} < rows
