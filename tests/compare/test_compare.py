@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from leoclr_plugin.evaluation.probe import RATES
 from tests.configs import small_config
 from tests.conftest import run_leoclr
 
@@ -41,6 +42,7 @@ def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tm
     (run_of_seed_1,) = (r for r in content["runs"] if (r["method"], r["seed"]) == ("leoclr", 1))
     assert [epoch for epoch, _ in run_of_seed_1["curve"]] == [1, 2]
     assert 0 <= run_of_seed_1["knn_top1"] <= 100
+    assert run_of_seed_1["linear_lr"] in RATES
     assert run_of_seed_1["peak_memory_mib"] > 100
     with (out / "results.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 6
