@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -88,13 +90,20 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 after a user's error, told in one line on stderr.
 
-    A file that cannot be read or written is one.
+    A file that cannot be read or written is one. 141, a shell's code for it, where the reader of
+    stdout has left, as ``head`` does.
     """
     args = parse(argv)
     try:
         args.run(args)
+        # Else Python does it after the last moment to say something of it.
+        sys.stdout.flush()
     except UserError as error:
         return _refused(args, str(error))
+    except BrokenPipeError:
+        if not _reader_has_left():
+            raise
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None:
             # Not of a file that the user could have named.
@@ -102,6 +111,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{error.filename}: {error.strerror}"
         return _refused(args, f"{what}; check the path, its permissions and the disk")
     return 0
+
+
+def _reader_has_left() -> bool:
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        # For what is still to be flushed when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _refused(args: argparse.Namespace, line: str) -> int:

@@ -1,5 +1,9 @@
 """The command line as a whole."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from leoclr_plugin.commands.main import parse
@@ -37,3 +41,19 @@ def test_what_is_no_override_is_refused(
         parse(words)
     assert leaving.value.code == 2
     assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        run = subprocess.run(
+            [sys.executable, "-m", "leoclr_plugin", "zoo", "list"],
+            env={**os.environ, "PYTHONUNBUFFERED": buffered},
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert run.stderr == b""
+    assert run.returncode == 141
