@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -53,13 +54,20 @@ def available_hosts() -> list[str]:
     return ["bundled"] if found == "bundled" else ["bundled", "solo-learn"]
 
 
-def run_leoclr(*args: object, cwd: Path | None = None, host: str = "bundled", **env: str):
+def run_leoclr(
+    *args: object,
+    cwd: Path | None = None,
+    host: str = "bundled",
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    **env: str,
+):
     """Run the console script in a subprocess; returns the completed process."""
     return subprocess.run(
         [sys.executable, "-m", "leoclr_plugin", *map(str, args)],
         cwd=cwd,
         env={**os.environ, "LEOCLR_HOST": host, "PYTHONPATH": str(ROOT), **env},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )

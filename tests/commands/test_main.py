@@ -1,12 +1,11 @@
 """The command line as a whole."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from leoclr_plugin.commands.main import parse
+from tests.conftest import run_leoclr
 
 _OPTIONS = ["--methods", "leoclr", "--budget", "epochs=1"]
 
@@ -48,12 +47,6 @@ def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> 
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
-        run = subprocess.run(
-            [sys.executable, "-m", "leoclr_plugin", "zoo", "list"],
-            env={**os.environ, "PYTHONUNBUFFERED": buffered},
-            stdout=pipe,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    assert run.stderr == b""
+        run = run_leoclr("zoo", "list", stdout=pipe, PYTHONUNBUFFERED=buffered)
+    assert run.stderr == ""
     assert run.returncode == 141
