@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leoclr_plugin.errors import UserError, one_line, suggestion
+from leoclr_plugin.overrides import parse_overrides
 
 
 def scripts_folder() -> Path:
@@ -63,14 +64,21 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         overrides: Hydra's ``key=value``, ``+key=value``, ``~key``.
 
     Raises:
-        UserError: for an unknown config, a bad override (with Hydra's reason), an interpolation of
-            a key that is not there, a value left open.
+        UserError: for an unknown config, a bad override (with Hydra's reason) or one with several
+            values, an interpolation of a key that is not there, a value left open.
     """
     path = find_config(config, kind)
+    parsed = parse_overrides(overrides)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise UserError(
+                f"{override.input_line} is several values: write key=[a,b] for a list, quotes for "
+                "a text; leoclr pretrain --multirun trains with each"
+            )
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(path.parent), version_base="1.2"):
-            cfg = compose(path.stem, overrides=[_quoted(override) for override in overrides])
+            cfg = compose(path.stem, overrides=[o.input_line for o in parsed])
         # For the interpolations alone, which would fail where they are first asked for.
         OmegaConf.to_container(cfg, resolve=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
@@ -83,11 +91,3 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         )
     OmegaConf.set_struct(cfg, False)
     return cfg
-
-
-def _quoted(override: str) -> str:
-    # The host's checkpoints are called ...-ep=9.ckpt, and Hydra reads no second = unquoted.
-    key, _, value = override.partition("=")
-    if "=" in value and value[0] not in "'\"[{":
-        return f"{key}='{value}'"
-    return override

@@ -82,6 +82,7 @@ def test_a_checkpoint_named_as_the_host_names_it_can_be_given_unquoted():
         ("there/is/no.yaml", [], "the config file there/is/no.yaml is not there"),
         ("imagenette/leoclr", ["max_epoch=3"], "max_epoch"),
         ("imagenette/leoclr", ["max_epochs"], "max_epochs"),
+        ("imagenette/leoclr", ["seed=1,2"], "seed=1,2 is several values: write key=[a,b] for"),
         ("custom/leoclr", [], "no value for data.train_path; add data.train_path=..."),
     ],
 )

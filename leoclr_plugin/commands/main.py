@@ -80,7 +80,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args, rest = parser.parse_known_args(argv)
     unknown = [word for word in rest if word.startswith("-") or "overrides" not in args]
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options = f"leoclr {args.command} --help shows the options"
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}; {options}")
     # argparse fills a list of positional arguments from their first unbroken run alone
     if rest:
         args.overrides += rest

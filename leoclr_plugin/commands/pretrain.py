@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 
 EXAMPLE = (
     "leoclr pretrain imagenette/leoclr data.train_path=imagenette2-160/train "
@@ -18,6 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="changes to the config, as Hydra has them"
     )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--multirun",
+        "-m",
+        action="store_true",
+        help="train with each combination of what key=a,b and key=range(1,4) list",
+    )
+    instead.add_argument(
+        "--cfg", "-c", choices=["job"], help="show the config with its changes, and do not train"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -26,7 +38,15 @@ def run(args: argparse.Namespace) -> None:
 
     from leoclr_plugin.config import load_config
 
+    if args.multirun:
+        _run_each(args.config, args.overrides)
+        return
     cfg = load_config(args.config, "pretrain", args.overrides)
+    if args.cfg:
+        from omegaconf import OmegaConf
+
+        print(OmegaConf.to_yaml(cfg), end="")
+        return
 
     from leoclr_plugin.training.pretrain import pretrain
 
@@ -36,3 +56,24 @@ def run(args: argparse.Namespace) -> None:
     print(f"Written to {folder}")
     if cfg.checkpoint.enabled:
         print(f"Evaluate it with: leoclr knn {folder}")
+
+
+def _run_each(config: str, overrides: Sequence[str]) -> None:
+    from leoclr_plugin.child import run_child
+    from leoclr_plugin.config import load_config
+    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.overrides import sweep
+
+    jobs = sweep(overrides)
+    # What the last one would be refused for is told before the first has trained for days.
+    for job in jobs:
+        load_config(config, "pretrain", job)
+    failed = []
+    for number, job in enumerate(jobs, start=1):
+        print(f"Training {number} of {len(jobs)}: {' '.join(job)}", flush=True)
+        # In a process of its own: several processes of one training start with its command line.
+        if run_child([sys.executable, "-m", "leoclr_plugin", "pretrain", config, *job]):
+            failed.append(str(number))
+    if failed:
+        which = f"{len(failed)} of {len(jobs)} trainings failed: {', '.join(failed)}"
+        raise UserError(f"{which}; each says above why")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config import scripts_folder
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
+from leoclr_plugin.overrides import parse_overrides
 
 # The nodes that are a method's own; all others are the comparison's.
 _OWN = ("method_kwargs", "momentum", "optimizer", "scheduler")
@@ -42,8 +42,7 @@ def method_config(
     cfg.method = cfg.name = method
     cfg.max_epochs = epochs
     changes = []
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    wanted = {override.key_or_group: override.value() for override in parsed}
+    wanted = {override.key_or_group: override.value() for override in parse_overrides(overrides)}
     if method != base.method:
         # leoclr's pipelines without the anchor's, the last of them.
         cfg.augmentations = base.augmentations[:-1]

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from leoclr_plugin.compare.child import run_child
+from leoclr_plugin.child import run_child
 from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.table import write_report
 from leoclr_plugin.compare.worker import UNTRAINED

@@ -57,6 +57,11 @@ def test_the_rest_is_the_methods_own_recipe(host_with_recipes):
     assert cfg.method_kwargs.queue_size == 4096
 
 
+def test_a_folder_with_an_equals_sign_is_taken_unquoted(host_with_recipes):
+    cfg, _ = configured("mocov2plus", "data.train_path=images/size=64/train")
+    assert cfg.data.train_path == "images/size=64/train"
+
+
 def test_the_users_overrides_go_before_every_recipe(host_with_recipes):
     overrides = ("optimizer.name=adamw", "optimizer.lr=0.002", "scheduler.warmup_epochs=7")
     cfg, changes = configured("barlow_twins", *overrides, epochs=20)

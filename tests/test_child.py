@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from leoclr_plugin.compare.child import run_child
+from leoclr_plugin.child import run_child
 from tests.conftest import ROOT
 
 # Tells its parent to leave, and waits for its word to do so too.
@@ -22,7 +22,7 @@ signal.pause()
 """
 PARENT = """
 import sys
-from leoclr_plugin.compare.child import run_child
+from leoclr_plugin.child import run_child
 with open(sys.argv[1], "w") as log:
     run_child([sys.executable, "-c", sys.argv[2], sys.argv[3]], log)
 print("went on")

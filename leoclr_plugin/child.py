@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from leoclr_plugin.training.interruption import leaving_signals
 
 
-def run_child(command: Sequence[str], log: TextIO) -> int:
+def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
     """Run a command to its end, and pass on what makes this process leave.
 
     A child left behind would go on writing into its folder, beside the one that the same call
@@ -17,7 +17,7 @@ def run_child(command: Sequence[str], log: TextIO) -> int:
 
     Args:
         command: program and arguments.
-        log: where its output goes.
+        log: where its output goes, by default where ours does.
 
     Returns:
         Its exit code; below 0 of a signal that ended it.
@@ -35,7 +35,8 @@ def run_child(command: Sequence[str], log: TextIO) -> int:
             child.send_signal(number)
 
     with leaving_signals(pass_on):
-        child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        errors = None if log is None else subprocess.STDOUT
+        child = subprocess.Popen(command, stdout=log, stderr=errors)
         try:
             for number in got:  # came while it was started
                 child.send_signal(number)

@@ -1,0 +1,59 @@
+"""Hydra's overrides as the command line takes them: ``key=value``, ``+key=value``, ``~key``."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from leoclr_plugin.errors import UserError, one_line
+
+
+def parse_overrides(overrides: Sequence[str]) -> list[Override]:
+    """Read overrides; a value with an ``=`` in it, as the host's checkpoints have, needs no quotes.
+
+    Raises:
+        UserError: for one that is none, with Hydra's reason.
+    """
+    try:
+        return OverridesParser.create().parse_overrides(
+            [_quoted(override) for override in overrides]
+        )
+    except HydraException as error:
+        raise UserError(one_line(error)) from error
+
+
+def sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """All combinations of what ``key=a,b`` and ``key=range(1,4)`` list.
+
+    Args:
+        overrides: as above; those that list nothing are of every combination.
+
+    Returns:
+        The overrides of each, as Hydra's ``--multirun`` has them: the last key's values turn first.
+
+    Raises:
+        UserError: for an override that is none, and for Hydra's sweeps that are no list.
+    """
+    choices = []
+    for override in parse_overrides(overrides):
+        if not override.is_sweep_override():
+            choices.append([override.input_line])
+            continue
+        key = override.get_key_element()
+        try:
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        except HydraException as error:
+            line = f"{override.input_line} lists no values; write key=a,b or key=range(a,b)"
+            raise UserError(line) from error
+    return [list(job) for job in itertools.product(*choices)]
+
+
+def _quoted(override: str) -> str:
+    key, _, value = override.partition("=")
+    if "=" in value and value[0] not in "'\"[{":
+        return f"{key}='{value}'"
+    return override

@@ -1,0 +1,52 @@
+"""``leoclr pretrain``: its config shown, and one training after the other."""
+
+from pathlib import Path
+
+import pytest
+
+from leoclr_plugin.commands.main import main
+from leoclr_plugin.config import load_config
+from tests.configs import small_config
+from tests.conftest import run_leoclr
+
+
+def test_the_config_that_is_shown_is_the_one_that_is_trained_with(capsys, tmp_path):
+    changes = ["max_epochs=3", "+new.key=1", "augmentations=crops_and_original"]
+    assert main(["pretrain", "imagenette/mocov2plus", *changes, "--cfg", "job"]) == 0
+    shown = tmp_path / "mine.yaml"
+    shown.write_text(capsys.readouterr().out)
+    wanted = load_config("imagenette/mocov2plus", "pretrain", changes)
+    assert load_config(str(shown), "pretrain") == wanted
+    assert wanted.max_epochs == 3
+
+
+def test_multirun_trains_with_each_value_and_tells_which_failed(image_folder, tmp_path):
+    settings = ["accelerator=cpu", "max_epochs=1", "method_kwargs.queue_size=64", "--multirun"]
+    swept = "+method_kwargs.query=neither,anchor"
+    run = run_leoclr("pretrain", *small_config(image_folder), *settings, swept, cwd=tmp_path)
+    titles = [line for line in run.stdout.splitlines() if line.startswith("Training ")]
+    assert [title.split(":")[0] for title in titles] == ["Training 1 of 2", "Training 2 of 2"]
+    assert titles[0].endswith(" +method_kwargs.query=neither")
+    assert len(list(tmp_path.glob("trained_models/leoclr/*/*.ckpt"))) == 1
+    assert run.returncode == 2
+    line = run.stderr.strip().splitlines()[-1]
+    assert line == "leoclr pretrain: 1 of 2 trainings failed: 1; each says above why"
+
+
+def test_multirun_begins_nothing_where_a_later_config_is_refused(
+    capsys, image_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    swept = "augmentations=crops_and_original,three"
+    assert main(["pretrain", *small_config(image_folder), swept, "-m"]) == 2
+    captured = capsys.readouterr()
+    assert "three" in captured.err
+    assert captured.out == ""
+    assert not Path("trained_models").exists()
+
+
+def test_several_values_without_multirun_are_refused(capsys):
+    assert main(["pretrain", "imagenette/leoclr", "seed=1,2"]) == 2
+    assert "--multirun" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["pretrain", "imagenette/leoclr", "-m", "--cfg", "job"])

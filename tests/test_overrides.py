@@ -1,0 +1,38 @@
+import itertools
+
+import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.overrides import parse_overrides, sweep
+
+
+def test_a_sweep_is_every_combination_in_hydras_order():
+    words = ["seed=1,2", "~wandb", "+a.b=range(0,3)", "name='x,y'", "sizes=[1,2],[3]"]
+    jobs = sweep(words)
+    assert jobs == [
+        [f"seed={seed}", "~wandb", f"+a.b={b}", "name='x,y'", f"sizes={sizes}"]
+        for seed, b, sizes in itertools.product((1, 2), (0, 1, 2), ("[1,2]", "[3]"))
+    ]
+    # Hydra's own writes a deletion and quotes in other words.
+    words = [word for word in words if word[0] != "~" and "'" not in word]
+    (theirs,) = BasicSweeper.split_arguments(parse_overrides(words), None)
+    assert sweep(words) == theirs
+
+
+def test_without_several_values_a_sweep_is_one_job():
+    assert sweep(["seed=1", "crop_size=[1,2]"]) == [["seed=1", "crop_size=[1,2]"]]
+    assert sweep([]) == [[]]
+
+
+@pytest.mark.parametrize("override", ["seed=interval(0,1)", "seed=glob(*)", "seed"])
+def test_what_cannot_be_listed_is_told_in_one_line(override):
+    with pytest.raises(UserError) as caught:
+        sweep(["max_epochs=1", override])
+    assert override in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_value_with_an_equals_sign_is_taken_unquoted():
+    (override,) = parse_overrides(["data.train_path=images/size=64/train"])
+    assert override.value() == "images/size=64/train"
