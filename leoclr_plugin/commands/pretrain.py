@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 EXAMPLE = (
     "leoclr pretrain imagenette/leoclr data.train_path=imagenette2-160/train "
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.config import load_config
 
     if args.multirun:
-        _run_each(args.config, args.overrides)
+        _run_each(args)
         return
     cfg = load_config(args.config, "pretrain", args.overrides)
     if args.cfg:
@@ -58,21 +57,23 @@ def run(args: argparse.Namespace) -> None:
         print(f"Evaluate it with: leoclr knn {folder}")
 
 
-def _run_each(config: str, overrides: Sequence[str]) -> None:
+def _run_each(args: argparse.Namespace) -> None:
     from leoclr_plugin.child import run_child
     from leoclr_plugin.config import load_config
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.overrides import sweep
 
-    jobs = sweep(overrides)
+    jobs = sweep(args.overrides)
     # What the last one would be refused for is told before the first has trained for days.
     for job in jobs:
-        load_config(config, "pretrain", job)
+        load_config(args.config, "pretrain", job)
+    command = [sys.executable, "-m", "leoclr_plugin", "pretrain", args.config]
+    command += ["--debug"] if args.debug else []
     failed = []
     for number, job in enumerate(jobs, start=1):
         print(f"Training {number} of {len(jobs)}: {' '.join(job)}", flush=True)
         # In a process of its own: several processes of one training start with its command line.
-        if run_child([sys.executable, "-m", "leoclr_plugin", "pretrain", config, *job]):
+        if run_child([*command, *job]):
             failed.append(str(number))
     if failed:
         which = f"{len(failed)} of {len(jobs)} trainings failed: {', '.join(failed)}"

@@ -21,7 +21,8 @@ def test_the_config_that_is_shown_is_the_one_that_is_trained_with(capsys, tmp_pa
 
 
 def test_multirun_trains_with_each_value_and_tells_which_failed(image_folder, tmp_path):
-    settings = ["accelerator=cpu", "max_epochs=1", "method_kwargs.queue_size=64", "--multirun"]
+    settings = ["accelerator=cpu", "max_epochs=1", "method_kwargs.queue_size=64"]
+    settings += ["--multirun", "--debug"]
     swept = "+method_kwargs.query=neither,anchor"
     run = run_leoclr("pretrain", *small_config(image_folder), *settings, swept, cwd=tmp_path)
     titles = [line for line in run.stdout.splitlines() if line.startswith("Training ")]
@@ -29,6 +30,8 @@ def test_multirun_trains_with_each_value_and_tells_which_failed(image_folder, tm
     assert titles[0].endswith(" +method_kwargs.query=neither")
     assert len(list(tmp_path.glob("trained_models/leoclr/*/*.ckpt"))) == 1
     assert run.returncode == 2
+    # Its own traceback, and that of the training.
+    assert run.stderr.count("Traceback") == 2
     line = run.stderr.strip().splitlines()[-1]
     assert line == "leoclr pretrain: 1 of 2 trainings failed: 1; each says above why"
 
