@@ -33,8 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, and say where the checkpoint is and how to evaluate it."""
-    from lightning.pytorch.utilities import rank_zero_only
-
     from leoclr_plugin.config import load_config
 
     if args.multirun:
@@ -46,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
 
         print(OmegaConf.to_yaml(cfg), end="")
         return
+
+    from lightning.pytorch.utilities import rank_zero_only
 
     from leoclr_plugin.training.pretrain import pretrain
 
