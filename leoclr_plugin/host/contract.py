@@ -27,7 +27,8 @@ class Host:
         OfflineUMAP: ``plot(device, model, loader, path)`` saves a scatter of the features.
         Checkpointer: Lightning callback that writes ``<name>-<version>-ep=<n>.ckpt`` and
             ``args.json`` under ``<logdir>/<version>/``.
-        AutoResumer: ``find_checkpoint(cfg)`` gives the newest checkpoint of the same run.
+        AutoResumer: ``find_checkpoint(cfg)`` gives the newest checkpoint of a run whose method,
+            data set, backbone and optimizer are the same; seeds are not looked at.
         parse_pretrain_cfg: fills in the host's defaults and scales the learning rate.
         parse_linear_cfg: the same for the linear probe.
         initialize_momentum_params: copies online to momentum parameters and freezes them.

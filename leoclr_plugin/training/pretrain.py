@@ -21,6 +21,7 @@ from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.ranges import check_numbers, check_present
+from leoclr_plugin.training.resume import earlier_run
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 
@@ -43,21 +44,22 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
     # The method has filled in its defaults, by which the host knows a run of this configuration.
-    resume_from = _checkpoint_to_resume(cfg)
-    if resume_from is not None:
-        checkpoint = read_checkpoint(resume_from)
-        load_state_dict(model, checkpoint["state_dict"], resume_from)
+    earlier = earlier_run(cfg)
+    if earlier is not None:
+        checkpoint = read_checkpoint(earlier.checkpoint)
+        load_state_dict(model, checkpoint["state_dict"], earlier.checkpoint)
         if "loops" not in checkpoint:
             raise UserError(
-                f"{resume_from} has weights alone; to resume, the training's state is needed too"
+                f"{earlier.checkpoint} has weights alone; "
+                "to resume, the training's state is needed too"
             )
         # max_epochs=-1 is Lightning's for a training without end.
         if 0 <= cfg.max_epochs <= _epochs_of(checkpoint):
-            print(f"{resume_from} is complete, with all of its max_epochs={cfg.max_epochs}")
-            return resume_from.parent
+            print(f"{earlier.checkpoint} is complete, with all of its max_epochs={cfg.max_epochs}")
+            return earlier.checkpoint.parent
 
-    trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), resume_from)
-    fit(trainer, model, train, val, resume_from)
+    trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), earlier)
+    fit(trainer, model, train, val, earlier.checkpoint if earlier else None)
     return Path(trainer.loggers[-1].log_dir)
 
 
@@ -101,21 +103,6 @@ def build_method(cfg: DictConfig) -> nn.Module:
 def has_validation(cfg: DictConfig) -> bool:
     """Whether there is a labelled validation set to follow the training on."""
     return cfg.data.val_path is not None and not cfg.data.no_labels
-
-
-def _checkpoint_to_resume(cfg: DictConfig) -> Path | None:
-    if cfg.resume_from_checkpoint is not None:
-        return Path(cfg.resume_from_checkpoint)
-    if not cfg.auto_resume.enabled:
-        return None
-    folder = Path(cfg.checkpoint.dir) / cfg.method
-    found, _ = host().AutoResumer(folder, cfg.auto_resume.max_hours).find_checkpoint(cfg)
-    if found is None:
-        return None
-    # Of several in the run's folder the host takes any.
-    newest = max(Path(found).parent.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
-    print(f"Resuming from {newest}")
-    return newest
 
 
 def _epochs_of(checkpoint: dict[str, Any]) -> int:

@@ -15,6 +15,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.data.sampler import ShardSampler
@@ -24,6 +25,7 @@ from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard
+from leoclr_plugin.training.resume import EarlierRun
 
 _GPU_NAMES = ("gpu", "cuda")
 # Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The last is DALI's own default.
@@ -109,7 +111,7 @@ def build_trainer(
     folder: str,
     more_callbacks: Sequence[Callback] = (),
     sampler: ShardSampler | None = None,
-    resume_from: Path | None = None,
+    earlier: EarlierRun | None = None,
 ) -> pl.Trainer:
     """Build the trainer, with the host's Checkpointer where ``checkpoint.enabled``.
 
@@ -122,17 +124,18 @@ def build_trainer(
         folder: the method's name, or ``linear``.
         more_callbacks: besides those of the configuration.
         sampler: of the training's loader, which goes on within an epoch that was interrupted.
-        resume_from: the checkpoint that the training goes on from.
+        earlier: the run that the training goes on from; its run on wandb is gone on with as well.
 
     Raises:
         UserError: for what Lightning refuses.
     """
-    wandb = _wandb_logger(cfg) if cfg.wandb.enabled else None
+    wandb = _wandb_logger(cfg, earlier.wandb_run_id if earlier else None)
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
     csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
+    _keep_metrics(Path(csv.log_dir))
     loggers: list[Logger] = [wandb, csv] if wandb else [csv]
 
-    checkpoints = AtomicCheckpointIO(resume_from)
+    checkpoints = AtomicCheckpointIO(earlier.checkpoint if earlier else None)
     callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step"), *more_callbacks]
     callbacks.append(nonfinite_guard(cfg, checkpoints))
     if cfg.checkpoint.enabled:
@@ -164,19 +167,31 @@ def build_trainer(
         return pl.Trainer(**kwargs)
 
 
+@rank_zero_only
+def _keep_metrics(run: Path) -> None:
+    # A run that goes on under its wandb id has its old folder, where the logger would begin anew.
+    metrics = run / "metrics.csv"
+    if metrics.exists():
+        metrics.rename(run / f"metrics-{len(list(run.glob('metrics*.csv')))}.csv")
+
+
 def _strategy(name: str | None) -> Any:
     if name == "ddp":
         return DDPStrategy(find_unused_parameters=False)
     return name or "auto"
 
 
-def _wandb_logger(cfg: DictConfig) -> WandbLogger:
+def _wandb_logger(cfg: DictConfig, run_id: str | None) -> WandbLogger | None:
+    if not cfg.wandb.enabled:
+        return None
     try:
         logger = WandbLogger(
             name=cfg.name,
             project=cfg.wandb.project,
             entity=cfg.wandb.entity,
             offline=cfg.wandb.offline,
+            id=run_id,
+            resume="allow" if run_id else None,
         )
     except ImportError as error:
         raise UserError("wandb.enabled=True, but wandb is missing; pip install wandb") from error

@@ -1,8 +1,11 @@
 import os
 
+import pytest
 import torch
+from lightning.pytorch import Callback
 
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
+from leoclr_plugin.report.curves import read_metric
 from leoclr_plugin.training.pretrain import pretrain
 from tests.configs import method_cfg
 
@@ -18,6 +21,14 @@ def config(image_folder, root, **changes):
         enable_progress_bar=False,
         **changes,
     )
+
+
+class LeaveAfterOneEpoch(Callback):
+    """A training that is interrupted in its second epoch."""
+
+    def on_train_batch_start(self, trainer, *args):
+        if trainer.current_epoch == 1:
+            raise InterruptedError
 
 
 def test_a_run_goes_on_from_its_checkpoint(image_folder, tmp_path):
@@ -53,6 +64,53 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
     capsys.readouterr()
     pretrain(config(image_folder, tmp_path, **changes, name="another"))
     assert "Resuming from" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": 6}, "seed"),
+        ({"method_kwargs__temperature": 0.1}, "method_kwargs"),
+        ({"momentum__base_tau": 0.98}, "momentum"),
+        ({"precision": "bf16-mixed", "data__fraction": 0.5}, "data.fraction, precision"),
+    ],
+)
+def test_auto_resume_takes_no_other_training(image_folder, tmp_path, capsys, changes, named):
+    same = {"max_epochs": 1, "auto_resume": {"enabled": True}}
+    first = pretrain(config(image_folder, tmp_path, **same))
+    capsys.readouterr()
+    second = pretrain(config(image_folder, tmp_path, **same, **changes))
+    line = f"{first} is not resumed, its {named} being other than here"
+    assert line in capsys.readouterr().out
+    assert second != first
+    # The older of the two is found all the same, behind one that the host would have taken.
+    assert pretrain(config(image_folder, tmp_path, **same)) == first
+    assert "is not resumed" not in capsys.readouterr().out
+
+
+def test_a_resumed_training_goes_on_with_its_wandb_run(image_folder, tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.chdir(tmp_path)
+    changes = {
+        "max_epochs": 2,
+        "auto_resume": {"enabled": True},
+        "wandb": {"enabled": True, "offline": True},
+    }
+    with pytest.raises(InterruptedError):
+        pretrain(config(image_folder, tmp_path, **changes), [LeaveAfterOneEpoch()])
+    (run,) = (tmp_path / "leoclr").iterdir()
+    before = (run / "metrics.csv").read_bytes()
+    # As the end of the process would: within one, wandb has one run.
+    wandb.finish()
+
+    assert pretrain(config(image_folder, tmp_path, **changes)) == run
+    assert [path.name for path in run.parent.iterdir()] == [run.name]
+    assert (run / "metrics-1.csv").read_bytes() == before
+    assert read_metric(run / "metrics.csv", "train_nce_loss_epoch")[0][0] == 2
+    runs = [path.name for path in (tmp_path / "wandb").glob("offline-run-*")]
+    assert len(runs) == 2
+    assert all(name.endswith(f"-{run.name}") for name in runs)
+    wandb.finish()
 
 
 def test_auto_resume_takes_the_newest_of_a_runs_checkpoints(image_folder, tmp_path, capsys):
