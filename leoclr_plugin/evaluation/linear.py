@@ -9,11 +9,14 @@ from omegaconf import DictConfig
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from leoclr_plugin.data.loaders import Loader
+from leoclr_plugin.data.sampler import ShardSampler, sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.host import host
-from leoclr_plugin.training.fit import fit
+from leoclr_plugin.training.fit import fit, validate
 from leoclr_plugin.training.ranges import check_numbers, check_present
+from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 # Of solo-learn's main_linear.py, for fine-tuning.
@@ -26,10 +29,10 @@ def linear_config_name(dataset: str) -> str:
     return f"{_FOLDERS.get(dataset, dataset)}/leoclr"
 
 
-def linear(
-    backbone: nn.Module, cfg: DictConfig, train: DataLoader, val: DataLoader
-) -> dict[str, Any]:
+def linear(backbone: nn.Module, cfg: DictConfig, train: Loader, val: Loader) -> dict[str, Any]:
     """Train the host's ``LinearModel`` on ``backbone``, which stays as it is.
+
+    Interrupted and gone on with as a pretraining is; what is complete is only measured anew.
 
     Args:
         backbone: features ``[N, F]`` of images.
@@ -41,17 +44,7 @@ def linear(
         ``top1`` and ``top5`` in percent on the validation set after the last epoch, ``loss`` and
         ``epochs``.
     """
-    seed_everything(cfg.seed, workers=True)
-    model = host().LinearModel(backbone, cfg=cfg)
-    trainer = build_trainer(cfg, "linear")
-    fit(trainer, model, train, val)
-    metrics = trainer.callback_metrics
-    return {
-        "top1": float(metrics["val_acc1"]),
-        "top5": float(metrics["val_acc5"]),
-        "loss": float(metrics["val_loss"]),
-        "epochs": cfg.max_epochs,
-    }
+    return _train(backbone, cfg, train, val, sampler_of(train))
 
 
 def linear_on_features(cfg: DictConfig, train: Features, val: Features) -> dict[str, Any]:
@@ -65,12 +58,36 @@ def linear_on_features(cfg: DictConfig, train: Features, val: Features) -> dict[
     backbone = nn.Identity()
     backbone.num_features = train[0].shape[1]
     batch_size = cfg.optimizer.batch_size
-    return linear(
+    return _train(
         backbone,
         cfg,
         DataLoader(TensorDataset(*train), batch_size, shuffle=True, drop_last=True),
         DataLoader(TensorDataset(*val), batch_size),
     )
+
+
+def _train(
+    backbone: nn.Module,
+    cfg: DictConfig,
+    train: Loader,
+    val: Loader,
+    sampler: ShardSampler | None = None,
+) -> dict[str, Any]:
+    seed_everything(cfg.seed, workers=True)
+    model = host().LinearModel(backbone, cfg=cfg)
+    earlier = resume(cfg, "linear", model)
+    trainer = build_trainer(cfg, "linear", sampler=sampler, earlier=earlier)
+    if earlier is not None and earlier.complete:
+        validate(trainer, model, val)
+    else:
+        fit(trainer, model, train, val, earlier.checkpoint if earlier else None)
+    metrics = trainer.callback_metrics
+    return {
+        "top1": float(metrics["val_acc1"]),
+        "top5": float(metrics["val_acc5"]),
+        "loss": float(metrics["val_loss"]),
+        "epochs": cfg.max_epochs,
+    }
 
 
 def parse_linear(cfg: DictConfig) -> DictConfig:

@@ -38,6 +38,12 @@ def fit(
         trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
 
 
+def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
+    """Measure ``model`` on the validation set, with the progress bar on stderr."""
+    with naming_unreadable_images(val.dataset), redirect_stdout(sys.stderr):
+        trainer.validate(model, val, verbose=False)
+
+
 def _safe_loading(trainer: Trainer) -> dict[str, bool]:
     # Lightning takes this argument since 2.6; before, the checkpoint was still read by
     # ``read_checkpoint``, which refuses code in it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch import Callback, seed_everything
@@ -16,12 +15,12 @@ from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.data.views import check_leoclr_views, check_views
 from leoclr_plugin.errors import UserError, check_known
-from leoclr_plugin.evaluation.checkpoint import input_size, load_state_dict, read_checkpoint
+from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.ranges import check_numbers, check_present
-from leoclr_plugin.training.resume import earlier_run
+from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 
@@ -44,19 +43,9 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
     # The method has filled in its defaults, by which the host knows a run of this configuration.
-    earlier = earlier_run(cfg)
-    if earlier is not None:
-        checkpoint = read_checkpoint(earlier.checkpoint)
-        load_state_dict(model, checkpoint["state_dict"], earlier.checkpoint)
-        if "loops" not in checkpoint:
-            raise UserError(
-                f"{earlier.checkpoint} has weights alone; "
-                "to resume, the training's state is needed too"
-            )
-        # max_epochs=-1 is Lightning's for a training without end.
-        if 0 <= cfg.max_epochs <= _epochs_of(checkpoint):
-            print(f"{earlier.checkpoint} is complete, with all of its max_epochs={cfg.max_epochs}")
-            return earlier.checkpoint.parent
+    earlier = resume(cfg, cfg.method, model)
+    if earlier is not None and earlier.complete:
+        return earlier.checkpoint.parent
 
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), earlier)
     fit(trainer, model, train, val, earlier.checkpoint if earlier else None)
@@ -103,8 +92,3 @@ def build_method(cfg: DictConfig) -> nn.Module:
 def has_validation(cfg: DictConfig) -> bool:
     """Whether there is a labelled validation set to follow the training on."""
     return cfg.data.val_path is not None and not cfg.data.no_labels
-
-
-def _epochs_of(checkpoint: dict[str, Any]) -> int:
-    # The epoch whose end wrote the checkpoint counts as processed, not yet as completed.
-    return checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.checkpoint import load_state_dict, read_checkpoint
 from leoclr_plugin.host import host
 
 # What decides the weights besides the host's own list, by which two seeds, or two temperatures,
@@ -32,14 +35,21 @@ _SAME = (
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A checkpoint to go on from and, where its run was logged to wandb, the run's id there."""
+    """A run that a training goes on from.
+
+    Attributes:
+        checkpoint: its newest.
+        complete: whether it has all of its epochs.
+        wandb_run_id: where it was logged to wandb and goes on by itself there.
+    """
 
     checkpoint: Path
+    complete: bool
     wandb_run_id: str | None = None
 
 
-def earlier_run(cfg: DictConfig) -> EarlierRun | None:
-    """Find what ``resume_from_checkpoint`` names or, with ``auto_resume``, the same training's.
+def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
+    """Load what ``resume_from_checkpoint`` names or, with ``auto_resume``, the same training's.
 
     The same training is one that the host takes for it and whose seed, method, views, optimizer,
     schedule, images and precision are the same. Where only the host's rule is met, a line says
@@ -47,13 +57,33 @@ def earlier_run(cfg: DictConfig) -> EarlierRun | None:
 
     Args:
         cfg: a parsed configuration, with the method's defaults filled in.
+        folder: of ``checkpoint.dir``: the method's name, or ``linear``.
+        model: gets the weights.
+
+    Raises:
+        UserError: for a checkpoint that is not there, cannot be read or is of another model.
     """
-    if cfg.resume_from_checkpoint is not None:
-        return EarlierRun(Path(cfg.resume_from_checkpoint))
-    if not cfg.auto_resume.enabled:
+    path, wandb_run_id = _find(cfg, folder)
+    if path is None:
         return None
+    checkpoint = read_checkpoint(path)
+    load_state_dict(model, checkpoint["state_dict"], path)
+    if "loops" not in checkpoint:
+        raise UserError(f"{path} has weights alone; to resume, the training's state is needed too")
+    # max_epochs=-1 is Lightning's for a training without end.
+    complete = 0 <= cfg.max_epochs <= _epochs_of(checkpoint)
+    if complete:
+        print(f"{path} is complete, with all of its max_epochs={cfg.max_epochs}")
+    return EarlierRun(path, complete, wandb_run_id)
+
+
+def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
+    if cfg.resume_from_checkpoint is not None:
+        return Path(cfg.resume_from_checkpoint), None
+    if not cfg.auto_resume.enabled:
+        return None, None
     other = None
-    for run in _newest_first(Path(cfg.checkpoint.dir) / cfg.method):
+    for run in _newest_first(Path(cfg.checkpoint.dir) / folder):
         found, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
         if found is None:
             continue
@@ -62,11 +92,11 @@ def earlier_run(cfg: DictConfig) -> EarlierRun | None:
         if not differs:
             newest = _newest(run)
             print(f"Resuming from {newest}")
-            return EarlierRun(newest, args.wandb_run_id if args.wandb.enabled else None)
+            return newest, args.wandb_run_id if args.wandb.enabled else None
         other = other or f"{run} is not resumed, its {', '.join(differs)} being other than here"
     if other:
         print(f"{other}; resume_from_checkpoint=... goes on from a checkpoint all the same")
-    return None
+    return None, None
 
 
 def _newest_first(folder: Path) -> Iterator[Path]:
@@ -82,3 +112,8 @@ def _newest(run: Path) -> Path:
 def _plain(cfg: DictConfig, key: str) -> Any:
     value = OmegaConf.select(cfg, key)
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _epochs_of(checkpoint: dict[str, Any]) -> int:
+    # The epoch whose end wrote the checkpoint counts as processed, not yet as completed.
+    return checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

@@ -1,7 +1,15 @@
-import torch
+import os
+import signal
 
-from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
+import pytest
+import torch
+from torch import nn
+
+from leoclr_plugin.data.loaders import linear_train_loader, val_loader
+from leoclr_plugin.evaluation.linear import linear, linear_on_features, parse_linear
 from tests.host.probe import linear_cfg
+
+SIZE = (32, 32)
 
 
 def test_linear_probe_finds_linearly_separable_classes(tmp_path):
@@ -14,3 +22,58 @@ def test_linear_probe_finds_linearly_separable_classes(tmp_path):
     assert result["top1"] > 95
     assert result["top5"] == 100
     assert result["epochs"] == 20
+
+
+class Thumbnails(nn.Module):
+    """A backbone without weights, after whose ``last`` batch of a training SIGTERM comes."""
+
+    def __init__(self, last: int | None = None) -> None:
+        super().__init__()
+        self.num_features, self.last, self.batches = 12, last, 0
+
+    def forward(self, images):
+        if torch.is_grad_enabled() or self.training:
+            raise AssertionError("the backbone is frozen")
+        self.batches += 1
+        if self.batches == self.last:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return nn.functional.avg_pool2d(images, 16).flatten(1)
+
+
+def probe(image_folder, root, last=None, **changes):
+    """Train a probe for three epochs of five steps."""
+    cfg = linear_cfg(
+        max_epochs=3,
+        data__dataset="custom",
+        data__train_path=f"{image_folder}/train",
+        data__val_path=f"{image_folder}/val",
+        checkpoint={"enabled": True, "dir": str(root)},
+        auto_resume={"enabled": True},
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        **changes,
+    )
+    cfg = parse_linear(cfg)
+    loaders = linear_train_loader(cfg, SIZE), val_loader(cfg, SIZE)
+    return linear(Thumbnails(last), cfg, *loaders)
+
+
+def test_an_interrupted_probe_ends_as_the_uninterrupted_one(image_folder, tmp_path, capsys):
+    wanted = probe(image_folder, tmp_path / "whole")
+    # An epoch is five batches of training and three of validation: the second of the second.
+    with pytest.raises(SystemExit, match="143"):
+        probe(image_folder, tmp_path / "parts", last=10)
+    assert "after step 7" in capsys.readouterr().err
+    assert probe(image_folder, tmp_path / "parts") == wanted
+    assert "Resuming from" in capsys.readouterr().out
+
+    # A complete one is measured, and nothing is trained.
+    found = probe(image_folder, tmp_path / "parts", last=4)
+    assert found == wanted
+    assert "is complete, with all of its max_epochs=3" in capsys.readouterr().out
+
+
+def test_a_probe_with_another_seed_is_no_resumed_one(image_folder, tmp_path, capsys):
+    probe(image_folder, tmp_path)
+    probe(image_folder, tmp_path, seed=6)
+    assert "its seed being other than here" in capsys.readouterr().out
