@@ -23,6 +23,9 @@ from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
+# Of solo-learn's main_pretrain.py, and what does it here.
+_NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
+
 
 def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a method and return the folder with its checkpoint, ``args.json`` and metrics.
@@ -60,6 +63,9 @@ def prepare(cfg: DictConfig) -> DictConfig:
     """
     check_present(cfg, "method", "augmentations")
     check_numbers(cfg)
+    for key, command in _NOT_TAKEN.items():
+        if OmegaConf.select(cfg, key):
+            raise UserError(f"{key}=True is not taken here; {command} draws it; leave it out")
     methods = [name for name in METHODS if name not in ("base", "linear")]
     check_known("method", cfg.method, methods, "a method")
     check_known("backbone.name", cfg.backbone.name, host().BaseMethod._BACKBONES, "a backbone")

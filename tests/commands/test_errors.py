@@ -65,6 +65,8 @@ def test_unknown_names(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "scheduler.name=warmup_cosin"))
     assert "scheduler.name=warmup_cosin is not known; did you mean 'warmup_cosine'" in line
     assert "max_epoch" in refused(capsys, *small(image_folder, "max_epoch=3"))
+    line = refused(capsys, *small(image_folder, "+auto_umap.enabled=True"))
+    assert "auto_umap.enabled=True is not taken here; leoclr umap RUN draws it" in line
 
 
 def test_data_folders(capsys, image_folder, tmp_path):
