@@ -15,7 +15,7 @@ import torch
 from leoclr_plugin.compare.worker import evaluate
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
-from leoclr_plugin.evaluation.probe import LINEAR_EPOCHS
+from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.tables import text_table

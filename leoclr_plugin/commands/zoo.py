@@ -109,8 +109,8 @@ def _verify(args: argparse.Namespace) -> None:
 def _eval(args: argparse.Namespace) -> None:
     from leoclr_plugin.report.tables import text_table
     from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
-    from leoclr_plugin.zoo.load import load
     from leoclr_plugin.zoo.manifest import find_entry
+    from leoclr_plugin.zoo.model import load
 
     entry = find_entry(args.name)
     data = zoo_data(entry, args.data, args.num_workers)

@@ -13,10 +13,8 @@ from omegaconf import DictConfig
 from leoclr_plugin.config import load_config
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_config_name, linear_on_features, parse_linear
+from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES
 
-LINEAR_EPOCHS = 50
-# How long features are differs by method and optimizer, and the best rate with it.
-RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _HELD_OUT = 0.1
 _SPLIT_SEED = 0
 

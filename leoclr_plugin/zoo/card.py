@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from leoclr_plugin.evaluation.probe import LINEAR_EPOCHS
-from leoclr_plugin.zoo.evaluate import PROBE_LR
+from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, ZOO_RATE
 from leoclr_plugin.zoo.manifest import Entry
 
 
@@ -47,7 +46,7 @@ def card(entry: Entry) -> str:
         "",
         f"On the validation images, by `leoclr zoo eval {entry.name} --data FOLDER`. kNN: k = 20, "
         "cosine, temperature 0.07; its spread is the standard error over the images. Linear: "
-        f"{LINEAR_EPOCHS} epochs on features that were extracted once, at a rate of {PROBE_LR}; "
+        f"{LINEAR_EPOCHS} epochs on features that were extracted once, at a rate of {ZOO_RATE}; "
         "mean and standard deviation over three seeds of the probe, within which it also depends "
         "on the machine.",
     ]

@@ -15,12 +15,10 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.probe import linear_probe
+from leoclr_plugin.evaluation.protocol import ZOO_RATE
 from leoclr_plugin.zoo.manifest import Entry
 
 _PROBE_SEEDS = (0, 1, 2)
-# Chosen on a tenth of the training images (benchmarks/RESULTS.md, "The zoo"); the configuration's
-# is for other features.
-PROBE_LR = 0.03
 _DIGITS = 2
 
 
@@ -71,7 +69,7 @@ def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, di
     train, val = train_and_val_features(Encoder(backbone), cfg, entry.size)
     near = knn(train, val)
     share = near["top1"] / 100
-    probes = [linear_probe(cfg.data, train, val, PROBE_LR, seed) for seed in _PROBE_SEEDS]
+    probes = [linear_probe(cfg.data, train, val, ZOO_RATE, seed) for seed in _PROBE_SEEDS]
     top1 = [probe["top1"] for probe in probes]
     return {
         "knn": {

@@ -16,8 +16,8 @@ from leoclr_plugin.report.neighbours import neighbour_rows
 from leoclr_plugin.report.scatter import require_umap, umap_scatter
 from leoclr_plugin.report.similarity import similarity_rows
 from leoclr_plugin.zoo.evaluate import Encoder
-from leoclr_plugin.zoo.load import load
 from leoclr_plugin.zoo.manifest import Entry
+from leoclr_plugin.zoo.model import load
 
 _IMAGES = 5  # with a similarity map
 

@@ -20,8 +20,8 @@ from leoclr_plugin.export.backbone import backbone_state
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
 from leoclr_plugin.zoo.fetch import sha256
-from leoclr_plugin.zoo.load import build_backbone
 from leoclr_plugin.zoo.manifest import Entry, make_entry, zoo_folder
+from leoclr_plugin.zoo.model import build_backbone
 from leoclr_plugin.zoo.weights import read_weights, write_weights
 
 # What the folders of the data set are called by people.

@@ -13,8 +13,8 @@ from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
-from leoclr_plugin.zoo.load import load
 from leoclr_plugin.zoo.manifest import find_entry
+from leoclr_plugin.zoo.model import load
 from leoclr_plugin.zoo.publish import publish
 from tests.conftest import ROOT
 from tests.runs import run_folder
