@@ -94,3 +94,18 @@ def test_weights_of_another_architecture_or_method_are_refused(tmp_path):
 def test_input_size_is_the_crops():
     assert input_size(method_cfg()) == (32, 32)
     assert input_size(method_cfg(augmentations=[{"crop_size": [24, 48]}])) == (24, 48)
+
+
+def test_buffers_that_a_training_registers_come_with_the_weights(tmp_path):
+    def with_queue():
+        model = torch.nn.Sequential(torch.nn.Linear(2, 2))
+        model.register_buffer("queue", torch.ones(3))
+        return model
+
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    load_state_dict(model, with_queue().state_dict(), tmp_path)
+    assert model.queue.tolist() == [1, 1, 1]
+    deeper = torch.nn.Sequential(torch.nn.Linear(2, 2), with_queue())
+    assert "it has 1.0.bias besides" in refused(
+        load_state_dict, model, deeper.state_dict() | {"queue": torch.ones(3)}, tmp_path
+    )
