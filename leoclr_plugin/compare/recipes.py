@@ -81,9 +81,12 @@ def find_recipe(config: str, method: str) -> tuple[DictConfig, str]:
             # The host's files are not all called as their methods are.
             if yaml.safe_load(file.read_text()).get("method") == method:
                 return OmegaConf.load(file), f"{host().name}'s {_TUNED_ON}/{file.name}"
+        hint = f"a {method}.yaml beside a config file of your own is one"
+    else:
+        hint = "leoclr host install brings solo-learn's"
     raise UserError(
         f"there is no recipe for {method} beside {config} and none in the {host().name} host; "
-        "leoclr host install brings solo-learn's"
+        f"{hint}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
+
+# As Python ends a traceback, and the worker what a user can mend.
+_ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
 
 
 @dataclass(frozen=True)
@@ -153,4 +157,7 @@ def _reason(log: Path, code: int) -> str:
     if code < 0:
         return f"ended by signal {-code}"
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    return next((line[:300] for line in reversed(lines) if line), f"exit code {code}")
+    said = [line for line in lines if line]
+    # A progress bar is drawn once more when its process has said why it ends.
+    errors = [line for line in said if _ERROR.match(line)]
+    return (errors or said or [f"exit code {code}"])[-1][:300]

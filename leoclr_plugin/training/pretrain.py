@@ -14,7 +14,7 @@ from leoclr_plugin.data.datasets import check_data
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.data.views import check_leoclr_views, check_views
-from leoclr_plugin.errors import UserError, check_known
+from leoclr_plugin.errors import UserError, check_known, refused_values
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
@@ -85,7 +85,8 @@ def build_method(cfg: DictConfig) -> nn.Module:
 
     With ``performance.compile: True`` torch compiles its encoders at their first forward.
     """
-    model = METHODS[cfg.method](cfg)
+    with refused_values(f"method={cfg.method} refuses the configuration"):
+        model = METHODS[cfg.method](cfg)
     if not cfg.performance.disable_channel_last:
         model = model.to(memory_format=torch.channels_last)
     if cfg.performance.get("compile"):

@@ -85,6 +85,9 @@ def test_what_does_not_fit_the_budget_is_cut_and_said(host_with_recipes):
 def test_no_recipe(host_with_recipes):
     with pytest.raises(UserError, match="no recipe for dino beside imagenette/leoclr and none in"):
         configured("dino")
+    # The clone is there already.
+    with pytest.raises(UserError, match=r"a dino\.yaml beside a config file of your own is one"):
+        configured("dino")
 
 
 @pytest.mark.skipif(not os.environ.get("SOLO_LEARN_HOME"), reason="no clone of solo-learn")

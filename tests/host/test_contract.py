@@ -209,3 +209,31 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
     assert "backbone.name=resnet50, but the checkpoint's is resnet18" in refused(
         *linear, "backbone.name=resnet50"
     )
+
+
+@pytest.mark.skipif("solo-learn" not in HOSTS, reason="the real solo-learn is not there")
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        (
+            "swav",
+            "num_prototypes:8,temperature:0.1,queue_size:16,epoch_queue_starts:0,sk_iters:3,"
+            "sk_epsilon:0.05,freeze_prototypes_epochs:1",
+        ),
+        ("deepclusterv2", "num_prototypes:[4,4],temperature:0.1,kmeans_iters:2"),
+    ],
+)
+def test_methods_whose_training_registers_buffers(method, settings, image_folder, tmp_path):
+    config, *small = small_config(image_folder)
+    run = run_leoclr(
+        *("pretrain", config.replace("leoclr", "mocov2plus"), f"method={method}"),
+        f"++method_kwargs={{proj_hidden_dim:32,proj_output_dim:16,{settings}}}",
+        *(change for change in small if not change.startswith("augmentations.1")),
+        "max_epochs=2",
+        f"checkpoint.dir={tmp_path}",
+        host="solo-learn",
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    (folder,) = (tmp_path / method).iterdir()
+    run = run_leoclr("knn", folder, host="solo-learn")
+    assert run.returncode == 0, run.stderr[-2000:]

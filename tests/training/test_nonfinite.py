@@ -3,10 +3,13 @@
 import pytest
 import torch
 from lightning.pytorch import Callback
+from omegaconf import OmegaConf
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
+from leoclr_plugin.training.nonfinite import StopOnNonfinite, nonfinite_guard
 from leoclr_plugin.training.pretrain import pretrain
 from tests.configs import method_cfg
 
@@ -76,6 +79,21 @@ def test_skip_counts_and_is_bounded(image_folder, tmp_path):
         UserError, match=r"max_nonfinite=2 steps were skipped before it; .*lower optimizer\.lr"
     ):
         train(image_folder, tmp_path / "three", NanAt(2, 4, 7), **changes)
+
+
+def test_ignore_takes_the_step(image_folder, tmp_path):
+    nan = NanAt(2)
+    train(image_folder, tmp_path, nan, on_nonfinite="ignore")
+    assert len(nan.states) == 10
+    assert nan.states[3]["backbone.conv1.weight"].isnan().all()
+
+
+def test_a_method_without_targets_in_its_first_epoch_is_not_stopped(tmp_path):
+    def guard(method):
+        return nonfinite_guard(OmegaConf.create({"method": method}), AtomicCheckpointIO(None))
+
+    assert type(guard("deepclusterv2")) is Callback
+    assert type(guard("leoclr")) is StopOnNonfinite
 
 
 @pytest.mark.parametrize(
