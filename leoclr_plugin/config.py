@@ -44,7 +44,9 @@ def find_config(config: str, kind: str) -> Path:
         UserError: where there is none; near names are suggested.
     """
     path = Path(config)
-    if path.suffix in (".yaml", ".yml"):
+    if path.suffix == ".yml":
+        raise UserError(f"{config} ends in .yml, which Hydra does not read; call it .yaml")
+    if path.suffix == ".yaml":
         if path.is_file():
             return path.resolve()
         raise UserError(f"the config file {config} is not there")

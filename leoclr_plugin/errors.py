@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -82,7 +83,9 @@ def refused_values(keys: str, *more: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (AssertionError, TypeError, ValueError, *more) as error:
-        raise UserError(f"{keys}: {one_line(error)}") from error
+        # An assertion without a message says it in its own words.
+        reason = one_line(error) or traceback.extract_tb(error.__traceback__)[-1].line
+        raise UserError(f"{keys}: {reason}") from error
 
 
 def one_line(message: object) -> str:

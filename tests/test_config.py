@@ -93,6 +93,12 @@ def test_mistakes_are_told_in_one_line(config, overrides, message):
     assert "\n" not in str(caught.value)
 
 
+def test_what_hydra_does_not_read(tmp_path):
+    (tmp_path / "mine.yml").write_text("method: leoclr\n")
+    with pytest.raises(UserError, match=r"mine\.yml ends in \.yml, which Hydra does not read"):
+        load_config(f"{tmp_path}/mine.yml", "pretrain")
+
+
 def test_broken_yaml_is_told_in_one_line(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1,\nb: 2")
     with pytest.raises(UserError) as caught:

@@ -73,12 +73,12 @@ def find_recipe(config: str, method: str) -> tuple[DictConfig, str]:
         UserError: where there is none.
     """
     path = Path(config)
-    folder = path.parent if path.suffix in (".yaml", ".yml") else _packaged(config)
+    folder = path.parent if path.suffix == ".yaml" else _packaged(config)
     if (folder / f"{method}.yaml").is_file():
         return OmegaConf.load(folder / f"{method}.yaml"), f"{folder.name}/{method}.yaml"
     if host().configs is not None:
-        for file in sorted((host().configs / _TUNED_ON).glob("*.yaml")):
-            # The host's files are not all called as their methods are.
+        for file in sorted((host().configs / _TUNED_ON).glob("*.y*ml")):
+            # The host's files are not all called as their methods are, and one ends in .yml.
             if yaml.safe_load(file.read_text()).get("method") == method:
                 return OmegaConf.load(file), f"{host().name}'s {_TUNED_ON}/{file.name}"
         hint = f"a {method}.yaml beside a config file of your own is one"

@@ -94,15 +94,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
     """Load weights whose names and shapes must be the model's own.
 
-    Buffers of the method itself may come besides: solo-learn's SwAV and DeepCluster v2 register
-    their queue and memory when a training starts.
+    Buffers that come to be in a training may come besides: solo-learn's SwAV and DeepCluster v2
+    register their queue and memory when it starts, and All4One's encoding fills its own later.
 
     Raises:
         UserError: with the first difference, where they are of another architecture or method.
     """
     for key in state.keys() - model.state_dict().keys():
-        if "." not in key:
-            model.register_buffer(key, torch.empty_like(state[key]))
+        of, _, name = key.rpartition(".")
+        owner = dict(model.named_modules()).get(of)
+        if owner is not None and (owner is model or name in owner._buffers):
+            owner.register_buffer(name, torch.empty_like(state[key]))
     own = model.state_dict()
     for key in sorted(own.keys() | state.keys()):
         if key not in state:

@@ -102,3 +102,11 @@ def test_the_clone_has_a_recipe_for_each_method_of_the_issue(monkeypatch):
         recipe, source = find_recipe(CONFIG, method)
         assert recipe.method == method
         assert source.startswith("solo-learn's imagenet-100/")
+
+
+@pytest.mark.skipif(not os.environ.get("SOLO_LEARN_HOME"), reason="no clone of solo-learn")
+def test_a_recipe_that_ends_in_yml(monkeypatch):
+    folder = Path(os.environ["SOLO_LEARN_HOME"]) / "scripts" / "pretrain"
+    fake = type("Host", (), {"configs": folder, "name": "solo-learn"})
+    monkeypatch.setattr(recipes, "host", lambda: fake)
+    assert find_recipe(CONFIG, "all4one")[1] == "solo-learn's imagenet-100/all4one.yml"

@@ -105,7 +105,13 @@ def test_buffers_that_a_training_registers_come_with_the_weights(tmp_path):
     model = torch.nn.Sequential(torch.nn.Linear(2, 2))
     load_state_dict(model, with_queue().state_dict(), tmp_path)
     assert model.queue.tolist() == [1, 1, 1]
+
     deeper = torch.nn.Sequential(torch.nn.Linear(2, 2), with_queue())
     assert "it has 1.0.bias besides" in refused(
         load_state_dict, model, deeper.state_dict() | {"queue": torch.ones(3)}, tmp_path
     )
+
+    model[0].register_buffer("encoding", None)
+    filled = model.state_dict() | {"0.encoding": torch.ones(2)}
+    load_state_dict(model, filled, tmp_path)
+    assert model[0].encoding.tolist() == [1, 1]
