@@ -30,6 +30,7 @@ _SAME = (
     "precision",
     "accumulate_grad_batches",
     "gradient_clip_val",
+    "finetune",
 )
 
 
