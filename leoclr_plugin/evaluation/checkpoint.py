@@ -100,9 +100,10 @@ def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path
     Raises:
         UserError: with the first difference, where they are of another architecture or method.
     """
+    owners = dict(model.named_modules())
     for key in state.keys() - model.state_dict().keys():
         of, _, name = key.rpartition(".")
-        owner = dict(model.named_modules()).get(of)
+        owner = owners.get(of)
         if owner is not None and (owner is model or name in owner._buffers):
             owner.register_buffer(name, torch.empty_like(state[key]))
     own = model.state_dict()

@@ -80,7 +80,7 @@ def _train(
     if earlier is not None and earlier.complete:
         validate(trainer, model, val)
     else:
-        fit(trainer, model, train, val, earlier.checkpoint if earlier else None)
+        fit(trainer, model, train, val, earlier)
     metrics = trainer.callback_metrics
     return {
         "top1": float(metrics["val_acc1"]),

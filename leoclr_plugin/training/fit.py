@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
 
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.training.failures import naming_unreadable_images
+from leoclr_plugin.training.resume import EarlierRun
 
 
 def fit(
@@ -18,7 +18,7 @@ def fit(
     model: LightningModule,
     train: Loader,
     val: Loader | None,
-    resume_from: Path | None = None,
+    earlier: EarlierRun | None = None,
 ) -> None:
     """Train ``model``, with Lightning's progress bars on stderr, where all other bars are.
 
@@ -29,13 +29,14 @@ def fit(
         model: one of the host's methods, or its linear model.
         train: the training's batches.
         val: those of the validation, None for none.
-        resume_from: the checkpoint that the training goes on from.
+        earlier: the run that the training goes on from.
 
     Raises:
         UserError: for an unreadable image, naming it.
     """
     with naming_unreadable_images(train.dataset), redirect_stdout(sys.stderr):
-        trainer.fit(model, train, val, ckpt_path=resume_from, **_safe_loading(trainer))
+        checkpoint = earlier.checkpoint if earlier else None
+        trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:

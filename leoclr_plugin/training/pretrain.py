@@ -51,7 +51,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
         return earlier.checkpoint.parent
 
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), earlier)
-    fit(trainer, model, train, val, earlier.checkpoint if earlier else None)
+    fit(trainer, model, train, val, earlier)
     return Path(trainer.loggers[-1].log_dir)
 
 

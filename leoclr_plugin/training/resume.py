@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,9 +99,9 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
     return None, None
 
 
-def _newest_first(folder: Path) -> Iterator[Path]:
+def _newest_first(folder: Path) -> list[Path]:
     runs = [args.parent for args in folder.rglob("args.json") if any(args.parent.glob("*.ckpt"))]
-    yield from sorted(runs, key=lambda run: _newest(run).stat().st_mtime_ns, reverse=True)
+    return sorted(runs, key=lambda run: _newest(run).stat().st_mtime_ns, reverse=True)
 
 
 def _newest(run: Path) -> Path:

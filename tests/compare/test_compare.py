@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from leoclr_plugin.evaluation.probe import RATES
+from leoclr_plugin.evaluation.protocol import RATES
 from tests.configs import small_config
 from tests.conftest import run_leoclr
 

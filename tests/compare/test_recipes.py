@@ -90,11 +90,17 @@ def test_no_recipe(host_with_recipes):
         configured("dino")
 
 
-@pytest.mark.skipif(not os.environ.get("SOLO_LEARN_HOME"), reason="no clone of solo-learn")
-def test_the_clone_has_a_recipe_for_each_method_of_the_issue(monkeypatch):
+@pytest.fixture
+def clone(monkeypatch):
+    """The recipes of the real solo-learn."""
+    if not os.environ.get("SOLO_LEARN_HOME"):
+        pytest.skip("no clone of solo-learn")
     folder = Path(os.environ["SOLO_LEARN_HOME"]) / "scripts" / "pretrain"
     fake = type("Host", (), {"configs": folder, "name": "solo-learn"})
     monkeypatch.setattr(recipes, "host", lambda: fake)
+
+
+def test_the_clone_has_a_recipe_for_each_method_of_the_issue(clone):
     for method in (
         *("simclr", "byol", "barlow_twins", "vicreg", "dino"),
         *("swav", "nnclr", "simsiam", "ressl", "mocov3"),
@@ -104,9 +110,5 @@ def test_the_clone_has_a_recipe_for_each_method_of_the_issue(monkeypatch):
         assert source.startswith("solo-learn's imagenet-100/")
 
 
-@pytest.mark.skipif(not os.environ.get("SOLO_LEARN_HOME"), reason="no clone of solo-learn")
-def test_a_recipe_that_ends_in_yml(monkeypatch):
-    folder = Path(os.environ["SOLO_LEARN_HOME"]) / "scripts" / "pretrain"
-    fake = type("Host", (), {"configs": folder, "name": "solo-learn"})
-    monkeypatch.setattr(recipes, "host", lambda: fake)
+def test_a_recipe_that_ends_in_yml(clone):
     assert find_recipe(CONFIG, "all4one")[1] == "solo-learn's imagenet-100/all4one.yml"

@@ -88,7 +88,7 @@ def test_ignore_takes_the_step(image_folder, tmp_path):
     assert nan.states[3]["backbone.conv1.weight"].isnan().all()
 
 
-def test_a_method_without_targets_in_its_first_epoch_is_not_stopped(tmp_path):
+def test_a_method_without_targets_in_its_first_epoch_is_not_stopped():
     def guard(method):
         return nonfinite_guard(OmegaConf.create({"method": method}), AtomicCheckpointIO(None))
 
