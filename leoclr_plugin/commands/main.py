@@ -52,18 +52,15 @@ def build_parser() -> argparse.ArgumentParser:
         prog="leoclr",
         description="LeOCLR: contrastive learning with the whole image as anchor.",
         epilog="leoclr COMMAND --help shows a working example of each command.",
+        parents=[_for_all()],
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--debug", action="store_true", help="show the traceback of an error, not one line alone"
-    )
     for command in _COMMANDS:
         name = command.__name__.rsplit(".", 1)[-1].replace("_", "-")
         sub = commands.add_parser(
             name,
-            parents=[shared],
+            parents=[_for_all()],
             help=command.__doc__.splitlines()[0],
             description=command.__doc__,
             epilog=f"example:\n  {command.EXAMPLE}",
@@ -74,10 +71,24 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _for_all() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        # A command's default would undo what was found before.
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error, not one line alone",
+    )
+    return parser
+
+
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse a command line; ``key=value`` may stand before the options, between or after them."""
+    """Parse a command line; ``key=value`` and ``--debug`` may stand anywhere in it."""
+    # Found beforehand: a command's own commands, such as zoo's, do not know it.
+    args, rest = _for_all().parse_known_args(argv, argparse.Namespace(debug=False))
     parser = build_parser()
-    args, rest = parser.parse_known_args(argv)
+    args, rest = parser.parse_known_args(rest, args)
     unknown = [word for word in rest if word.startswith("-") or "overrides" not in args]
     if unknown:
         options = f"leoclr {args.command} --help shows the options"

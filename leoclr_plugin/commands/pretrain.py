@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 EXAMPLE = (
@@ -52,6 +53,9 @@ def run(args: argparse.Namespace) -> None:
     folder = pretrain(cfg)
     if rank_zero_only.rank:
         return
+    if folder is None:
+        print("A batch went through, and nothing was written: fast_dev_run=True")
+        return
     print(f"Written to {folder}")
     if cfg.checkpoint.enabled:
         print(f"Evaluate it with: leoclr knn {folder}")
@@ -63,6 +67,9 @@ def _run_each(args: argparse.Namespace) -> None:
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.overrides import sweep
 
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        # Its processes meet once: those of a second training would wait for ever.
+        raise UserError("--multirun is not for torchrun; start torchrun once for each training")
     jobs = sweep(args.overrides)
     # What the last one would be refused for is told before the first has trained for days.
     for job in jobs:

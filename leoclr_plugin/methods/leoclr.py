@@ -193,6 +193,10 @@ class LeOCLR(host().BaseMomentumMethod):
             alone = kwargs[key] == off or not select(cfg, "sync_batchnorm", False)
             wanted = f"{off} with sync_batchnorm=True, which undoes it"
             _check(f"method_kwargs.{key}", kwargs[key], alone, wanted)
+        # In whose steps a momentum update's thousandth is rounded away.
+        precision = select(cfg, "precision")
+        wanted = "bf16-mixed, or the momentum encoder stays as it began"
+        _check("precision", precision, precision != "bf16-true", wanted)
         base, final = momentum.base_tau, momentum.final_tau
         for key, tau in (("base_tau", base), ("final_tau", final)):
             check_number(f"momentum.{key}", tau, 0, 1)
@@ -215,10 +219,10 @@ class LeOCLR(host().BaseMomentumMethod):
 
         Returns:
             The host's ``feats`` and ``logits``, and ``z``, the L2-normalised projection
-            ``[N, D]`` in float32.
+            ``[N, D]`` in float32 (float64 with ``precision: 64``).
         """
         out = super().forward(X)
-        out["z"] = F.normalize(self.projector(out["feats"]).float(), dim=-1)
+        out["z"] = _normalized(self.projector(out["feats"]))
         return out
 
     @torch.no_grad()
@@ -226,10 +230,10 @@ class LeOCLR(host().BaseMomentumMethod):
         """Encode crops ``[N, 3, H, W]`` with the momentum encoder, without a graph.
 
         Returns:
-            ``feats``, and ``z``, the L2-normalised key ``[N, D]`` in float32.
+            ``feats``, and ``z``, the L2-normalised key ``[N, D]``, as ``forward`` has it.
         """
         out = super().momentum_forward(X)
-        out["z"] = F.normalize(self.momentum_projector(out["feats"]).float(), dim=-1)
+        out["z"] = _normalized(self.momentum_projector(out["feats"]))
         return out
 
     def on_train_start(self) -> None:
@@ -372,6 +376,11 @@ def _mean_over_processes(metrics: dict[str, torch.Tensor]) -> dict[str, torch.Te
     values = torch.cat([value.detach().float().reshape(1) for value in metrics.values()])
     dist.all_reduce(values)
     return dict(zip(metrics, values / dist.get_world_size(), strict=True))
+
+
+def _normalized(projection: torch.Tensor) -> torch.Tensor:
+    exact = torch.promote_types(projection.dtype, torch.float32)
+    return F.normalize(projection.to(exact), dim=-1)
 
 
 def _forget_number_of_keys(method: LeOCLR, incompatible_keys: Any) -> None:

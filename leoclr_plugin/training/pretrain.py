@@ -27,10 +27,11 @@ from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 _NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
 
 
-def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
+def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None:
     """Train a method and return the folder with its checkpoint, ``args.json`` and metrics.
 
-    Of a run that is resumed and complete, that is its own folder, and nothing is trained.
+    Of a run that is resumed and complete, that is its own folder, and nothing is trained. Of
+    Lightning's ``fast_dev_run``, which leaves nothing behind, it is None.
 
     Args:
         cfg: a composed configuration; changed in place as the host's ``parse_cfg`` does.
@@ -52,7 +53,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path:
 
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), earlier)
     fit(trainer, model, train, val, earlier)
-    return Path(trainer.loggers[-1].log_dir)
+    return None if trainer.fast_dev_run else Path(trainer.loggers[-1].log_dir)
 
 
 def prepare(cfg: DictConfig) -> DictConfig:
@@ -84,9 +85,13 @@ def build_method(cfg: DictConfig) -> nn.Module:
     """Build the method of a parsed configuration, in the memory format it asks for.
 
     With ``performance.compile: True`` torch compiles its encoders at their first forward.
+
+    Raises:
+        UserError: for what the method refuses, and views of a size that its backbone does not take.
     """
     with refused_values(f"method={cfg.method} refuses the configuration"):
         model = METHODS[cfg.method](cfg)
+    _check_size(model.backbone, cfg)
     if not cfg.performance.disable_channel_last:
         model = model.to(memory_format=torch.channels_last)
     if cfg.performance.get("compile"):
@@ -94,6 +99,21 @@ def build_method(cfg: DictConfig) -> nn.Module:
             if hasattr(model, name):
                 getattr(model, name).compile()
     return model
+
+
+def _check_size(backbone: nn.Module, cfg: DictConfig) -> None:
+    # Of timm's transformers, whose positions are those of one size.
+    patches = getattr(backbone, "patch_embed", None)
+    if not getattr(patches, "strict_img_size", False):
+        return
+    for i, node in enumerate(cfg.augmentations):
+        size = node.crop_size
+        if tuple([size, size] if isinstance(size, int) else size) != tuple(patches.img_size):
+            raise UserError(
+                f"augmentations[{i}].crop_size={size}, but {cfg.backbone.name} takes images of "
+                f"{' x '.join(map(str, patches.img_size))}; set +backbone.kwargs.img_size={size}, "
+                "or +backbone.kwargs.dynamic_img_size=True for views of several sizes"
+            )
 
 
 def has_validation(cfg: DictConfig) -> bool:

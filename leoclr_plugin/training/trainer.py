@@ -116,7 +116,8 @@ def build_trainer(
     """Build the trainer, with the host's Checkpointer where ``checkpoint.enabled``.
 
     Metrics go to ``<checkpoint.dir>/<folder>/<version>/metrics.csv``, where the host's
-    Checkpointer puts the run's checkpoint; with ``wandb.enabled`` to wandb as well.
+    Checkpointer puts the run's checkpoint; with ``wandb.enabled`` to wandb as well. A
+    ``fast_dev_run`` leaves neither checkpoint nor metrics.
 
     Args:
         cfg: a parsed configuration, after ``settle_hardware``; keys named as arguments of
@@ -138,7 +139,8 @@ def build_trainer(
     checkpoints = AtomicCheckpointIO(earlier.checkpoint if earlier else None)
     callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step"), *more_callbacks]
     callbacks.append(nonfinite_guard(cfg, checkpoints))
-    if cfg.checkpoint.enabled:
+    # Lightning leaves out its own checkpoints there, and knows no others.
+    if cfg.checkpoint.enabled and not cfg.get("fast_dev_run"):
         logdir = Path(cfg.checkpoint.dir) / folder
         checkpointer = host().Checkpointer(
             cfg, logdir, cfg.checkpoint.frequency, cfg.checkpoint.keep_prev
@@ -182,7 +184,7 @@ def _strategy(name: str | None) -> Any:
 
 
 def _wandb_logger(cfg: DictConfig, run_id: str | None) -> WandbLogger | None:
-    if not cfg.wandb.enabled:
+    if not cfg.wandb.enabled or cfg.get("fast_dev_run"):
         return None
     try:
         logger = WandbLogger(

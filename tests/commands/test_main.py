@@ -42,6 +42,12 @@ def test_what_is_no_override_is_refused(
     assert "unrecognized arguments" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--debug", "zoo", "list"], ["zoo", "list", "--debug"]])
+def test_debug_stands_before_the_command_or_after_it(words: list[str]) -> None:
+    assert parse(words).debug
+    assert not parse(["zoo", "list"]).debug
+
+
 @pytest.mark.parametrize("buffered", ["", "1"])
 def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> None:
     reading, writing = os.pipe()

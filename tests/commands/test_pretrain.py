@@ -8,6 +8,7 @@ from leoclr_plugin.commands.main import main
 from leoclr_plugin.config import load_config
 from tests.configs import small_config
 from tests.conftest import run_leoclr
+from tests.runs import run_folder
 
 
 def test_the_config_that_is_shown_is_the_one_that_is_trained_with(capsys, tmp_path):
@@ -46,6 +47,27 @@ def test_multirun_begins_nothing_where_a_later_config_is_refused(
     assert "three" in captured.err
     assert captured.out == ""
     assert not Path("trained_models").exists()
+
+
+def test_multirun_under_torchrun_is_refused(capsys, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert main(["pretrain", "imagenette/leoclr", "seed=1,2", "-m"]) == 2
+    assert "--multirun is not for torchrun" in capsys.readouterr().err
+
+
+def test_a_fast_dev_run_leaves_nothing_behind(capsys, image_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = [*small_config(image_folder)[1:3], "accelerator=cpu", "+fast_dev_run=True"]
+    settings += ["optimizer.batch_size=8", "data.num_workers=0"]
+    sizes = small_config(image_folder)[3:5]
+    assert main(["pretrain", "custom/leoclr", *settings, *sizes]) == 0
+    assert "nothing was written" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+    source = run_folder(tmp_path / "run")
+    there = sorted(tmp_path.rglob("*"))
+    assert main(["linear", str(source.folder), *settings]) == 0
+    assert "nothing was written" in capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == there
 
 
 def test_several_values_without_multirun_are_refused(capsys):

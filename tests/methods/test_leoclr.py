@@ -191,6 +191,16 @@ def test_keys_enter_the_queue_after_the_backward_pass(queue_keys, enqueued):
     assert torch.allclose(model.queue[:, :enqueued].T, expected, atol=1e-5)
 
 
+def test_double_precision_is_kept():
+    # What Lightning makes of it with precision=64.
+    model = build().double()
+    indexes, views, targets = make_batch()
+    views = [view.double() for view in views]
+    assert model(views[-1])["z"].dtype == model.momentum_forward(views[0])["z"].dtype
+    train_on(model, [indexes, views, targets])
+    assert model(views[-1])["z"].dtype == model.queue.dtype == torch.float64
+
+
 def test_queue_of_any_size_takes_batches_of_any_size():
     model = build(method_kwargs__queue_size=21)
     for number, size in enumerate((8, 5, 8)):
@@ -327,6 +337,7 @@ def test_defaults_are_the_papers():
         ({"method_kwargs__key_forward": "twice"}, "one of separate, joint"),
         ({"method_kwargs__bn_splits": 0}, "method_kwargs.bn_splits=0"),
         ({"momentum__base_tau": 1.5}, "momentum.base_tau=1.5; it must be a number from 0 to 1"),
+        ({"precision": "bf16-true"}, "precision is bf16-true; it must be bf16-mixed"),
         ({"momentum__final_tau": 0.9}, "base_tau is 0.99; it must be at most momentum.final_tau"),
     ],
 )

@@ -1,7 +1,10 @@
+import pytest
+import torch
 from torch import nn
 
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import build_method, prepare
-from tests.configs import method_cfg
+from tests.configs import method_cfg, pipeline
 
 
 def test_compile_is_of_both_encoders_and_renames_nothing(monkeypatch):
@@ -15,3 +18,17 @@ def test_compile_is_of_both_encoders_and_renames_nothing(monkeypatch):
         id(model.momentum_backbone),
     ]
     assert model.state_dict().keys() == names
+
+
+@pytest.mark.parametrize(("crops", "original", "refused"), [(32, 48, 0), (48, 32, 1)])
+def test_views_of_a_size_that_a_transformer_does_not_take_are_refused(crops, original, refused):
+    nodes = [pipeline(crops, 2), pipeline([original, original], crop=False)]
+    kwargs = {"img_size": 48, "patch_size": 8}
+    cfg = method_cfg(augmentations=nodes, backbone={"name": "vit_tiny", "kwargs": kwargs})
+    with pytest.raises(UserError, match=rf"augmentations\[{refused}\]\.crop_size=.* 48 x 48"):
+        build_method(prepare(cfg))
+    kwargs["dynamic_img_size"] = True
+    cfg = method_cfg(augmentations=nodes, backbone={"name": "vit_tiny", "kwargs": kwargs})
+    model = build_method(prepare(cfg))
+    for size in (crops, original):
+        assert model.backbone(torch.zeros(1, 3, size, size)).shape == (1, 192)
