@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import re
 import zipfile
@@ -125,9 +126,14 @@ def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path
 
 
 def input_size(cfg: DictConfig) -> tuple[int, int]:
-    """Height and width in pixels of the first view that ``cfg`` was trained on."""
-    size = cfg.augmentations[0].crop_size
-    return tuple(size) if isinstance(size, ListConfig) else (size, size)
+    """Height and width in pixels of the largest view that ``cfg`` was trained on.
+
+    Of methods with small crops besides large ones that is a large crop, of leoclr with crops
+    smaller than the original the original.
+    """
+    sizes = [node.crop_size for node in cfg.augmentations]
+    pairs = [tuple(size) if isinstance(size, ListConfig) else (size, size) for size in sizes]
+    return max(pairs, key=math.prod)
 
 
 def epoch_of(path: Path) -> int:

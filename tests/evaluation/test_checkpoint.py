@@ -91,9 +91,12 @@ def test_weights_of_another_architecture_or_method_are_refused(tmp_path):
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
-def test_input_size_is_the_crops():
+def test_input_size_is_that_of_the_largest_view():
     assert input_size(method_cfg()) == (32, 32)
     assert input_size(method_cfg(augmentations=[{"crop_size": [24, 48]}])) == (24, 48)
+    crops = {"crop_size": 24}
+    assert input_size(method_cfg(augmentations=[crops, {"crop_size": [20, 40]}])) == (20, 40)
+    assert input_size(method_cfg(augmentations=[{"crop_size": 28}, crops])) == (28, 28)
 
 
 def test_buffers_that_a_training_registers_come_with_the_weights(tmp_path):
