@@ -6,9 +6,11 @@ import inspect
 import sys
 from contextlib import redirect_stdout
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 
 from leoclr_plugin.data.loaders import Loader
+from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.training.failures import naming_unreadable_images
 from leoclr_plugin.training.resume import EarlierRun
 
@@ -32,11 +34,14 @@ def fit(
         earlier: the run that the training goes on from.
 
     Raises:
-        UserError: for an unreadable image, naming it.
+        UserError: for an unreadable image, naming it, and for what Lightning refuses.
     """
     with naming_unreadable_images(train.dataset), redirect_stdout(sys.stderr):
         checkpoint = earlier.checkpoint if earlier else None
-        trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
+        try:
+            trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
+        except MisconfigurationException as error:
+            raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
