@@ -14,6 +14,7 @@ from typing import Any
 import timm
 import torch
 import torchvision
+from omegaconf import DictConfig
 from torch import nn
 
 from leoclr_plugin.errors import UserError
@@ -51,10 +52,18 @@ def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path
 
 
 def _timm(source: CheckpointFolder, path: Path) -> None:
-    name = source.cfg.backbone.name
-    # A name that is not in the table is timm's own, or of none.
-    build = partial(timm.create_model, TIMM_NAMES.get(name, name))
+    # Not by create_model: solo-learn registers networks of its own there, some by timm's names.
+    build = getattr(timm.models, timm_name(source.cfg), _no_network)
     torch.save(_state_for("timm", source, build), path)
+
+
+def timm_name(cfg: DictConfig) -> str:
+    """The backbone's name in timm, if timm has it."""
+    return TIMM_NAMES.get(cfg.backbone.name, cfg.backbone.name)
+
+
+def _no_network(**kwargs: Any) -> nn.Module:
+    raise ValueError
 
 
 def _torchvision(source: CheckpointFolder, path: Path) -> None:

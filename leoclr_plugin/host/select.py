@@ -35,7 +35,7 @@ def choose_host() -> Choice:
         UserError: for an unknown ``LEOCLR_HOST``, a ``SOLO_LEARN_HOME`` or a chosen folder that
             is no source tree, or ``LEOCLR_HOST=solo-learn`` where there is none.
     """
-    wanted = os.environ.get("LEOCLR_HOST", "auto")
+    wanted = os.environ.get("LEOCLR_HOST") or "auto"
     check_known("LEOCLR_HOST", wanted, _CHOICES, "a host")
     if wanted == "bundled":
         return Choice("bundled", None, "LEOCLR_HOST=bundled asks for it")

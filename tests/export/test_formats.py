@@ -10,8 +10,10 @@ import torchvision
 from safetensors.torch import load_file
 from torch import nn
 
+from leoclr_plugin.commands.main import main
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.export.formats import FORMATS, export
+from leoclr_plugin.host import host
 from tests.runs import run_folder
 
 
@@ -50,17 +52,31 @@ def test_timm(source, images, wanted, tmp_path):
     torch.testing.assert_close(features(network, images), wanted)
 
 
-def test_timm_of_a_transformer(tmp_path):
+def test_timm_of_a_transformer_by_the_call_that_is_told(tmp_path, capsys):
     size = {"backbone__name": "vit_tiny", "backbone__kwargs": {"img_size": 32}}
     source = run_folder(tmp_path / "run", **size)
-    network = timm.create_model("vit_tiny_patch16_224", num_classes=0, img_size=32)
-    network.load_state_dict(torch.load(export(source, "timm"), weights_only=True))
+    assert main(["export", str(source.folder), "--format", "timm"]) == 0
+    told = capsys.readouterr().out.partition("load it with ")[2].strip()
+    assert told.startswith("timm.create_model('vit_tiny_patch16_224', num_classes=0, img_size=32, ")
+    network = eval(told, {"timm": timm})
     images = torch.randn(2, 3, 32, 32)
     wanted = features(source.load_method().backbone, images)
     torch.testing.assert_close(features(network, images), wanted)
     for form in ("torchvision", "detectron2"):
         with pytest.raises(UserError, match="vit_tiny"):
             export(source, form)
+
+
+def test_timms_network_is_its_own_and_not_one_that_the_host_registered(tmp_path, monkeypatch):
+    entrypoints = sys.modules["timm.models._registry"]._model_entrypoints
+    host_network = host().BaseMethod._BACKBONES["convnext_tiny"]
+    for name in ("resnet50", "one_of_the_hosts"):
+        monkeypatch.setitem(entrypoints, name, lambda **kwargs: host_network("leoclr"))
+    source = run_folder(tmp_path / "run", backbone__name="convnext_tiny")
+    for name, reason in (("resnet50", "is another network"), ("one_of_the_hosts", "timm has no")):
+        source.cfg.backbone.name = name
+        with pytest.raises(UserError, match=reason):
+            export(source, "timm")
 
 
 def test_safetensors(source, images, wanted, tmp_path):

@@ -27,7 +27,10 @@ def make_solo(root, hydra_generation: bool):
     return root
 
 
-def test_bundled_where_there_is_no_solo_learn(monkeypatch):
+@pytest.mark.parametrize("empty", ["LEOCLR_HOST", "SOLO_LEARN_HOME", None])
+def test_bundled_where_there_is_no_solo_learn(monkeypatch, empty):
+    if empty:
+        monkeypatch.setenv(empty, "")
     monkeypatch.setattr(select.importlib.util, "find_spec", lambda name: None)
     choice = choose_host()
     assert choice.name == "bundled"
