@@ -117,7 +117,10 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
         return _torchvision(tv.STL10, root, download, split=split, transform=transform)
     if name == "imagenette" and download and not root.is_dir():
         _download_imagenette(root)
-    dataset = _folder(root, transform, labelled=not data.get("no_labels", False))
+    labelled = not data.get("no_labels", False)
+    dataset = _folder(root, transform, labelled)
+    if split == "val" and labelled:
+        _number_as_in(Path(data.train_path), dataset)
     key = "val_list" if split == "val" else "train_list"
     if data.get(key):
         _keep_listed(dataset, root, Path(data[key]), f"data.{key}")
@@ -208,3 +211,20 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
         return tv.ImageFolder(root, transform, loader=open_rgb)
     except FileNotFoundError as error:
         raise UserError(f"the data folder {root}: {error}".replace("\n", " ")) from error
+
+
+def _number_as_in(train: Path, dataset: tv.ImageFolder) -> None:
+    # A class is a number, its folder's place among those of its split: where the validation set
+    # lacks one, all after it would be taken for others.
+    if not train.is_dir():
+        return
+    names = sorted(entry.name for entry in train.iterdir() if entry.is_dir())
+    unknown = sorted(set(dataset.classes) - set(names))
+    if unknown:
+        raise UserError(
+            f"{len(unknown)} class folders of {dataset.root} are not in {train}, the first is "
+            f"{unknown[0]}; make them the same, or train with data.val_path=null"
+        )
+    numbers = [names.index(name) for name in dataset.classes]
+    dataset.samples = [(path, numbers[target]) for path, target in dataset.samples]
+    dataset.targets = [target for _, target in dataset.samples]

@@ -97,7 +97,7 @@ def _dali_loader(
         hw_decoder_load=cfg.dali.hw_decoder_load,
         threads=threads,
         device=cfg.dali.device,
-        dtype="float32" if "32" in str(cfg.get("precision", 32)) else "float16",
+        dtype="float16" if "16" in str(cfg.get("precision")) else "float32",
     )
 
 

@@ -41,6 +41,17 @@ def test_folder_without_labels(tmp_path):
     ]
 
 
+def test_validation_classes_are_numbered_as_the_trainings(tmp_path):
+    for folder in ("train/cat", "train/dog", "train/owl", "val/cat", "val/owl"):
+        (tmp_path / folder).mkdir(parents=True)
+        make_image(0, 0).save(tmp_path / folder / "a.png")
+    val = build_dataset(data("custom", tmp_path), "val", nothing)
+    assert [target for _, target in val] == val.targets == [0, 2]
+    (tmp_path / "val" / "owl").rename(tmp_path / "val" / "eel")
+    with pytest.raises(UserError, match="1 class folders of .*val are not in .*train, .* eel"):
+        build_dataset(data("custom", tmp_path), "val", nothing)
+
+
 @pytest.mark.parametrize("fraction", [0.25, 0.5])
 def test_fraction_keeps_each_class_share_and_is_the_same_every_time(fraction, image_folder):
     node = data("custom", image_folder, fraction=fraction)

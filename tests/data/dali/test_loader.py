@@ -99,11 +99,12 @@ def test_views_are_channels_last_float32(colours):
     assert {view.dtype for view in views} == {torch.float32}
 
 
-def test_half_precision_where_the_training_has_it(colours):
+@pytest.mark.parametrize(("precision", "half"), [("16-mixed", True), ("bf16", True), (64, False)])
+def test_half_precision_where_the_training_has_it(colours, precision, half):
     cfg = prepare(config(colours))
-    cfg.precision = "16-mixed"
+    cfg.precision = precision
     _, views, _ = epoch(pretrain_loader(cfg))[0]
-    assert {view.dtype for view in views} == {torch.float16}
+    assert {view.dtype for view in views} == {torch.float16 if half else torch.float32}
 
 
 def test_every_epoch_runs_all_of_its_steps(colours):
