@@ -48,7 +48,7 @@ def test_validation_classes_are_numbered_as_the_trainings(tmp_path):
     val = build_dataset(data("custom", tmp_path), "val", nothing)
     assert [target for _, target in val] == val.targets == [0, 2]
     (tmp_path / "val" / "owl").rename(tmp_path / "val" / "eel")
-    with pytest.raises(UserError, match="1 class folders of .*val are not in .*train, .* eel"):
+    with pytest.raises(UserError, match=r"1 class folders of .*val are not in .*train, .* eel"):
         build_dataset(data("custom", tmp_path), "val", nothing)
 
 
