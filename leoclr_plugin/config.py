@@ -16,6 +16,16 @@ from omegaconf.errors import OmegaConfBaseException
 from leoclr_plugin.errors import UserError, one_line, suggestion
 from leoclr_plugin.overrides import parse_overrides
 
+# In which a shell leaves the ~ of key=~/folder as it is.
+_PATHS = (
+    "data.train_path",
+    "data.val_path",
+    "data.train_list",
+    "data.val_list",
+    "checkpoint.dir",
+    "resume_from_checkpoint",
+)
+
 
 def scripts_folder() -> Path:
     """The packaged ``scripts/``: inside the wheel, or in the checkout."""
@@ -58,7 +68,7 @@ def find_config(config: str, kind: str) -> Path:
 
 
 def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Compose a configuration as Hydra does, open for new keys.
+    """Compose a configuration as Hydra does, open for new keys; ``~`` of a path is the home.
 
     Args:
         config: see ``find_config``.
@@ -92,4 +102,13 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
             f"config {config} has no value for {', '.join(missing)}; add {missing[0]}=..."
         )
     OmegaConf.set_struct(cfg, False)
+    for key in _PATHS:
+        value = OmegaConf.select(cfg, key)
+        if isinstance(value, str):
+            OmegaConf.update(cfg, key, _at_home(value))
     return cfg
+
+
+def _at_home(path: str) -> str:
+    # Other paths to the letter, as they were written.
+    return str(Path(path).expanduser()) if path.startswith("~") else path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,9 +12,14 @@ from hydra.errors import HydraException
 
 from leoclr_plugin.errors import UserError, one_line
 
+# What Hydra's grammar has no place for in a value without quotes.
+_UNKNOWN = re.compile(r"[=~!#^&;<>`]|[^\x00-\x7f]")
+
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:
-    """Read overrides; a value with an ``=`` in it, as the host's checkpoints have, needs no quotes.
+    """Read overrides; a text that Hydra wants in quotes for its letters needs none.
+
+    Such as ``~/images``, and the host's checkpoints, whose names have an ``=`` in them.
 
     Raises:
         UserError: for one that is none, with Hydra's reason.
@@ -54,6 +60,12 @@ def sweep(overrides: Sequence[str]) -> list[list[str]]:
 
 def _quoted(override: str) -> str:
     key, _, value = override.partition("=")
-    if "=" in value and value[0] not in "'\"[{":
-        return f"{key}='{value}'"
-    return override
+    if not _UNKNOWN.search(value) or value[0] in "'\"[{":
+        return override
+    return f"{key}={quote(value)}"
+
+
+def quote(value: str) -> str:
+    """A text in quotes, as Hydra reads it to the letter."""
+    escaped = value.replace("'", "\\'")
+    return f"'{escaped}'"

@@ -67,6 +67,17 @@ def test_a_yaml_path_is_taken_as_it_is(tmp_path):
     cfg.anything = "may be added, as the host does"
 
 
+def test_the_home_in_a_path_is_found(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    words = ["data.train_path=~/images/train", "data.val_path=./val", "checkpoint.dir=~"]
+    cfg = load_config("imagenette/leoclr", "pretrain", words)
+    assert cfg.data.train_path == "/home/me/images/train"
+    assert (cfg.data.val_path, cfg.checkpoint.dir) == ("./val", "/home/me")
+    assert (
+        load_config("imagenette/leoclr", "pretrain", ["data.val_path=null"]).data.val_path is None
+    )
+
+
 def test_a_checkpoint_named_as_the_host_names_it_can_be_given_unquoted():
     path = "trained_models/a/b-ep=9.ckpt"
     for override in (f"resume_from_checkpoint={path}", f"resume_from_checkpoint='{path}'"):

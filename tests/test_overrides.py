@@ -33,6 +33,12 @@ def test_what_cannot_be_listed_is_told_in_one_line(override):
     assert "\n" not in str(caught.value)
 
 
-def test_a_value_with_an_equals_sign_is_taken_unquoted():
-    (override,) = parse_overrides(["data.train_path=images/size=64/train"])
-    assert override.value() == "images/size=64/train"
+@pytest.mark.parametrize(
+    "value",
+    ["images/size=64/train", "~/images", "/données/数据", "run #3 & more", "a~b's"],
+)
+def test_a_value_with_what_hydra_does_not_know_is_taken_unquoted(value):
+    (override,) = parse_overrides([f"data.train_path={value}"])
+    assert override.value() == value
+    (override,) = parse_overrides([f'data.train_path="{value}"'])
+    assert override.value() == value

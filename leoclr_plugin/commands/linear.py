@@ -35,11 +35,13 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
     from leoclr_plugin.evaluation.results import write_json
+    from leoclr_plugin.overrides import quote
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     config = args.config or linear_config_name(source.cfg.data.dataset)
     of_checkpoint = _of_checkpoint(source)
-    defaults = [_override(*item) for item in {**of_checkpoint, **_data_of(source)}.items()]
+    settled = {**of_checkpoint, **_data_of(source)}
+    defaults = [f"{key}={quote(str(value))}" for key, value in settled.items()]
     cfg = load_config(config, "linear", [*defaults, *args.overrides])
     for key, value in of_checkpoint.items():
         wanted = OmegaConf.select(cfg, key)
@@ -71,8 +73,3 @@ def _data_of(source: CheckpointFolder) -> dict[str, Any]:
     data = source.cfg.data
     values = {key: data.get(key) for key in ("dataset", "train_path", "val_path")}
     return {f"data.{key}": value for key, value in values.items() if value}
-
-
-def _override(key: str, value: Any) -> str:
-    quoted = str(value).replace("'", "\\'")
-    return f"{key}='{quoted}'"

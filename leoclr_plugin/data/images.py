@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,5 +51,10 @@ def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files under ``folder``, in a fixed order."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
+    """All image files under ``folder``, in a fixed order; in folders that are links too.
+
+    A part of ImageNet is often a folder of links to its classes, and torchvision follows them.
+    """
+    walk = os.walk(folder, followlinks=True)
+    paths = (Path(inner, name) for inner, _, names in walk for name in names)
+    return sorted(path for path in paths if path.suffix.lower() in EXTENSIONS)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leoclr_plugin.data.images import UnreadableImage, find_unreadable, open_rgb
+from leoclr_plugin.data.images import UnreadableImage, find_unreadable, list_images, open_rgb
 from tests.conftest import make_image
 
 
@@ -33,3 +33,14 @@ def test_pixels_are_those_of_the_file(tmp_path):
     image.save(tmp_path / "a.png")
     assert np.array_equal(np.asarray(open_rgb(tmp_path / "a.png")), np.asarray(image))
     assert isinstance(open_rgb(tmp_path / "a.png"), Image.Image)
+
+
+def test_images_of_linked_folders_are_listed(tmp_path):
+    (tmp_path / "elsewhere" / "cat.jpg").mkdir(parents=True)
+    for name in ("b.JPG", "a.png", "notes.txt"):
+        (tmp_path / "elsewhere" / name).touch()
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "cat").symlink_to(tmp_path / "elsewhere")
+    (part / "c.png").symlink_to(part / "cat" / "a.png")
+    assert list_images(part) == [part / "c.png", part / "cat" / "a.png", part / "cat" / "b.JPG"]
