@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
+from math import log
 from typing import Any
 
 import torch
@@ -15,13 +16,19 @@ from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
 from leoclr_plugin.errors import check_known, refused_values
+from leoclr_plugin.host.bundled import knn
+
+# Of a float32, with room for the sum over a thousand neighbours.
+_LARGEST_EXPONENT = log(torch.finfo(torch.float32).max / 1000)
 
 
 def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
-    """Let the host's kNN be built under torchmetrics 1.x.
+    """Let the host's kNN be built under torchmetrics 1.x, and compute what it cannot.
 
     It passes ``compute_on_step=False`` to ``Metric``, an argument that was ignored since
-    torchmetrics 0.9 and is refused since 1.0.
+    torchmetrics 0.9 and is refused since 1.0. It counts the classes of the test images alone, and
+    fails on a neighbour of another; and its weights are infinite, and the accuracy is none, where
+    ``exp(1 / T)`` is beyond float32, as with the 0.01 of its own scripts. There ours computes.
     """
 
     class WithoutComputeOnStep(Metric):
@@ -32,6 +39,20 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
         WeightedKNNClassifier()
     except ValueError:
         WeightedKNNClassifier.__bases__ = (WithoutComputeOnStep,)
+
+    original = WeightedKNNClassifier.compute
+
+    @wraps(original)
+    def compute(self: Any) -> tuple[float, float]:
+        if self.train_targets and self.test_targets:
+            classes = torch.cat(self.test_targets).unique().numel()
+            strange = torch.cat(self.train_targets).max() >= classes
+            infinite = self.distance_fx == "cosine" and 1 / self.T > _LARGEST_EXPONENT
+            if strange or infinite:
+                return knn.WeightedKNNClassifier.compute(self)
+        return original(self)
+
+    WeightedKNNClassifier.compute = compute
 
 
 def mend_configure_optimizers(model: type) -> None:

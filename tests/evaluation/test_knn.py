@@ -14,20 +14,25 @@ def clouds(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("k", [1, 5, 20])
-@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
-def test_equals_scikit_learn(k, distance):
-    bank, test = clouds(0, 300), clouds(1, 200)
+@pytest.mark.parametrize(
+    ("distance", "temperature"), [("cosine", 0.07), ("cosine", 0.01), ("euclidean", 0.07)]
+)
+@pytest.mark.parametrize("classes", [6, 4])
+def test_equals_scikit_learn(k, distance, temperature, classes):
+    # Of four classes, the neighbours are of others too.
+    bank, (features, targets) = clouds(0, 300), clouds(1, 300)
+    test = features[targets < classes], targets[targets < classes]
 
     def weights(distances: np.ndarray) -> np.ndarray:
         if distance == "cosine":
-            return np.exp((1 - distances) / 0.07)
+            return np.exp((1 - distances) / temperature)
         return 1 / (distances + 1e-5)
 
     reference = KNeighborsClassifier(k, weights=weights, metric=distance, algorithm="brute").fit(
         *(x.double().numpy() for x in bank)
     )
     expected = 100 * reference.score(*(x.double().numpy() for x in test))
-    result = knn(bank, test, k=k, temperature=0.07, distance=distance)
+    result = knn(bank, test, k=k, temperature=temperature, distance=distance)
     # A tie may fall either way in float32: one image of 200.
     assert result["top1"] == pytest.approx(expected, abs=0.51)
     assert result["top5"] >= result["top1"]

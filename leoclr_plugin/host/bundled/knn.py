@@ -61,7 +61,8 @@ class WeightedKNNClassifier(Metric):
         for chunk, wanted in zip(test.split(_CHUNK), targets.split(_CHUNK), strict=True):
             if self.distance_fx == "cosine":
                 similarity, nearest = (chunk @ bank.T).topk(k, dim=1)
-                weights = (similarity / self.T).exp()
+                # Of the nearest 1: the ranking is that of exp(cosine / T), which has no bounds.
+                weights = ((similarity - similarity[:, :1]) / self.T).exp()
             else:
                 distance, nearest = torch.cdist(chunk, bank).topk(k, dim=1, largest=False)
                 weights = 1 / (distance + self.epsilon)
