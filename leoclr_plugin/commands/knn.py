@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+from typing import Any
 
 from leoclr_plugin.commands.shared import (
     above_zero,
@@ -15,18 +17,24 @@ from leoclr_plugin.commands.shared import (
 EXAMPLE = "leoclr knn trained_models/leoclr/offline-1a2b3c4d --k 20"
 
 
+_DISTANCES = ("cosine", "euclidean")
+_FEATURES = ("backbone", "projector")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments."""
+    """Add this command's arguments; of several values of one, each is evaluated with each."""
     add_checkpoint_argument(parser)
     add_data_arguments(parser)
-    parser.add_argument("--k", type=positive, default=20, help="neighbours")
+    parser.add_argument("--k", type=positive, nargs="+", default=[20], help="neighbours")
     parser.add_argument(
-        "--temperature", type=above_zero, default=0.07, help="of the cosine's weight"
+        "--temperature",
+        type=above_zero,
+        nargs="+",
+        default=[0.07],
+        help="of the cosine's weight",
     )
-    parser.add_argument(
-        "--distance_function", choices=("cosine", "euclidean"), default="cosine", dest="distance"
-    )
-    parser.add_argument("--feature_type", choices=("backbone", "projector"), default="backbone")
+    parser.add_argument("--distance_function", choices=_DISTANCES, nargs="+", default=["cosine"])
+    parser.add_argument("--feature_type", choices=_FEATURES, nargs="+", default=["backbone"])
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,12 +45,26 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.results import write_json
 
     source, cfg = checkpoint_and_data(args)
-    bank, test = train_and_val_features(
-        source.load_method(), cfg, input_size(source.cfg), args.feature_type
-    )
-    result = knn(bank, test, args.k, args.temperature, args.distance)
+    method, size = source.load_method(), input_size(source.cfg)
+    results = []
+    for feature_type in args.feature_type:
+        features = train_and_val_features(method, cfg, size, feature_type)
+        for distance, k in itertools.product(args.distance_function, args.k):
+            # The other distance's weights have none.
+            temperatures = args.temperature if distance == "cosine" else args.temperature[:1]
+            for temperature in temperatures:
+                result = knn(*features, k, temperature, distance)
+                results.append({**result, "feature_type": feature_type})
+                print(_line(results[-1]))
+    first, *more = results
     path = source.folder / "knn.json"
-    about = {"feature_type": args.feature_type, "checkpoint": source.checkpoint.name}
-    write_json(path, {**result, **about})
-    print(f"kNN (k={args.k}): top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
+    others = {"more": more} if more else {}
+    write_json(path, {**first, "checkpoint": source.checkpoint.name, **others})
     print(f"Written to {path}")
+
+
+def _line(result: dict[str, Any]) -> str:
+    how = [f"k={result['k']}", result["distance"], result["feature_type"]]
+    if result["distance"] == "cosine":
+        how.insert(2, f"temperature={result['temperature']}")
+    return f"kNN ({', '.join(how)}): top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from leoclr_plugin.commands.shared import add_checkpoint_argument
+from leoclr_plugin.commands.shared import add_checkpoint_argument, add_overrides_argument
 
 if TYPE_CHECKING:
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
@@ -16,9 +16,7 @@ EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_checkpoint_argument(parser)
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes to the config, as Hydra has them"
-    )
+    add_overrides_argument(parser)
     parser.add_argument(
         "--config",
         help="a name under scripts/linear or a YAML file (default: that of the checkpoint's data)",

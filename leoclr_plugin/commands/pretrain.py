@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 
+from leoclr_plugin.commands.shared import add_overrides_argument
+
 EXAMPLE = (
     "leoclr pretrain imagenette/leoclr data.train_path=imagenette2-160/train "
     "data.val_path=imagenette2-160/val max_epochs=10"
@@ -17,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", help="a name under scripts/pretrain, such as imagenette/leoclr, or a YAML file"
     )
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes to the config, as Hydra has them"
-    )
+    add_overrides_argument(parser)
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--multirun",

@@ -19,6 +19,13 @@ def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_overrides_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the changes to the config."""
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="changes to the config, as Hydra has them"
+    )
+
+
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the data set, by default the one that the checkpoint was trained on."""
     parser.add_argument("--dataset", help="data set (default: the checkpoint's own)")

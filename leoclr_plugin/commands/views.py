@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from leoclr_plugin.commands.shared import positive
+from leoclr_plugin.commands.shared import add_overrides_argument, positive
 
 EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
 
@@ -13,6 +13,7 @@ EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("source", type=Path, metavar="IMAGE_OR_FOLDER")
+    add_overrides_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("views.png"), help="PNG to write")
     parser.add_argument("--config", default="imagenet/leoclr", help="whose augmentations to draw")
     parser.add_argument("--images", type=positive, default=6, help="rows of the grid")
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
         images = [open_rgb(path) for path in paths]
     except UnreadableImage as error:
         raise UserError(f"an image cannot be read: {error}") from error
-    cfg = load_config(args.config, "pretrain")
+    cfg = load_config(args.config, "pretrain", args.overrides)
     check_views(cfg.augmentations)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     view_grid(images, cfg).save(args.out)

@@ -196,6 +196,10 @@ def test_views_command(capsys, tmp_path):
     assert "holds no image" in refused(capsys, "views", "empty")
     (tmp_path / "bad.png").write_text("not an image")
     assert "bad.png" in refused(capsys, "views", "bad.png")
+    (tmp_path / "bad.png").unlink()
+    make_image(0, 0).save("good.png")
+    words = ["augmentations.0.num_crops=-1", "--config", "imagenette/leoclr"]
+    assert "augmentations[0].num_crops=-1" in refused(capsys, "views", "good.png", *words)
 
 
 def test_numbers_of_the_evaluators(capsys, tmp_path):
