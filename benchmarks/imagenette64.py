@@ -14,7 +14,7 @@ import torch
 
 from leoclr_plugin.compare.worker import evaluate
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.curves import loss_curves, read_metric
@@ -30,8 +30,8 @@ def main(runs: list[str]) -> None:
     results, curves, configs = {}, {}, {}
     for run in runs:
         source = CheckpointFolder.open(run)
-        name = source.cfg.method
-        results[name] = evaluate(source.load_method(), source.cfg)
+        name, size = source.cfg.method, input_size(source.cfg)
+        results[name] = evaluate(source.load_method(), source.cfg, size)
         metrics = source.folder / "metrics.csv"
         with metrics.open() as file:
             known = set(next(csv.reader(file)))
@@ -39,7 +39,7 @@ def main(runs: list[str]) -> None:
         configs[name] = json.loads((source.folder / "args.json").read_text())
         if name == "leoclr":
             torch.manual_seed(source.cfg.seed)
-            results["untrained"] = evaluate(build_method(source.cfg), source.cfg)
+            results["untrained"] = evaluate(build_method(source.cfg), source.cfg, size)
     content = {
         "results": results,
         "linear_epochs": LINEAR_EPOCHS,

@@ -20,6 +20,7 @@ from leoclr_plugin.compare.worker import UNTRAINED
 from leoclr_plugin.config import load_config
 from leoclr_plugin.data.datasets import build_pretrain_dataset
 from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
@@ -78,6 +79,8 @@ def compare(
     # What every run would refuse is refused before anything is written.
     prepare(base.copy())
     base.images = len(build_pretrain_dataset(base.data, transform=None))
+    # Of all methods, though leoclr's original be larger than the crops that the others see.
+    base.evaluated_at = list(input_size(base))
     if base.images < 3 * base.optimizer.batch_size:
         raise UserError(
             f"{base.images} images are fewer than three batches of {base.optimizer.batch_size}; "

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size, read_checkpoint
+from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
@@ -84,9 +84,8 @@ def run(folder: Path) -> None:
     else:
         trained = _train(cfg, folder)
         method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
-    write_json(
-        folder / "result.json", {**trained, **evaluate(method, cfg), "environment": environment()}
-    )
+    measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
+    write_json(folder / "result.json", {**trained, **measured, "environment": environment()})
 
 
 def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
@@ -111,13 +110,14 @@ def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     return json.loads(record.read_text())
 
 
-def evaluate(method: torch.nn.Module, cfg: DictConfig) -> dict[str, float]:
+def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) -> dict[str, float]:
     """Top-1 in percent of kNN (k = 20) and of a linear probe on features that were extracted once.
 
-    ``linear_lr`` is the probe's rate, chosen on a tenth of the training images.
+    ``size`` is the images' height and width in pixels; ``linear_lr`` is the probe's rate, chosen
+    on a tenth of the training images.
     """
     data = evaluation_cfg(cfg)
-    train, val = train_and_val_features(method, data, input_size(cfg))
+    train, val = train_and_val_features(method, data, size)
     linear = tuned_linear_probe(data.data, train, val)
     return {
         "knn_top1": knn(train, val)["top1"],

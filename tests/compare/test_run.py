@@ -1,4 +1,10 @@
-from leoclr_plugin.compare.run import _reason
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from leoclr_plugin.compare import run
+from leoclr_plugin.compare.run import Budget, _reason
+from tests.configs import small_config
 
 
 def test_the_reason_of_a_failed_run_is_what_it_said_and_no_progress_bar(tmp_path):
@@ -12,3 +18,19 @@ def test_the_reason_of_a_failed_run_is_what_it_said_and_no_progress_bar(tmp_path
     log.write_text("")
     assert _reason(log, 3) == "exit code 3"
     assert _reason(log, -9) == "ended by signal 9"
+
+
+def test_all_methods_are_evaluated_at_the_size_of_the_original(image_folder, tmp_path, monkeypatch):
+    configs = {}
+
+    def child(command, log):
+        cfg = OmegaConf.load(Path(command[-1]) / "config.yaml")
+        configs[cfg.method] = cfg
+        return 1
+
+    monkeypatch.setattr(run, "run_child", child)
+    config, *overrides = small_config(image_folder)
+    overrides.append("augmentations.0.crop_size=24")
+    run.compare(config, ["leoclr", "mocov2plus"], Budget(epochs=1), 1, tmp_path, overrides)
+    assert {node.crop_size for node in configs["mocov2plus"].augmentations} == {24}
+    assert [cfg.evaluated_at for cfg in configs.values()] == [[32, 32], [32, 32]]
