@@ -102,16 +102,17 @@ def build_method(cfg: DictConfig) -> nn.Module:
 
 
 def _check_size(backbone: nn.Module, cfg: DictConfig) -> None:
-    # Of timm's transformers, whose positions are those of one size.
+    # Of timm's transformers, whose positions are those of one size; before timm 0.9.8 of all.
     patches = getattr(backbone, "patch_embed", None)
-    if not getattr(patches, "strict_img_size", False):
+    wanted = getattr(patches, "img_size", None)
+    if wanted is None or not getattr(patches, "strict_img_size", True):
         return
     for i, node in enumerate(cfg.augmentations):
         size = node.crop_size
-        if tuple([size, size] if isinstance(size, int) else size) != tuple(patches.img_size):
+        if tuple([size, size] if isinstance(size, int) else size) != tuple(wanted):
             raise UserError(
                 f"augmentations[{i}].crop_size={size}, but {cfg.backbone.name} takes images of "
-                f"{' x '.join(map(str, patches.img_size))}; set +backbone.kwargs.img_size={size}, "
+                f"{' x '.join(map(str, wanted))}; set +backbone.kwargs.img_size={size}, "
                 "or +backbone.kwargs.dynamic_img_size=True for views of several sizes"
             )
 

@@ -20,15 +20,20 @@ def test_compile_is_of_both_encoders_and_renames_nothing(monkeypatch):
     assert model.state_dict().keys() == names
 
 
+def transformer_cfg(crops, original, **kwargs):
+    nodes = [pipeline(crops, 2), pipeline([original, original], crop=False)]
+    kwargs |= {"img_size": 48, "patch_size": 8}
+    return method_cfg(augmentations=nodes, backbone={"name": "vit_tiny", "kwargs": kwargs})
+
+
 @pytest.mark.parametrize(("crops", "original", "refused"), [(32, 48, 0), (48, 32, 1)])
 def test_views_of_a_size_that_a_transformer_does_not_take_are_refused(crops, original, refused):
-    nodes = [pipeline(crops, 2), pipeline([original, original], crop=False)]
-    kwargs = {"img_size": 48, "patch_size": 8}
-    cfg = method_cfg(augmentations=nodes, backbone={"name": "vit_tiny", "kwargs": kwargs})
     with pytest.raises(UserError, match=rf"augmentations\[{refused}\]\.crop_size=.* 48 x 48"):
-        build_method(prepare(cfg))
-    kwargs["dynamic_img_size"] = True
-    cfg = method_cfg(augmentations=nodes, backbone={"name": "vit_tiny", "kwargs": kwargs})
-    model = build_method(prepare(cfg))
-    for size in (crops, original):
+        build_method(prepare(transformer_cfg(crops, original)))
+
+
+def test_a_transformer_takes_views_of_several_sizes_where_it_is_to():
+    pytest.importorskip("timm", minversion="0.9.8")
+    model = build_method(prepare(transformer_cfg(32, 48, dynamic_img_size=True)))
+    for size in (32, 48):
         assert model.backbone(torch.zeros(1, 3, size, size)).shape == (1, 192)
