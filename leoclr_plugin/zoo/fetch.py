@@ -116,6 +116,8 @@ def _from_https(url: str, entry: Entry, path: Path) -> None:
         headers = {"Range": f"bytes={done}-"} if done else {}
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
             response.raise_for_status()
+            # urllib3 before its version 2 takes a download that broke off for the whole.
+            response.raw.enforce_content_length = True
             if response.status_code != requests.codes.partial_content:
                 done = 0
             progress = tqdm(
