@@ -15,8 +15,6 @@ from leoclr_plugin.commands.shared import (
 )
 
 EXAMPLE = "leoclr knn trained_models/leoclr/offline-1a2b3c4d --k 20"
-
-
 _DISTANCES = ("cosine", "euclidean")
 _FEATURES = ("backbone", "projector")
 
@@ -40,15 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
     from leoclr_plugin.evaluation.checkpoint import input_size
-    from leoclr_plugin.evaluation.features import train_and_val_features
+    from leoclr_plugin.evaluation.features import features_of
     from leoclr_plugin.evaluation.knn import knn
     from leoclr_plugin.evaluation.results import write_json
 
     source, cfg = checkpoint_and_data(args)
-    method, size = source.load_method(), input_size(source.cfg)
+    size = input_size(source.cfg)
+    of_each = features_of(source.load_method(), cfg, size, args.feature_type)
     results = []
-    for feature_type in args.feature_type:
-        features = train_and_val_features(method, cfg, size, feature_type)
+    for feature_type, features in zip(args.feature_type, of_each, strict=True):
         for distance, k in itertools.product(args.distance_function, args.k):
             # The other distance's weights have none.
             temperatures = args.temperature if distance == "cosine" else args.temperature[:1]
@@ -64,7 +62,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _line(result: dict[str, Any]) -> str:
-    how = [f"k={result['k']}", result["distance"], result["feature_type"]]
-    if result["distance"] == "cosine":
-        how.insert(2, f"temperature={result['temperature']}")
-    return f"kNN ({', '.join(how)}): top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %"
+    distance = result["distance"]
+    if distance == "cosine":
+        distance += f", temperature={result['temperature']}"
+    how = f"k={result['k']}, {distance}, {result['feature_type']}"
+    return f"kNN ({how}): top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %"

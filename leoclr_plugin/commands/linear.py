@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from leoclr_plugin.commands.shared import add_checkpoint_argument, add_overrides_argument
+from leoclr_plugin.commands.shared import TRIED, add_checkpoint_argument, add_overrides_argument
 
 if TYPE_CHECKING:
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
     if cfg.get("fast_dev_run"):
         # Of a batch or two: no result to take a real one's place.
-        print("A batch went through, and nothing was written: fast_dev_run=True")
+        print(TRIED)
         return
     path = source.folder / "linear.json"
     write_json(path, {**result, "checkpoint": source.checkpoint.name})

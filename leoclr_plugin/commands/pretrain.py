@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from leoclr_plugin.commands.shared import add_overrides_argument
+from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
 
 EXAMPLE = (
     "leoclr pretrain imagenette/leoclr data.train_path=imagenette2-160/train "
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     if rank_zero_only.rank:
         return
     if folder is None:
-        print("A batch went through, and nothing was written: fast_dev_run=True")
+        print(TRIED)
         return
     print(f"Written to {folder}")
     if cfg.checkpoint.enabled:

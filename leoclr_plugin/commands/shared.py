@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
 
+TRIED = "A batch went through, and nothing was written: fast_dev_run=True"
+
 
 def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     """Add the checkpoint folder."""

@@ -63,6 +63,12 @@ def normalization(node: DictConfig, dataset: str) -> tuple[Sequence[float], Sequ
     return node.get("mean", mean), node.get("std", std)
 
 
+def view_size(node: DictConfig) -> tuple[int, int]:
+    """Height and width in pixels of a view whose ``crop_size`` is [H, W], or an int of a square."""
+    size = node.crop_size
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
 class GaussianBlur:
     """Blur a PIL image by a sigma drawn evenly from [0.1, 2] pixels (MoCo v2, SimCLR)."""
 

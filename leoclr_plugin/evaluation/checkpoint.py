@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
@@ -131,9 +132,7 @@ def input_size(cfg: DictConfig) -> tuple[int, int]:
     Of methods with small crops besides large ones that is a large crop, of leoclr with crops
     smaller than the original the original.
     """
-    sizes = [node.crop_size for node in cfg.augmentations]
-    pairs = [tuple(size) if isinstance(size, ListConfig) else (size, size) for size in sizes]
-    return max(pairs, key=math.prod)
+    return max(map(view_size, cfg.augmentations), key=math.prod)
 
 
 def epoch_of(path: Path) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from omegaconf import DictConfig
 from torch import nn
@@ -22,43 +24,53 @@ def device() -> torch.device:
 
 @torch.no_grad()
 def extract_features(
-    method: nn.Module, loader: DataLoader, feature_type: str, name: str
-) -> Features:
+    method: nn.Module, loader: DataLoader, feature_types: Sequence[str], name: str
+) -> list[Features]:
     """Encode ``[images, targets]`` batches.
 
     Args:
         method: one of the host's methods; it is moved to ``device()`` and left in eval mode.
         loader: batches ``[images, targets]``.
-        feature_type: ``"backbone"`` for the features, ``"projector"`` for the projections.
+        feature_types: ``"backbone"`` for the features, ``"projector"`` for the projections.
         name: title of the progress bar.
 
     Returns:
-        Features ``[M, F]`` in float32 and targets ``[M]``, on the CPU.
+        Of each type the features ``[M, F]`` in float32 and the targets ``[M]``, on the CPU.
     """
     where = device()
     method = method.to(where).eval()
-    features, targets = [], []
+    encoded, targets = [], []
     with naming_unreadable_images(loader.dataset):
         for images, labels in tqdm(loader, desc=name):
             out = method(images.to(where, non_blocking=True))
-            features.append(out[FEATURE_TYPES[feature_type]].float().cpu())
+            encoded.append([out[FEATURE_TYPES[kind]].float().cpu() for kind in feature_types])
             targets.append(labels)
-    return torch.cat(features), torch.cat(targets)
+    return [(torch.cat(features), torch.cat(targets)) for features in zip(*encoded, strict=True)]
 
 
 def train_and_val_features(
-    method: nn.Module, cfg: DictConfig, size: tuple[int, int], feature_type: str = "backbone"
+    method: nn.Module, cfg: DictConfig, size: tuple[int, int]
 ) -> tuple[Features, Features]:
+    """The backbone's features of the training and of the validation images, as ``features_of``."""
+    (both,) = features_of(method, cfg, size, ["backbone"])
+    return both
+
+
+def features_of(
+    method: nn.Module, cfg: DictConfig, size: tuple[int, int], feature_types: Sequence[str]
+) -> list[tuple[Features, Features]]:
     """Encode the training and the validation images of ``cfg.data``, both as for validation.
 
     Args:
         method: one of the host's methods.
         cfg: nodes ``data`` and ``optimizer.batch_size``.
         size: height and width in pixels of the images.
-        feature_type: ``"backbone"`` or ``"projector"``.
+        feature_types: ``"backbone"``, ``"projector"``, or both.
+
+    Returns:
+        Of each type the training's and the validation's.
     """
     train, val = plain_train_loader(cfg, size), val_loader(cfg, size)
-    return (
-        extract_features(method, train, feature_type, "Training images"),
-        extract_features(method, val, feature_type, "Validation images"),
-    )
+    bank = extract_features(method, train, feature_types, "Training images")
+    test = extract_features(method, val, feature_types, "Validation images")
+    return list(zip(bank, test, strict=True))

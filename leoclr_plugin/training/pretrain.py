@@ -13,7 +13,7 @@ from torch import nn
 from leoclr_plugin.data.datasets import check_data
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
-from leoclr_plugin.data.views import check_leoclr_views, check_views
+from leoclr_plugin.data.views import check_leoclr_views, check_views, view_size
 from leoclr_plugin.errors import UserError, check_known, refused_values
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.host import host
@@ -109,7 +109,7 @@ def _check_size(backbone: nn.Module, cfg: DictConfig) -> None:
         return
     for i, node in enumerate(cfg.augmentations):
         size = node.crop_size
-        if tuple([size, size] if isinstance(size, int) else size) != tuple(wanted):
+        if view_size(node) != tuple(wanted):
             raise UserError(
                 f"augmentations[{i}].crop_size={size}, but {cfg.backbone.name} takes images of "
                 f"{' x '.join(map(str, wanted))}; set +backbone.kwargs.img_size={size}, "

@@ -130,6 +130,9 @@ def build_trainer(
     Raises:
         UserError: for what Lightning refuses.
     """
+    if cfg.get("fast_dev_run"):
+        # Lightning leaves out its own checkpoints there, and knows no others.
+        cfg.checkpoint.enabled = cfg.wandb.enabled = False
     wandb = _wandb_logger(cfg, earlier.wandb_run_id if earlier else None)
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
     csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
@@ -139,8 +142,7 @@ def build_trainer(
     checkpoints = AtomicCheckpointIO(earlier.checkpoint if earlier else None)
     callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step"), *more_callbacks]
     callbacks.append(nonfinite_guard(cfg, checkpoints))
-    # Lightning leaves out its own checkpoints there, and knows no others.
-    if cfg.checkpoint.enabled and not cfg.get("fast_dev_run"):
+    if cfg.checkpoint.enabled:
         logdir = Path(cfg.checkpoint.dir) / folder
         checkpointer = host().Checkpointer(
             cfg, logdir, cfg.checkpoint.frequency, cfg.checkpoint.keep_prev
@@ -184,7 +186,7 @@ def _strategy(name: str | None) -> Any:
 
 
 def _wandb_logger(cfg: DictConfig, run_id: str | None) -> WandbLogger | None:
-    if not cfg.wandb.enabled or cfg.get("fast_dev_run"):
+    if not cfg.wandb.enabled:
         return None
     try:
         logger = WandbLogger(

@@ -41,7 +41,9 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     paths = [out / f"{entry.name}-{what}.png" for what in ("umap", "neighbours", "similarity")]
     model = load(entry.name)
     loader, backbone = val_loader(cfg, entry.size), model.backbone
-    features, targets = extract_features(Encoder(backbone), loader, "backbone", "Validation images")
+    ((features, targets),) = extract_features(
+        Encoder(backbone), loader, ["backbone"], "Validation images"
+    )
     umap_scatter(features, targets, model.classes, paths[0])
     common = features.mean(dim=0)
     samples = samples_of(loader.dataset.dataset)

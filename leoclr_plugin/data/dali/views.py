@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.data.evaluation import shorter_side
-from leoclr_plugin.data.views import UNCHANGED, mean_and_std, normalization
+from leoclr_plugin.data.views import UNCHANGED, mean_and_std, normalization, view_size
 from leoclr_plugin.errors import UserError
 
 
@@ -54,8 +54,7 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
                 f"augmentations[{i}].crop_size={size}: an int keeps the aspect ratio, so images "
                 f"would not fit into one batch; write crop_size: [{size}, {size}]"
             )
-        height, width = (size, size) if isinstance(size, int) else size
-        view = View(_plain(node), (height, width), normalization(node, dataset))
+        view = View(_plain(node), view_size(node), normalization(node, dataset))
         views += [view] * node.num_crops
     return views
 
