@@ -60,5 +60,5 @@ def _resize(view: View, image: np.ndarray, *region: np.ndarray) -> np.ndarray:
 def _size(view: View, height: int, width: int) -> Sequence[int]:
     if view.resize_shorter is None:
         return view.size
-    scale = view.resize_shorter / min(height, width)
-    return [int(scale * height), int(scale * width)]
+    # Multiplied first, so that the shorter side comes out as it is asked for.
+    return [view.resize_shorter * side // min(height, width) for side in (height, width)]
