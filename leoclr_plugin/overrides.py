@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -12,24 +13,21 @@ from hydra.errors import HydraException
 
 from leoclr_plugin.errors import UserError, one_line
 
-# What Hydra's grammar has no place for in a value without quotes.
-_UNKNOWN = re.compile(r"[=~!#^&;<>`]|[^\x00-\x7f]")
+# Begins what is meant for Hydra's grammar: a quoted text, a list, a dict, a function's call.
+_MEANT = re.compile(r"['\"\[{]|\w+\(")
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:
     """Read overrides; a text that Hydra wants in quotes for its letters needs none.
 
-    Such as ``~/images``, and the host's checkpoints, whose names have an ``=`` in them.
+    Such as ``~/images``, ``images (1)``, and the host's checkpoints, whose names have an ``=`` in
+    them.
 
     Raises:
         UserError: for one that is none, with Hydra's reason.
     """
-    try:
-        return OverridesParser.create().parse_overrides(
-            [_quoted(override) for override in overrides]
-        )
-    except HydraException as error:
-        raise UserError(one_line(error)) from error
+    parser = OverridesParser.create()
+    return [_parse(parser, override) for override in overrides]
 
 
 def sweep(overrides: Sequence[str]) -> list[list[str]]:
@@ -58,14 +56,20 @@ def sweep(overrides: Sequence[str]) -> list[list[str]]:
     return [list(job) for job in itertools.product(*choices)]
 
 
-def _quoted(override: str) -> str:
-    key, _, value = override.partition("=")
-    if not _UNKNOWN.search(value) or value[0] in "'\"[{":
-        return override
-    return f"{key}={quote(value)}"
+def _parse(parser: OverridesParser, override: str) -> Override:
+    try:
+        return parser.parse_overrides([override])[0]
+    except HydraException as error:
+        refused = error
+    key, equals, value = override.partition("=")
+    if equals and not _MEANT.match(value):
+        with suppress(HydraException):
+            return parser.parse_overrides([f"{key}={quote(value)}"])[0]
+    raise UserError(one_line(refused)) from refused
 
 
 def quote(value: str) -> str:
     """A text in quotes, as Hydra reads it to the letter."""
-    escaped = value.replace("'", "\\'")
+    # A backslash is one but before a quote, where it takes two.
+    escaped = re.sub(r"(\\+)('|\Z)", r"\1\1\2", value).replace("'", r"\'")
     return f"'{escaped}'"

@@ -1,10 +1,11 @@
 import itertools
 
+import numpy as np
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.overrides import parse_overrides, sweep
+from leoclr_plugin.overrides import parse_overrides, quote, sweep
 
 
 def test_a_sweep_is_every_combination_in_hydras_order():
@@ -35,10 +36,33 @@ def test_what_cannot_be_listed_is_told_in_one_line(override):
 
 @pytest.mark.parametrize(
     "value",
-    ["images/size=64/train", "~/images", "/données/数据", "run #3 & more", "a~b's"],
+    [
+        "images/size=64/train",
+        "~/images",
+        "/données/数据",
+        "run #3 & more",
+        "a~b's",
+        "/data/o'neil",
+        "images (1)/train",
+        "/data/[old]/{a}",
+    ],
 )
 def test_a_value_with_what_hydra_does_not_know_is_taken_unquoted(value):
     (override,) = parse_overrides([f"data.train_path={value}"])
     assert override.value() == value
     (override,) = parse_overrides([f'data.train_path="{value}"'])
     assert override.value() == value
+
+
+def test_a_quoted_text_is_read_to_the_letter():
+    rng = np.random.default_rng(0)
+    for length in rng.integers(0, 8, 400):
+        text = "".join(rng.choice(list("ab'\"\\,=()[]{}$# ~"), length))
+        (override,) = parse_overrides([f"name={quote(text)}"])
+        assert override.value() == text
+
+
+@pytest.mark.parametrize("override", ["size=[1,2", "seed=range(1,2", "name='x", "a b=1", "(x)"])
+def test_what_was_meant_for_hydra_and_is_none_is_refused(override):
+    with pytest.raises(UserError):
+        parse_overrides([override])

@@ -28,6 +28,7 @@ from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.host import host
+from leoclr_plugin.overrides import quote
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
@@ -124,9 +125,9 @@ def _config(method: str, digits: Path, models: Path, budget: Budget) -> DictConf
         f"digits/{method}",
         "pretrain",
         [
-            f"data.train_path='{digits}/train'",
-            f"data.val_path='{digits}/val'",
-            f"checkpoint.dir='{models}'",
+            f"data.train_path={quote(f'{digits}/train')}",
+            f"data.val_path={quote(f'{digits}/val')}",
+            f"checkpoint.dir={quote(str(models))}",
             # After the first epoch and the last.
             f"checkpoint.frequency={budget.epochs - 1}",
             *_epochs(budget.epochs),
@@ -155,9 +156,9 @@ def _linear(train: Features, val: Features, digits: Path, models: Path, budget: 
         "digits/leoclr",
         "linear",
         [
-            f"data.train_path='{digits}/train'",
-            f"data.val_path='{digits}/val'",
-            f"checkpoint.dir='{models}'",
+            f"data.train_path={quote(f'{digits}/train')}",
+            f"data.val_path={quote(f'{digits}/val')}",
+            f"checkpoint.dir={quote(str(models))}",
             *_epochs(budget.linear_epochs),
         ],
     )

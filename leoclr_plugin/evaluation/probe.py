@@ -14,6 +14,7 @@ from leoclr_plugin.config import load_config
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_config_name, linear_on_features, parse_linear
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES
+from leoclr_plugin.overrides import quote
 
 _HELD_OUT = 0.1
 _SPLIT_SEED = 0
@@ -40,11 +41,11 @@ def linear_probe(
     """
     with tempfile.TemporaryDirectory() as temporary, _one_thread():
         overrides = [
-            f"data.train_path='{data.train_path}'",
-            f"data.val_path='{data.val_path}'",
+            f"data.train_path={quote(str(data.train_path))}",
+            f"data.val_path={quote(str(data.val_path))}",
             f"max_epochs={LINEAR_EPOCHS}",
             f"optimizer.lr={lr}",
-            f"checkpoint.dir='{temporary}'",
+            f"checkpoint.dir={quote(temporary)}",
         ]
         cfg = load_config(linear_config_name(data.dataset), "linear", overrides)
         cfg.optimizer.batch_size = min(cfg.optimizer.batch_size, len(train[0]))
