@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train the probe and print its accuracy."""
+    from lightning.pytorch.utilities import rank_zero_only
     from omegaconf import OmegaConf
 
     from leoclr_plugin.config import load_config
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> None:
     cfg = parse_linear(cfg)
     backbone, size = source.load_method().backbone, input_size(source.cfg)
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
+    if rank_zero_only.rank:
+        return
     if cfg.get("fast_dev_run"):
         # Of a batch or two: no result to take a real one's place.
         print(TRIED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 
 from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
         return
     print(f"Written to {folder}")
     if cfg.checkpoint.enabled:
-        print(f"Evaluate it with: leoclr knn {folder}")
+        print(f"Evaluate it with: leoclr knn {shlex.quote(str(folder))}")
 
 
 def _run_each(args: argparse.Namespace) -> None:

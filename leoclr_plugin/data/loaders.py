@@ -110,8 +110,10 @@ def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
 
 
 def _check_batch_size(dataset: Dataset, cfg: DictConfig) -> None:
-    if len(dataset) < cfg.optimizer.batch_size:
+    processes = len(cfg.devices) * cfg.get("num_nodes", 1)
+    if len(dataset) < processes * cfg.optimizer.batch_size:
+        each = f" for each of {processes} processes" if processes > 1 else ""
         raise UserError(
-            f"optimizer.batch_size={cfg.optimizer.batch_size} is larger than the data set of "
+            f"optimizer.batch_size={cfg.optimizer.batch_size}{each} is larger than the data set of "
             f"{len(dataset)} images; lower it"
         )

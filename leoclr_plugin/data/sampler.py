@@ -15,7 +15,7 @@ class ShardSampler:
 
     torch's ``DistributedSampler`` repeats samples to make the shards equally long. Here only the
     last, smaller batches of a training epoch are dropped, so that all processes make equally
-    many steps; another shuffle drops others.
+    many steps; another shuffle drops others. In a validation they make equally many as well.
 
     Attributes:
         epoch: set by Lightning through ``set_epoch``; with the seed it gives the order.
@@ -34,10 +34,10 @@ class ShardSampler:
     @property
     def batches(self) -> int:
         """Batches of this process in an epoch."""
-        rank, world = rank_and_world()
-        if self.training:
-            return self.samples // world // self.batch_size
-        return -(-len(range(rank, self.samples, world)) // self.batch_size)
+        _, world = rank_and_world()
+        whole = self.samples // (world * self.batch_size)
+        left_over = not self.training and self.samples % (world * self.batch_size) > 0
+        return whole + left_over
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the sample indexes, int64, of each batch."""
@@ -53,8 +53,12 @@ class ShardSampler:
             order = torch.randperm(self.samples, generator=generator).numpy()
         # A copy: DALI takes no array with gaps.
         mine = order[rank::world].copy()
+        edges = self.batch_size * np.arange(self.batches + 1)
+        if not self.training:
+            # Of a process that has a sample less than others the last batch might be empty.
+            edges[-2:] = min(edges[-2], len(mine) - 1), len(mine)
         for i in range(first, self.batches):
-            yield mine[i * self.batch_size : (i + 1) * self.batch_size]
+            yield mine[edges[i] : edges[i + 1]]
 
 
 def sampler_of(loader: Any) -> ShardSampler:

@@ -139,6 +139,9 @@ def test_a_place_that_cannot_be_written_to(command, capsys, image_folder, tmp_pa
 def test_batch_larger_than_the_data_set(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "optimizer.batch_size=41"))
     assert "optimizer.batch_size=41 is larger than the data set of 40 images" in line
+    two = ("accelerator=cpu", "devices=2", "optimizer.batch_size=21")
+    line = refused(capsys, *small(image_folder, *two))
+    assert "batch_size=21 for each of 2 processes is larger than the data set of 40 images" in line
 
 
 def test_gpu_that_is_not_there(capsys, image_folder, monkeypatch):

@@ -16,10 +16,18 @@ def epoch_of(monkeypatch, rank: int, world: int, epoch: int = 0, **kwargs) -> li
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_validation_sees_every_sample_once(monkeypatch, world):
-    shards = [epoch_of(monkeypatch, rank, world, training=False) for rank in range(world)]
-    seen = [index for shard in shards for batch in shard for index in batch]
-    assert sorted(seen) == list(range(23))
+def test_validation_sees_every_sample_once_in_as_many_batches(monkeypatch, world):
+    for samples in range(world, 30):
+        shards = [
+            epoch_of(monkeypatch, rank, world, training=False, samples=samples)
+            for rank in range(world)
+        ]
+        # Metrics are gathered batch by batch: one more in a process would wait for ever.
+        assert len({len(shard) for shard in shards}) == 1
+        assert all(0 < len(batch) <= 4 for shard in shards for batch in shard)
+        for rank, shard in enumerate(shards):
+            seen = [index for batch in shard for index in batch]
+            assert seen == list(range(rank, samples, world))
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

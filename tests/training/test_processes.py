@@ -1,5 +1,7 @@
 """Several processes, by gloo on the CPU, against one."""
 
+import csv
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import torch
 
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
 from tests.configs import small_config
-from tests.conftest import ROOT, available_hosts
+from tests.conftest import ROOT, available_hosts, run_leoclr
 from tests.training import test_interruption as interrupted
 from tests.training.test_interruption import FORMATS
 
@@ -104,6 +106,30 @@ def test_a_loss_that_is_not_finite_in_one_process_stops_both(image_folder, tmp_p
     assert run.returncode == 2, run.stderr[-3000:]
     assert "has a loss that is not finite" in run.stderr
     assert read_checkpoint(interrupted.last(tmp_path))["global_step"] == 5
+
+
+@pytest.mark.parametrize("host", available_hosts())
+def test_two_processes_validate_on_shards_that_fill_other_numbers_of_batches(
+    image_folder, tmp_path, host
+):
+    # Five images and four, in batches of four.
+    val = sorted((image_folder / "val").rglob("*.png"))[::2][:9]
+    listed = tmp_path / "val.txt"
+    listed.write_text("".join(f"{path.relative_to(image_folder / 'val')}\n" for path in val))
+    two = (*TWO[:3], f"+data.val_list={listed}", "+enable_progress_bar=False")
+    once = ("max_epochs=1", "knn_eval.enabled=True", f"checkpoint.dir={tmp_path}")
+    run = run_leoclr("pretrain", *small_config(image_folder), *two, *once, host=host)
+    assert run.returncode == 0, run.stderr[-3000:]
+    (folder,) = (tmp_path / "leoclr").iterdir()
+    with (folder / "metrics.csv").open() as file:
+        (knn,) = [row["val_knn_acc1"] for row in csv.DictReader(file) if row["val_knn_acc1"]]
+    # Of all nine, not the mean of both shards'.
+    assert float(knn) * len(val) / 100 == pytest.approx(round(float(knn) * len(val) / 100))
+
+    run = run_leoclr("linear", folder, *two, "max_epochs=1", host=host)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("Written to") == 1
+    assert json.loads((folder / "linear.json").read_text())["epochs"] == 1
 
 
 @pytest.mark.parametrize("form", FORMATS)
