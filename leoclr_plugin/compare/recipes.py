@@ -11,6 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config import scripts_folder
+from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.overrides import parse_overrides
@@ -96,12 +97,12 @@ def _packaged(config: str) -> Path:
 
 def _fit_to_budget(cfg: DictConfig, images: int, wanted: Mapping[str, Any]) -> list[str]:
     # What is written for hundreds of epochs of a large data set would not come to act.
-    changes = []
+    changes, batch_size = [], processes(cfg) * cfg.optimizer.batch_size
     limits = {
         "scheduler.warmup_epochs": cfg.max_epochs / 10,
         "method_kwargs.warmup_teacher_temperature_epochs": cfg.max_epochs // 4,
         "method_kwargs.epoch_queue_starts": cfg.max_epochs // 4,
-        "method_kwargs.queue_size": images // cfg.optimizer.batch_size * cfg.optimizer.batch_size,
+        "method_kwargs.queue_size": images // batch_size * batch_size,
     }
     for key, limit in limits.items():
         default = _WARMUP_EPOCHS if key == "scheduler.warmup_epochs" else None

@@ -16,9 +16,10 @@ from tqdm import tqdm
 from leoclr_plugin.child import run_child
 from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.table import write_report
-from leoclr_plugin.compare.worker import UNTRAINED
+from leoclr_plugin.compare.worker import STEPS, UNTRAINED
 from leoclr_plugin.config import load_config
 from leoclr_plugin.data.datasets import build_pretrain_dataset
+from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.results import write_json
@@ -77,13 +78,14 @@ def compare(
     if base.method != "leoclr":
         raise UserError(f"{config} is of {base.method}; name a config of leoclr")
     # What every run would refuse is refused before anything is written.
-    prepare(base.copy())
+    base.devices = prepare(base.copy()).devices
     base.images = len(build_pretrain_dataset(base.data, transform=None))
     # Of all methods, though leoclr's original be larger than the crops that the others see.
     base.evaluated_at = list(input_size(base))
-    if base.images < 3 * base.optimizer.batch_size:
+    batch_size = processes(base) * base.optimizer.batch_size
+    if base.images < 3 * batch_size:
         raise UserError(
-            f"{base.images} images are fewer than three batches of {base.optimizer.batch_size}; "
+            f"{base.images} images are fewer than three batches of {batch_size}; "
             "lower optimizer.batch_size"
         )
     settings = {
@@ -152,8 +154,16 @@ def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
     cfg.num_sanity_val_steps = 0
     OmegaConf.save(cfg, folder / "config.yaml")
     write_json(folder / "budget.json", {"minutes": minutes})
+    wanted = STEPS if minutes is not None else STEPS[1:]
+    if cfg.name == UNTRAINED:
+        wanted = STEPS[-1:]
+    worker = [sys.executable, "-m", "leoclr_plugin.compare.worker"]
     with (folder / "log.txt").open("a") as log:
-        return run_child([sys.executable, "-m", "leoclr_plugin.compare.worker", str(folder)], log)
+        for step in wanted:
+            code = run_child([*worker, step, str(folder)], log)
+            if code:
+                break
+    return code
 
 
 def _reason(log: Path, code: int) -> str:

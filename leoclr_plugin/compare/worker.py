@@ -1,6 +1,8 @@
-"""One method and seed, in a process of its own: what it breaks or takes up is its own.
+"""One method and seed, in processes of their own: what they break or take up is their own.
 
-usage: python -m leoclr_plugin.compare.worker FOLDER, with ``config.yaml`` and ``budget.json`` in it
+usage: python -m leoclr_plugin.compare.worker STEP FOLDER, with ``config.yaml`` and ``budget.json``
+in it. Of the processes that one training has the first writes its figures; the evaluation, and a
+second training, would wait for the others.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
@@ -30,6 +34,7 @@ from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
+STEPS = ("trial", "train", "evaluate")
 _TRIAL_STEPS = 12
 _WARMUP_STEPS = 2
 
@@ -70,44 +75,74 @@ class StepTimes(Callback):
         self.seconds = list(state_dict["seconds"])
 
 
-def run(folder: Path) -> None:
-    """Train, evaluate and write ``result.json``; an interrupted training goes on."""
+def run(step: str, folder: Path) -> None:
+    """Do one of ``STEPS``, unless it is done.
+
+    ``trial`` turns minutes into epochs, for which it writes ``trial.json``, ``train`` writes
+    ``training.json`` (an interrupted training goes on), ``evaluate`` writes ``result.json``.
+    """
     cfg = OmegaConf.load(folder / "config.yaml")
+    {"trial": _trial, "train": _train, "evaluate": _evaluate}[step](cfg, folder)
+
+
+def _trial(cfg: DictConfig, folder: Path) -> None:
+    trial = folder / "trial.json"
+    if trial.exists():
+        return
     minutes = json.loads((folder / "budget.json").read_text())["minutes"]
-    if minutes is not None:
-        cfg.max_epochs = _epochs_within(cfg, minutes, folder)
+    steps = cfg.images // (processes(cfg) * cfg.optimizer.batch_size)
+    times = StepTimes()
+    cfg.max_epochs, cfg.limit_train_batches = 1, _TRIAL_STEPS
+    cfg.checkpoint.enabled = cfg.auto_resume.enabled = False
+    cfg.data.val_path = None
+    with tempfile.TemporaryDirectory() as temporary:
+        cfg.checkpoint.dir = temporary
+        pretrain(cfg, [times])
+    if rank_zero_only.rank:
+        return
+    epochs = max(1, int(60 * minutes / (median(times.seconds) * steps)))
+    write_json(trial, {"epochs": epochs, "seconds": times.seconds})
+
+
+def _train(cfg: DictConfig, folder: Path) -> None:
+    # Kept for the case that the evaluation is what fails, or is interrupted.
+    record, trial = folder / "training.json", folder / "trial.json"
+    if record.exists():
+        return
+    if trial.exists():
+        # The schedules need to know the last epoch from the first one on, and a run that goes on
+        # must find the same.
+        cfg.max_epochs = json.loads(trial.read_text())["epochs"]
+    batch_size = processes(cfg) * cfg.optimizer.batch_size
+    times = StepTimes()
+    checkpoint = pretrain(cfg, [times])
+    if rank_zero_only.rank:
+        return
+    # A training that was found complete has its times in the checkpoint alone.
+    state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)
+    step = median(state["callbacks"][times.state_key]["seconds"])
+    content = {
+        "checkpoint": str(checkpoint),
+        "epochs": cfg.max_epochs,
+        "seconds_per_epoch": step * (cfg.images // batch_size),
+        "images_per_second": batch_size / step,
+        "peak_memory_mib": _peak_memory(),
+        "curve": read_resumed_metric(checkpoint.parent.glob("*/metrics.csv"), "val_acc1"),
+    }
+    write_json(record, content)
+
+
+def _evaluate(cfg: DictConfig, folder: Path) -> None:
     if cfg.name == UNTRAINED:
         cfg = prepare(cfg)
         seed_everything(cfg.seed)
         trained: dict[str, Any] = {"epochs": 0}
         method = build_method(cfg).eval()
     else:
-        trained = _train(cfg, folder)
+        trained = json.loads((folder / "training.json").read_text())
         method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
     measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
     write_json(folder / "result.json", {**trained, **measured, "environment": environment()})
-
-
-def _train(cfg: DictConfig, folder: Path) -> dict[str, Any]:
-    # Kept for the case that the evaluation is what fails, or is interrupted.
-    record = folder / "training.json"
-    if not record.exists():
-        times = StepTimes()
-        checkpoint = pretrain(cfg, [times])
-        # A training that was found complete has its times in the checkpoint alone.
-        state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)
-        seconds = state["callbacks"][times.state_key]["seconds"]
-        step, batch_size = median(seconds), cfg.optimizer.batch_size
-        content = {
-            "checkpoint": str(checkpoint),
-            "epochs": cfg.max_epochs,
-            "seconds_per_epoch": step * (cfg.images // batch_size),
-            "images_per_second": batch_size / step,
-            "peak_memory_mib": _peak_memory(),
-            "curve": read_resumed_metric(checkpoint.parent.glob("*/metrics.csv"), "val_acc1"),
-        }
-        write_json(record, content)
-    return json.loads(record.read_text())
 
 
 def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) -> dict[str, float]:
@@ -126,24 +161,6 @@ def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) ->
     }
 
 
-def _epochs_within(cfg: DictConfig, minutes: float, folder: Path) -> int:
-    # The schedules need to know the last epoch from the first one on, and a run that goes on
-    # must find the same.
-    trial = folder / "trial.json"
-    if not trial.exists():
-        times = StepTimes()
-        short = OmegaConf.merge(cfg, {"max_epochs": 1, "limit_train_batches": _TRIAL_STEPS})
-        short.checkpoint.enabled = short.auto_resume.enabled = False
-        short.data.val_path = None
-        with tempfile.TemporaryDirectory() as temporary:
-            short.checkpoint.dir = temporary
-            pretrain(short, [times])
-        steps = cfg.images // cfg.optimizer.batch_size
-        epochs = max(1, int(60 * minutes / (median(times.seconds) * steps)))
-        write_json(trial, {"epochs": epochs, "seconds": times.seconds})
-    return json.loads(trial.read_text())["epochs"]
-
-
 def _peak_memory() -> float:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
@@ -152,7 +169,7 @@ def _peak_memory() -> float:
 
 if __name__ == "__main__":
     try:
-        run(Path(sys.argv[1]))
+        run(sys.argv[1], Path(sys.argv[2]))
     except UserError as error:
         print(f"UserError: {error}", file=sys.stderr)
         sys.exit(2)

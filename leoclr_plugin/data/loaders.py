@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
 from leoclr_plugin.data.evaluation import train_transform, val_transform
+from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 from leoclr_plugin.data.views import Views
 from leoclr_plugin.errors import UserError
@@ -110,9 +111,9 @@ def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
 
 
 def _check_batch_size(dataset: Dataset, cfg: DictConfig) -> None:
-    processes = len(cfg.devices) * cfg.get("num_nodes", 1)
-    if len(dataset) < processes * cfg.optimizer.batch_size:
-        each = f" for each of {processes} processes" if processes > 1 else ""
+    world = processes(cfg)
+    if len(dataset) < world * cfg.optimizer.batch_size:
+        each = f" for each of {world} processes" if world > 1 else ""
         raise UserError(
             f"optimizer.batch_size={cfg.optimizer.batch_size}{each} is larger than the data set of "
             f"{len(dataset)} images; lower it"

@@ -71,3 +71,8 @@ def rank_and_world() -> tuple[int, int]:
     if dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def processes(cfg: Any) -> int:
+    """How many processes a settled configuration trains with."""
+    return len(cfg.devices) * cfg.get("num_nodes", 1)

@@ -18,7 +18,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.errors import UserError, check_number, refused_values, tell_ignored
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
@@ -59,9 +59,9 @@ def settle_hardware(cfg: DictConfig) -> None:
     if accelerator == "cpu":
         if wanted == "auto":
             cfg.devices = [0]
-        processes = len(cfg.devices) * cfg.get("num_nodes", 1)
-        cfg.strategy = "ddp" if processes > 1 else "auto"
-        if processes > 1 and cfg.get("sync_batchnorm"):
+        several = processes(cfg) > 1
+        cfg.strategy = "ddp" if several else "auto"
+        if several and cfg.get("sync_batchnorm"):
             print("sync_batchnorm=True needs GPUs; each process has its own", file=sys.stderr)
         cfg.sync_batchnorm = False
         precision = str(cfg.get("precision", ""))

@@ -78,10 +78,13 @@ def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tm
     assert "holds another comparison; name another folder" in run.stderr
 
 
-def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path):
-    run = compare("--methods", "leoclr", "--budget", "minutes=0.05")
+@pytest.mark.parametrize("several", [(), ("accelerator=cpu", "devices=2")])
+def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path, several):
+    batches = ("optimizer.batch_size=4", *several)
+    run = compare("--methods", "leoclr", "--budget", "minutes=0.05", *batches)
     assert run.returncode == 0, run.stderr[-3000:]
     (only,) = results(tmp_path)["runs"]
+    assert "error" not in only
     trial = json.loads((tmp_path / "out" / "leoclr-0" / "trial.json").read_text())
     assert only["epochs"] == trial["epochs"] >= 1
 
