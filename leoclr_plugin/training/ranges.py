@@ -64,6 +64,12 @@ def check_numbers(cfg: DictConfig) -> None:
             check_number(key, value, low, high, whole)
     if OmegaConf.select(cfg, "max_epochs") == 0:
         raise UserError("max_epochs=0 is nothing to train in; it must be at least 1, or -1")
+    schedule = OmegaConf.select(cfg, "scheduler.name")
+    if OmegaConf.select(cfg, "max_epochs") == -1 and schedule == "warmup_cosine":
+        raise UserError(
+            "max_epochs=-1 has no end, to which scheduler.name=warmup_cosine goes; set max_epochs, "
+            "or scheduler.name=none"
+        )
     distance = OmegaConf.select(cfg, "knn_eval.distance_func")
     if distance is not None:
         check_known("knn_eval.distance_func", distance, _DISTANCES, "a distance")

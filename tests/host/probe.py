@@ -78,6 +78,10 @@ def probe_rates() -> dict:
     for name, kwargs in {
         "warmup_cosine": {"warmup_epochs": 1, "warmup_start_lr": 0.001, "min_lr": 0.002},
         "no_warmup": {"warmup_epochs": 0},
+        "warmup_of_a_part": {"warmup_epochs": 0.9},
+        "less_than_a_step": {"warmup_epochs": 0.1},
+        "all_warmup": {"warmup_epochs": 4},
+        "longer_warmup": {"warmup_epochs": 10},
         "step": {"lr_decay_steps": [3, 7]},
     }.items():
         schedule = {"name": "step" if name == "step" else "warmup_cosine", **kwargs}

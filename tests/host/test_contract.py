@@ -116,7 +116,18 @@ def test_hosts_agree_on_the_parameter_groups(both, method):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("schedule", ["warmup_cosine", "no_warmup", "step"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "warmup_cosine",
+        "no_warmup",
+        "warmup_of_a_part",
+        "less_than_a_step",
+        "all_warmup",
+        "longer_warmup",
+        "step",
+    ],
+)
 def test_hosts_agree_on_every_steps_rate(both, schedule):
     ours, theirs = (torch.tensor(probe["rates"][schedule]) for probe in both)
     assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-9)

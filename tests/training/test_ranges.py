@@ -55,6 +55,13 @@ def test_a_key_that_is_missing_is_named(key):
             check(cfg)
 
 
+def test_a_cosine_without_an_end_is_refused():
+    endless = {"max_epochs": -1, "scheduler": {"name": "warmup_cosine"}}
+    with pytest.raises(UserError, match="max_epochs=-1 has no end"):
+        check_numbers(OmegaConf.create(endless))
+    check_numbers(OmegaConf.create({**endless, "scheduler": {"name": "none"}}))
+
+
 @pytest.mark.parametrize("key", ["method", "augmentations"])
 def test_a_key_of_pretraining_alone_that_is_missing_is_named(key):
     cfg = method_cfg()

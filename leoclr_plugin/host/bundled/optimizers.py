@@ -57,13 +57,26 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         return [self._rate(base_lr) for base_lr in self.base_lrs]
 
     def _rate(self, base_lr: float) -> float:
-        if self.last_epoch == 0:
+        if self.last_epoch <= self.warmup_epochs:
+            return self._warming_up(self.last_epoch, base_lr)
+        if self.last_epoch == self.max_epochs:
+            return self.eta_min
+        # From the last rate of the warm-up, which may end between two steps.
+        last = math.floor(self.warmup_epochs)
+        height = self._warming_up(last, base_lr) - self.eta_min
+        return self.eta_min + height * self._cosine(self.last_epoch) / self._cosine(last)
+
+    def _warming_up(self, step: int, base_lr: float) -> float:
+        if step == 0:
             return self.warmup_start_lr
-        if self.last_epoch < self.warmup_epochs:
-            slope = (base_lr - self.warmup_start_lr) / (self.warmup_epochs - 1)
-            return self.warmup_start_lr + self.last_epoch * slope
-        progress = (self.last_epoch - self.warmup_epochs) / (self.max_epochs - self.warmup_epochs)
-        return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * progress)) / 2
+        if step == self.warmup_epochs:
+            return base_lr
+        slope = (base_lr - self.warmup_start_lr) / (self.warmup_epochs - 1)
+        return self.warmup_start_lr + step * slope
+
+    def _cosine(self, step: int) -> float:
+        progress = (step - self.warmup_epochs) / (self.max_epochs - self.warmup_epochs)
+        return (1 + math.cos(math.pi * progress)) / 2
 
 
 def take_settings(module: Any, cfg: DictConfig, rate_scale: float = 1.0) -> None:
