@@ -22,6 +22,16 @@ from tests.configs import method_cfg
 
 BASELINES = ("leoclr", "mocov2plus", "simclr", "byol")
 _STEPS, _EPOCHS = 20, 4
+_EXCLUDED = {"exclude_bias_n_norm_wd": True}
+OPTIMIZERS = {
+    "sgd": ("sgd", {"kwargs": {"nesterov": True}}),
+    "sgd_excluded": ("sgd", _EXCLUDED),
+    "adam": ("adam", {}),
+    "adamw_excluded": ("adamw", {**_EXCLUDED, "kwargs": {"betas": [0.9, 0.95]}}),
+    "lars": ("lars", {"kwargs": {"eta": 0.02, "clip_lr": True}}),
+    "lars_excluded": ("lars", {"kwargs": {"eta": 0.02, "exclude_bias_n_norm": True}}),
+    "lars_without_decay": ("lars", {**_EXCLUDED, "kwargs": {"exclude_bias_n_norm": True}}),
+}
 
 
 def random_batch(crops: int, seed: int = 0) -> list:
@@ -100,6 +110,32 @@ def probe_rates() -> dict:
     return rates
 
 
+def probe_optimizers(folder: Path) -> dict:
+    """Settings, groups and the weights after three steps along made gradients."""
+    results = {}
+    for name, (optimizer, settings) in OPTIMIZERS.items():
+        cfg = method_cfg("simclr", scheduler={"name": "none"})
+        cfg.optimizer = {**cfg.optimizer, "name": optimizer, **settings}
+        model = METHODS["simclr"](prepare(cfg))
+        weights_for(model, folder / "simclr.pt")
+        made = model.configure_optimizers()
+        generator = torch.Generator().manual_seed(4)
+        weights = dict(sorted(model.named_parameters()))
+        for _ in range(3):
+            for weight in weights.values():
+                weight.grad = torch.randn(weight.shape, generator=generator)
+            made.step()
+        results[name] = {
+            "cfg": OmegaConf.to_container(model.cfg.optimizer),
+            "groups": [
+                (group["name"], len(group["params"]), group["lr"], group["weight_decay"])
+                for group in made.param_groups
+            ],
+            "weights": {key: weight.detach().clone() for key, weight in weights.items()},
+        }
+    return results
+
+
 def probe_knn() -> dict:
     """kNN accuracies on fixed features."""
     generator = torch.Generator().manual_seed(3)
@@ -149,6 +185,7 @@ def main(folder: Path) -> None:
         "knn": probe_knn(),
         "linear": probe_linear(folder),
         "rates": probe_rates(),
+        "optimizers": probe_optimizers(folder),
         "backbones": sorted(host().BaseMethod._BACKBONES),
     }
     torch.save(result, folder / f"{host().name}.result")

@@ -11,7 +11,7 @@ import torch
 
 from tests.configs import small_config
 from tests.conftest import ROOT, available_hosts, run_leoclr
-from tests.host.probe import BASELINES
+from tests.host.probe import BASELINES, OPTIMIZERS
 
 HOSTS = available_hosts()
 
@@ -131,6 +131,16 @@ def test_hosts_agree_on_the_parameter_groups(both, method):
 def test_hosts_agree_on_every_steps_rate(both, schedule):
     ours, theirs = (torch.tensor(probe["rates"][schedule]) for probe in both)
     assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_hosts_agree_on_optimizers(both, optimizer):
+    ours, theirs = (probe["optimizers"][optimizer] for probe in both)
+    assert ours["cfg"] == theirs["cfg"]
+    if optimizer != "lars_excluded":  # their LARS leaves out part of a group
+        assert ours["groups"] == theirs["groups"]
+    for key, weight in ours["weights"].items():
+        assert torch.allclose(weight, theirs["weights"][key], rtol=1e-4, atol=1e-6), key
 
 
 def test_hosts_agree_on_the_evaluators(both):

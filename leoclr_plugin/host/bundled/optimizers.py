@@ -122,15 +122,16 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
 
 
 def _build(module: Any, groups: list[dict[str, Any]]) -> Any:
-    kwargs = dict(module.extra_optimizer_args)
-    exclude = module.exclude_bias_n_norm_wd
+    kwargs, excluded = dict(module.extra_optimizer_args), {}
     if module.optimizer == "lars":
         kwargs["trust_coeff"] = kwargs.pop("eta", 1e-3)
         kwargs["trust_clip"] = kwargs.pop("clip_lr", False)
-        # timm's LARS does not adapt groups without weight decay: the same exclusion.
-        exclude = exclude or kwargs.pop("exclude_bias_n_norm", False)
-    if exclude:
-        groups = _without_decay_of_bias_and_norm(groups)
+        # timm's LARS would not adapt groups without weight decay, such as the classifier's.
+        kwargs["always_adapt"] = True
+        if kwargs.pop("exclude_bias_n_norm", False):
+            excluded["always_adapt"] = False
+    if excluded or module.exclude_bias_n_norm_wd:
+        groups = _without_decay_of_bias_and_norm(groups, excluded)
     optimizer = _OPTIMIZERS[module.optimizer](
         groups, lr=module.lr, weight_decay=module.weight_decay, **kwargs
     )
@@ -153,7 +154,9 @@ def _build(module: Any, groups: list[dict[str, Any]]) -> Any:
     return [optimizer], [{"scheduler": schedule, "interval": interval, "frequency": 1}]
 
 
-def _without_decay_of_bias_and_norm(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without_decay_of_bias_and_norm(
+    groups: list[dict[str, Any]], excluded: dict[str, Any]
+) -> list[dict[str, Any]]:
     split = []
     for group in groups:
         params = list(group["params"])
@@ -162,5 +165,7 @@ def _without_decay_of_bias_and_norm(groups: list[dict[str, Any]]) -> list[dict[s
         if decayed:
             split.append({**group, "params": decayed})
         if others:
-            split.append({**group, "params": others, "weight_decay": 0})
+            split.append({**group, "params": others, "weight_decay": 0, **excluded})
+            if "name" in group:
+                split[-1]["name"] += "_no_decay"
     return split
