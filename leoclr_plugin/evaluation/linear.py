@@ -74,7 +74,8 @@ def _train(
     sampler: ShardSampler | None = None,
 ) -> dict[str, Any]:
     seed_everything(cfg.seed, workers=True)
-    model = host().LinearModel(backbone, cfg=cfg)
+    # A checkpoint's backbone is in evaluation mode, in which Lightning would leave a finetuned one.
+    model = host().LinearModel(backbone, cfg=cfg).train()
     earlier = resume(cfg, "linear", model)
     trainer = build_trainer(cfg, "linear", sampler=sampler, earlier=earlier)
     if earlier is not None and earlier.complete:

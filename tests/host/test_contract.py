@@ -194,6 +194,18 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(trained_under, mo
     assert all(result == results[0] for result in results)
 
 
+@pytest.mark.parametrize("finetuned", [False, True])
+def test_hosts_agree_on_a_probe(finetuned, models):
+    (args,) = models["bundled"].rglob("args.json")
+    settings = [f"+finetune={finetuned}", "optimizer.lr=0.05", "optimizer.batch_size=8"]
+    results = []
+    for host in HOSTS:
+        run = run_leoclr("linear", args.parent, *settings, "max_epochs=2", host=host)
+        assert run.returncode == 0, run.stderr
+        results.append(json.loads((args.parent / "linear.json").read_text()))
+    assert all(result["loss"] == pytest.approx(results[0]["loss"], rel=1e-3) for result in results)
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
     host, models, image_folder, tmp_path
