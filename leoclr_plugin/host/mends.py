@@ -55,6 +55,30 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
     WeightedKNNClassifier.compute = compute
 
 
+def mend_classifier_losses(BaseMethod: type, BaseMomentumMethod: type) -> None:
+    """Let the host's online classifiers lose 0 in a batch without labels.
+
+    It is a mean over the labelled images, of none not a number, though with a gradient of zero:
+    the training goes on as it should, and its loss says nothing any more.
+    """
+    for model, name in (
+        (BaseMethod, "_base_shared_step"),
+        (BaseMomentumMethod, "_shared_step_momentum"),
+    ):
+        setattr(model, name, _losing_0_without_labels(getattr(model, name)))
+
+
+def _losing_0_without_labels(original: Callable[..., dict[str, Any]]) -> Callable:
+    @wraps(original)
+    def step(self: Any, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
+        out = original(self, X, targets)
+        if "loss" in out:
+            out["loss"] = torch.where((targets != -1).any(), out["loss"], 0.0)
+        return out
+
+    return step
+
+
 def mend_configure_optimizers(model: type) -> None:
     """Let the host's ``model`` refuse an optimizer or schedule that it cannot build in a line.
 

@@ -14,6 +14,7 @@ from leoclr_plugin.data.images import list_images
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
 from leoclr_plugin.host.mends import (
+    mend_classifier_losses,
     mend_configure_optimizers,
     mend_knn_classifier,
     parsed_for_our_loaders,
@@ -55,6 +56,7 @@ def _load(choice: Choice) -> Host:
     from solo.utils.momentum import MomentumUpdater, initialize_momentum_params
 
     mend_knn_classifier(WeightedKNNClassifier)
+    mend_classifier_losses(BaseMethod, BaseMomentumMethod)
     for model in (BaseMethod, LinearModel):
         mend_configure_optimizers(model)
     # The host's list of data sets ends before Imagenette; its tables are open to additions.

@@ -259,7 +259,6 @@ class LeOCLR(host().BaseMomentumMethod):
         """
         _, views, targets = batch
         *crops, anchor = views
-        labelled = targets != -1
         pairings = {"anchor": [([anchor], crops)], "crops": [(crops, [anchor])]}
         pairings["both"] = pairings["anchor"] + pairings["crops"]
 
@@ -278,13 +277,12 @@ class LeOCLR(host().BaseMomentumMethod):
         losses = [leoclr_loss_func(*c, self.temperature, self.loss_reduction) for c in cosines]
         nce_loss = sum(losses) if self.loss_reduction == "sum" else sum(losses) / len(losses)
 
-        # Cross entropy over no label at all is 0/0.
-        class_loss = torch.where(labelled.any(), sum(o["loss"] for o in outs) / len(outs), 0.0)
+        class_loss = sum(o["loss"] for o in outs) / len(outs)
         if self.momentum_classifier is not None:
-            momentum_loss = sum(o["loss"] for o in momentum_outs) / len(momentum_outs)
-            class_loss = class_loss + torch.where(labelled.any(), momentum_loss, 0.0)
+            class_loss = class_loss + sum(o["loss"] for o in momentum_outs) / len(momentum_outs)
         out, (positives, negatives) = outs[0], cosines[0]
         if self.knn_eval:
+            labelled = targets != -1
             self.knn.update(
                 train_features=out["feats"][labelled].detach(), train_targets=targets[labelled]
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,7 +79,12 @@ def prepare(cfg: DictConfig) -> DictConfig:
     if cfg.data.dataset == "custom" and not Path(cfg.data.train_path).is_dir():
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
-    return host().parse_pretrain_cfg(cfg)
+    cfg = host().parse_pretrain_cfg(cfg)
+    if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
+        # Its features would be kept from epoch to epoch, for an evaluation that never comes.
+        print("knn_eval.enabled=True needs labelled validation images; it is off", file=sys.stderr)
+        cfg.knn_eval.enabled = False
+    return cfg
 
 
 def build_method(cfg: DictConfig) -> nn.Module:

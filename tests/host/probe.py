@@ -72,7 +72,7 @@ def probe_method(name: str, folder: Path) -> dict:
         (group.get("name"), len(list(group["params"])), group.get("lr"), group.get("weight_decay"))
         for group in model.learnable_params
     ]
-    return {
+    result = {
         "cfg": OmegaConf.to_container(model.cfg),
         "loss": loss.item(),
         "gradients": gradients,
@@ -80,6 +80,10 @@ def probe_method(name: str, folder: Path) -> dict:
         "state_after": {key: value.clone() for key, value in model.state_dict().items()},
         "outputs": sorted(model.eval()(random_batch(1)[1][0])),
     }
+    batch = random_batch(model.num_crops)
+    batch[2] = torch.full((8,), -1)
+    result["loss_without_labels"] = model.train().training_step(batch, 0).item()
+    return result
 
 
 def probe_rates() -> dict:

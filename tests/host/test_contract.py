@@ -1,6 +1,7 @@
 """The contract between the plugin and a host, over every host that is there."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -76,6 +77,11 @@ def test_schedules_begin_and_end_where_they_should(probe):
     steps = [rates[0] for rates in probe["rates"]["step"]]
     assert steps[3] == pytest.approx(steps[0] / 10)
     assert steps[7] == pytest.approx(steps[0] / 100)
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_a_batch_without_labels_has_a_loss(probe, method):
+    assert 0 < probe["methods"][method]["loss_without_labels"] < math.inf
 
 
 @pytest.mark.parametrize("method", BASELINES)

@@ -37,3 +37,11 @@ def test_a_transformer_takes_views_of_several_sizes_where_it_is_to():
     model = build_method(prepare(transformer_cfg(32, 48, dynamic_img_size=True)))
     for size in (32, 48):
         assert model.backbone(torch.zeros(1, 3, size, size)).shape == (1, 192)
+
+
+@pytest.mark.parametrize("missing", [{"data__val_path": None}, {"data__no_labels": True}])
+def test_without_labelled_validation_images_no_features_are_kept_for_knn(missing, capsys):
+    cfg = prepare(method_cfg(knn_eval={"enabled": True}, **missing))
+    assert not cfg.knn_eval.enabled
+    assert "knn_eval.enabled=True needs labelled validation images" in capsys.readouterr().err
+    assert prepare(method_cfg(knn_eval={"enabled": True})).knn_eval.enabled
