@@ -24,6 +24,8 @@ from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
+# All others take two large views; solo-learn's main_pretrain.py asks for them too.
+_ANY_VIEWS = ("leoclr", "wmse", "mae")
 # Of solo-learn's main_pretrain.py, and what does it here.
 _NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
 
@@ -80,6 +82,12 @@ def prepare(cfg: DictConfig) -> DictConfig:
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
     cfg = host().parse_pretrain_cfg(cfg)
+    large = cfg.data.num_large_crops
+    if large != 2 and cfg.method not in _ANY_VIEWS:
+        raise UserError(
+            f"method={cfg.method} takes two views of the first pipeline's crop_size, and the "
+            f"augmentations make {large}; change num_crops"
+        )
     if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
         # Its features would be kept from epoch to epoch, for an evaluation that never comes.
         print("knn_eval.enabled=True needs labelled validation images; it is off", file=sys.stderr)

@@ -45,3 +45,9 @@ def test_without_labelled_validation_images_no_features_are_kept_for_knn(missing
     assert not cfg.knn_eval.enabled
     assert "knn_eval.enabled=True needs labelled validation images" in capsys.readouterr().err
     assert prepare(method_cfg(knn_eval={"enabled": True})).knn_eval.enabled
+
+
+@pytest.mark.parametrize("nodes", [[pipeline(32, 4)], [pipeline(32), pipeline(24)]])
+def test_a_method_of_two_views_is_given_no_others(nodes):
+    with pytest.raises(UserError, match=r"method=mocov2plus takes two views .* make [41];"):
+        prepare(method_cfg("mocov2plus", augmentations=nodes))
