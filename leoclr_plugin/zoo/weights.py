@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from leoclr_plugin.errors import UserError
 
@@ -35,7 +35,8 @@ def write_weights(
     # another SHA-256 each time.
     header = {"about": json.dumps(dict(about), sort_keys=True)}
     try:
-        save_file(tensors, part, header)
+        # Not by save_file, which since safetensors 0.8 makes files for their owner's eyes alone.
+        part.write_bytes(save(tensors, header))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -15,3 +15,10 @@ def test_the_same_weights_make_the_same_file(tmp_path):
     assert len({file.read_bytes() for file in files}) == 1
     with safe_open(files[0], "pt") as opened:
         assert json.loads(opened.metadata()["about"]) == about
+
+
+def test_who_may_read_other_files_may_read_the_weights(tmp_path):
+    other, weights = tmp_path / "other.txt", tmp_path / "weights.safetensors"
+    other.touch()
+    write_weights({"fc.bias": torch.rand(4)}, weights, {})
+    assert weights.stat().st_mode == other.stat().st_mode
