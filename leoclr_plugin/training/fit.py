@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
 
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.errors import UserError, one_line
@@ -42,6 +44,12 @@ def fit(
             trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
         except MisconfigurationException as error:
             raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
+        finally:
+            # A training that was refused at its start leaves no empty folder behind.
+            for logger in trainer.loggers:
+                if isinstance(logger, CSVLogger):
+                    with suppress(OSError):
+                        Path(logger.log_dir).rmdir()
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
