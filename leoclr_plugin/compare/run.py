@@ -18,14 +18,16 @@ from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.table import write_report
 from leoclr_plugin.compare.worker import STEPS, UNTRAINED
 from leoclr_plugin.config import load_config
-from leoclr_plugin.data.datasets import build_pretrain_dataset
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.checkpoint import input_size
+from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
+from leoclr_plugin.training.ranges import check_present
 
 # As Python ends a traceback, and the worker what a user can mend.
 _ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
@@ -80,6 +82,10 @@ def compare(
     # What every run would refuse is refused before anything is written.
     base.devices = prepare(base.copy()).devices
     base.images = len(build_pretrain_dataset(base.data, transform=None))
+    # Those of the evaluation, which comes after hours of training.
+    check_present(base, "data.val_path")
+    for split in ("train", "val"):
+        build_dataset(evaluation_cfg(base).data, split, transform=None)
     # Of all methods, though leoclr's original be larger than the crops that the others see.
     base.evaluated_at = list(input_size(base))
     batch_size = processes(base) * base.optimizer.batch_size

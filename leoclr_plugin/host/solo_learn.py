@@ -14,6 +14,7 @@ from leoclr_plugin.data.images import list_images
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
 from leoclr_plugin.host.mends import (
+    mend_accuracies,
     mend_classifier_losses,
     mend_configure_optimizers,
     mend_knn_classifier,
@@ -46,7 +47,7 @@ def _load(choice: Choice) -> Host:
     import solo
     from solo.args import linear as linear_args
     from solo.args import pretrain as pretrain_args
-    from solo.methods import METHODS
+    from solo.methods import METHODS, base, linear
     from solo.methods.base import BaseMethod, BaseMomentumMethod
     from solo.methods.linear import LinearModel
     from solo.utils.auto_resumer import AutoResumer
@@ -56,6 +57,7 @@ def _load(choice: Choice) -> Host:
     from solo.utils.momentum import MomentumUpdater, initialize_momentum_params
 
     mend_knn_classifier(WeightedKNNClassifier)
+    mend_accuracies(base, linear)
     mend_classifier_losses(BaseMethod, BaseMomentumMethod)
     for model in (BaseMethod, LinearModel):
         mend_configure_optimizers(model)

@@ -95,6 +95,14 @@ def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path, several):
         (("--methods", "leoclr,mocov2", "--budget", "epochs=1"), "did you mean 'mocov2plus'"),
         (("--methods", "leoclr", "--budget", "hours=1"), "is not epochs=N or minutes=N"),
         (("--methods", "leoclr", "--budget", "epochs=0"), "is nothing to train in"),
+        (
+            ("--methods", "leoclr", "--budget", "epochs=1", "data.val_path=null"),
+            "the config lacks data.val_path",
+        ),
+        (
+            ("--methods", "leoclr", "--budget", "epochs=1", "data.val_path=nowhere"),
+            "the data folder nowhere is not there",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said_at_once(compare, tmp_path, args, message):

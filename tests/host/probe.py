@@ -179,7 +179,13 @@ def probe_linear(folder: Path) -> dict:
     weights_for(model, folder / "linear.pt")
     _, (images,), targets = random_batch(1)
     loss = model.training_step([images, targets], 0)
-    return {"cfg": OmegaConf.to_container(cfg), "loss": loss.item()}
+    model.classifier = torch.nn.Linear(3, 2)
+    of_two_classes = model.training_step([images, targets % 2], 0)
+    return {
+        "cfg": OmegaConf.to_container(cfg),
+        "loss": loss.item(),
+        "loss_of_two_classes": of_two_classes.item(),
+    }
 
 
 def main(folder: Path) -> None:

@@ -149,6 +149,10 @@ def test_hosts_agree_on_optimizers(both, optimizer):
         assert torch.allclose(weight, theirs["weights"][key], rtol=1e-4, atol=1e-6), key
 
 
+def test_a_probe_is_trained_on_fewer_classes_than_five(probe):
+    assert 0 < probe["linear"]["loss_of_two_classes"] < math.inf
+
+
 def test_hosts_agree_on_the_evaluators(both):
     ours, theirs = both
     assert ours["knn"] == theirs["knn"]
