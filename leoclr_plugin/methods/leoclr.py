@@ -89,7 +89,7 @@ class LeOCLR(host().BaseMomentumMethod):
     ``train_nce_acc5``, percent of positives ranked first or among the first five against the
     queue; ``train_z_std``, the standard deviation of the normalised projections of X over the
     batch (about 1/sqrt(D) when they spread, 0 when they collapse); ``tau``, and the host's
-    classifier and kNN metrics on the features of X.
+    classifier and kNN metrics on the features of X, its momentum classifier's on the crops'.
 
     Attributes:
         loss_terms: the last step's terms by name, scalars: what to look at where a loss is not
@@ -278,8 +278,6 @@ class LeOCLR(host().BaseMomentumMethod):
         nce_loss = sum(losses) if self.loss_reduction == "sum" else sum(losses) / len(losses)
 
         class_loss = sum(o["loss"] for o in outs) / len(outs)
-        if self.momentum_classifier is not None:
-            class_loss = class_loss + sum(o["loss"] for o in momentum_outs) / len(momentum_outs)
         out, (positives, negatives) = outs[0], cosines[0]
         if self.knn_eval:
             labelled = targets != -1
@@ -294,6 +292,11 @@ class LeOCLR(host().BaseMomentumMethod):
             "train_acc5": out["acc5"],
             **_contrastive_metrics(out["z"], positives, negatives),
         }
+        if self.momentum_classifier is not None:
+            for name, key in (("class_loss", "loss"), ("acc1", "acc1"), ("acc5", "acc5")):
+                mean = sum(o[key] for o in momentum_outs) / len(momentum_outs)
+                metrics[f"train_momentum_{name}"] = mean
+            class_loss = class_loss + metrics["train_momentum_class_loss"]
         self.log_dict(_mean_over_processes(metrics), on_epoch=True)
         self.loss_terms = {
             "contrastive loss": nce_loss.detach(),

@@ -86,6 +86,17 @@ def probe_method(name: str, folder: Path) -> dict:
     return result
 
 
+def probe_validation() -> dict:
+    """What is logged of a validation, with a momentum classifier."""
+    model = METHODS["mocov2plus"](prepare(method_cfg("mocov2plus", momentum__classifier=True)))
+    logged = {}
+    model.log_dict = lambda values, **kwargs: logged.update(values)
+    _, (images,), targets = random_batch(1)
+    model.eval().validation_step([images, targets], 0)
+    model.on_validation_epoch_end()
+    return {key: value.item() for key, value in logged.items()}
+
+
 def probe_rates() -> dict:
     """The learning rates of every step under each schedule."""
     rates = {}
@@ -194,6 +205,7 @@ def main(folder: Path) -> None:
         "methods": {name: probe_method(name, folder) for name in BASELINES},
         "knn": probe_knn(),
         "linear": probe_linear(folder),
+        "validation": probe_validation(),
         "rates": probe_rates(),
         "optimizers": probe_optimizers(folder),
         "backbones": sorted(host().BaseMethod._BACKBONES),

@@ -149,6 +149,15 @@ def test_hosts_agree_on_optimizers(both, optimizer):
         assert torch.allclose(weight, theirs["weights"][key], rtol=1e-4, atol=1e-6), key
 
 
+def test_both_classifiers_are_validated(probe):
+    names = {
+        f"{prefix}val_{key}" for prefix in ("", "momentum_") for key in ("loss", "acc1", "acc5")
+    }
+    assert probe["validation"].keys() == names
+    # Of the same features, under classifiers of their own.
+    assert probe["validation"]["val_loss"] != probe["validation"]["momentum_val_loss"]
+
+
 def test_a_probe_is_trained_on_fewer_classes_than_five(probe):
     assert 0 < probe["linear"]["loss_of_two_classes"] < math.inf
 

@@ -291,6 +291,9 @@ def test_momentum_classifier_learns_and_its_backbone_does_not():
     model = build(momentum__classifier=True)
     model.training_step(make_batch(), 0).backward()
     assert model.momentum_classifier.weight.grad.abs().sum() > 0
+    # As the host's momentum methods log it.
+    for name in ("class_loss", "acc1", "acc5"):
+        assert torch.isfinite(model.logged[f"train_momentum_{name}"]).all()
     assert all(p.grad is None for p in model.momentum_backbone.parameters())
 
 

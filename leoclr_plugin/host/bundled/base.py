@@ -28,7 +28,6 @@ _DEFAULTS = {
     "performance.disable_channel_last": False,
     "method_kwargs": {},
 }
-_VAL_METRICS = ("val_loss", "val_acc1", "val_acc5")
 
 
 class BaseMethod(pl.LightningModule):
@@ -150,11 +149,12 @@ class BaseMethod(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation set's means and the online kNN's accuracy."""
-        log = {key: weighted_mean(self.validation_step_outputs, key) for key in _VAL_METRICS}
+        outputs = self.validation_step_outputs
+        log = {key: weighted_mean(outputs, key) for key in outputs[0] if key != "batch_size"}
         if self.knn_eval and not self.trainer.sanity_checking:
             log["val_knn_acc1"], log["val_knn_acc5"] = self.knn.compute()
         self.log_dict(log, sync_dist=True)
-        self.validation_step_outputs.clear()
+        outputs.clear()
 
 
 class BaseMomentumMethod(BaseMethod):
@@ -238,6 +238,14 @@ class BaseMomentumMethod(BaseMethod):
             self.log_dict(metrics, on_epoch=True, sync_dist=True)
             outs["loss"] = outs["loss"] + outs["momentum_loss"]
         return outs
+
+    def validation_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> dict[str, Any]:
+        """The base class's, and the momentum classifier's ``momentum_val_*`` where there is one."""
+        metrics = super().validation_step(batch, batch_idx)
+        if self.momentum_classifier is not None:
+            out = self._shared_step_momentum(*batch)
+            metrics.update({f"momentum_val_{key}": out[key] for key in ("loss", "acc1", "acc5")})
+        return metrics
 
     def on_train_batch_end(self, outputs: Any, batch: Sequence[Any], batch_idx: int) -> None:
         """Update the momentum networks where the optimizer made a step."""
