@@ -140,7 +140,7 @@ def _one(
         return {**about, "error": str(error)}
     if method != UNTRAINED:
         about["deviations"] = deviations
-    result = folder / "result.json"
+    result = folder / STEPS["evaluate"]
     if not result.exists():
         cfg.seed = base.seed + seed
         cfg.name = method
@@ -160,12 +160,14 @@ def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
     cfg.num_sanity_val_steps = 0
     OmegaConf.save(cfg, folder / "config.yaml")
     write_json(folder / "budget.json", {"minutes": minutes})
-    wanted = STEPS if minutes is not None else STEPS[1:]
+    needless = {"trial"} if minutes is None else set()
     if cfg.name == UNTRAINED:
-        wanted = STEPS[-1:]
+        needless = {"trial", "train"}
     worker = [sys.executable, "-m", "leoclr_plugin.compare.worker"]
     with (folder / "log.txt").open("a") as log:
-        for step in wanted:
+        for step, written in STEPS.items():
+            if step in needless or (folder / written).exists():
+                continue
             code = run_child([*worker, step, str(folder)], log)
             if code:
                 break

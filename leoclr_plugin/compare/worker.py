@@ -34,7 +34,8 @@ from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
-STEPS = ("trial", "train", "evaluate")
+# What is to be done, and the file that says that it is.
+STEPS = {"trial": "trial.json", "train": "training.json", "evaluate": "result.json"}
 _TRIAL_STEPS = 12
 _WARMUP_STEPS = 2
 
@@ -76,19 +77,12 @@ class StepTimes(Callback):
 
 
 def run(step: str, folder: Path) -> None:
-    """Do one of ``STEPS``, unless it is done.
-
-    ``trial`` turns minutes into epochs, for which it writes ``trial.json``, ``train`` writes
-    ``training.json`` (an interrupted training goes on), ``evaluate`` writes ``result.json``.
-    """
+    """Do one of ``STEPS``: ``trial`` turns minutes into epochs, ``train`` goes on where it was."""
     cfg = OmegaConf.load(folder / "config.yaml")
     {"trial": _trial, "train": _train, "evaluate": _evaluate}[step](cfg, folder)
 
 
 def _trial(cfg: DictConfig, folder: Path) -> None:
-    trial = folder / "trial.json"
-    if trial.exists():
-        return
     minutes = json.loads((folder / "budget.json").read_text())["minutes"]
     steps = cfg.images // (processes(cfg) * cfg.optimizer.batch_size)
     times = StepTimes()
@@ -101,14 +95,11 @@ def _trial(cfg: DictConfig, folder: Path) -> None:
     if rank_zero_only.rank:
         return
     epochs = max(1, int(60 * minutes / (median(times.seconds) * steps)))
-    write_json(trial, {"epochs": epochs, "seconds": times.seconds})
+    write_json(folder / STEPS["trial"], {"epochs": epochs, "seconds": times.seconds})
 
 
 def _train(cfg: DictConfig, folder: Path) -> None:
-    # Kept for the case that the evaluation is what fails, or is interrupted.
-    record, trial = folder / "training.json", folder / "trial.json"
-    if record.exists():
-        return
+    trial = folder / STEPS["trial"]
     if trial.exists():
         # The schedules need to know the last epoch from the first one on, and a run that goes on
         # must find the same.
@@ -129,7 +120,8 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         "peak_memory_mib": _peak_memory(),
         "curve": read_resumed_metric(checkpoint.parent.glob("*/metrics.csv"), "val_acc1"),
     }
-    write_json(record, content)
+    # Kept for the case that the evaluation is what fails, or is interrupted.
+    write_json(folder / STEPS["train"], content)
 
 
 def _evaluate(cfg: DictConfig, folder: Path) -> None:
@@ -139,10 +131,10 @@ def _evaluate(cfg: DictConfig, folder: Path) -> None:
         trained: dict[str, Any] = {"epochs": 0}
         method = build_method(cfg).eval()
     else:
-        trained = json.loads((folder / "training.json").read_text())
+        trained = json.loads((folder / STEPS["train"]).read_text())
         method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
     measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
-    write_json(folder / "result.json", {**trained, **measured, "environment": environment()})
+    write_json(folder / STEPS["evaluate"], {**trained, **measured, "environment": environment()})
 
 
 def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) -> dict[str, float]:

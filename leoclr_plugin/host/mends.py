@@ -6,7 +6,7 @@ Each function is a no-op where nothing is broken.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from math import log
 from types import ModuleType
@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
 from leoclr_plugin.errors import check_known, refused_values
-from leoclr_plugin.host.bundled import knn
+from leoclr_plugin.host.bundled import knn, metrics
 
 # Of a float32, with room for the sum over a thousand neighbours.
 _LARGEST_EXPONENT = log(torch.finfo(torch.float32).max / 1000)
@@ -57,22 +57,12 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
 
 
 def mend_accuracies(*modules: ModuleType) -> None:
-    """Let the host's accuracies among the first five be asked for of fewer classes: 100 %.
+    """Let accuracies among the first five be asked for of fewer classes, as ours can.
 
-    ``modules`` are those that have imported its ``accuracy_at_k``.
+    ``modules`` are those that have imported the host's ``accuracy_at_k``.
     """
     for module in modules:
-        module.accuracy_at_k = _of_the_classes_there_are(module.accuracy_at_k)
-
-
-def _of_the_classes_there_are(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def accuracy_at_k(
-        outputs: torch.Tensor, targets: torch.Tensor, top_k: Sequence[int] = (1, 5)
-    ) -> Any:
-        return original(outputs, targets, [min(k, outputs.shape[1]) for k in top_k])
-
-    return accuracy_at_k
+        module.accuracy_at_k = metrics.accuracy_at_k
 
 
 def mend_classifier_losses(BaseMethod: type, BaseMomentumMethod: type) -> None:

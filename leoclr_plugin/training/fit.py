@@ -45,11 +45,15 @@ def fit(
         except MisconfigurationException as error:
             raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
         finally:
-            # A training that was refused at its start leaves no empty folder behind.
-            for logger in trainer.loggers:
-                if isinstance(logger, CSVLogger):
-                    with suppress(OSError):
-                        Path(logger.log_dir).rmdir()
+            _remove_empty_folder(trainer)
+
+
+def _remove_empty_folder(trainer: Trainer) -> None:
+    # That of a training that was refused at its start.
+    for logger in trainer.loggers:
+        if isinstance(logger, CSVLogger):
+            with suppress(OSError):
+                Path(logger.log_dir).rmdir()
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:

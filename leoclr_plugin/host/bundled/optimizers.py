@@ -60,6 +60,7 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         if self.last_epoch <= self.warmup_epochs:
             return self._warming_up(self.last_epoch, base_lr)
         if self.last_epoch == self.max_epochs:
+            # Where what follows would be 0/0 after a warm-up of all steps but half a one.
             return self.eta_min
         # From the last rate of the warm-up, which may end between two steps.
         last = math.floor(self.warmup_epochs)
