@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,14 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
 
     Args:
         data: the ``data`` node of the configuration; its ``fraction`` is of the training images
-            alone, the same share of every class.
+            alone, the same share of every class, and its ``num_classes``, where there is one, is
+            how many the classifier has.
         split: ``"train"``, ``"val"`` or, for stl10, ``"train+unlabeled"``.
         transform: of a PIL image; None where only the files are wanted.
 
     Raises:
-        UserError: for an unknown data set or format, data that is not there, and a fraction that
-            leaves a class without an image.
+        UserError: for an unknown data set or format, data that is not there or of more classes
+            than the data set has, and a fraction that leaves a class without an image.
     """
     check_data(data)
     dataset = _whole_dataset(data, split, transform)
@@ -124,6 +126,12 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
     key = "val_list" if split == "val" else "train_list"
     if data.get(key):
         _keep_listed(dataset, root, Path(data[key]), f"data.{key}")
+    classes = data.get("num_classes", math.inf)
+    if max(dataset.targets) >= classes:
+        raise UserError(
+            f"{root} has {len(dataset.classes)} class folders, and data.dataset={name} {classes} "
+            "classes; set data.dataset=custom, whose classes are counted"
+        )
     return dataset
 
 

@@ -202,6 +202,17 @@ def test_only_listed_files_are_loaded(image_folder, tmp_path):
     assert len(build_dataset(node, "val", nothing)) == 20
 
 
+def test_a_folder_of_more_classes_than_the_data_set_has_is_refused(image_folder, tmp_path):
+    node = data("imagenette", image_folder, num_classes=4)
+    message = r"train has 5 class folders, and data\.dataset=imagenette 4 classes; set .*=custom"
+    with pytest.raises(UserError, match=message):
+        build_pretrain_dataset(node, nothing)
+    listed = tmp_path / "first.txt"
+    listed.write_text("class3/000.png\n")
+    node.train_list = str(listed)
+    assert len(build_pretrain_dataset(node, nothing)) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "message"), [(None, "is not a file"), ("train/x.png\n", "names no image under")]
 )
