@@ -102,8 +102,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 after a user's error, told in one line on stderr.
 
-    A file that cannot be read or written is one. 141, a shell's code for it, where the reader of
-    stdout has left, as ``head`` does.
+    A file that cannot be read or written is one. A shell's codes where the reader of stdout has
+    left, as ``head`` does: 141, and after Ctrl-C: 130.
     """
     args = parse(argv)
     try:
@@ -116,6 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _reader_has_left():
             raise
         return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        _tell(args, "interrupted")
+        return 128 + signal.SIGINT
     except OSError as error:
         if error.filename is None:
             # Not of a file that the user could have named.
@@ -136,10 +139,14 @@ def _reader_has_left() -> bool:
 
 
 def _refused(args: argparse.Namespace, line: str) -> int:
+    _tell(args, line)
+    return 2
+
+
+def _tell(args: argparse.Namespace, line: str) -> None:
     if args.debug:
         traceback.print_exc()
     print(f"leoclr {args.command}: {line}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -45,8 +45,8 @@ def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
             return str(error).removeprefix(f"{path}: ")
         return None
 
-    with ThreadPoolExecutor() as pool:
-        reasons = tqdm(pool.map(problem, paths), total=len(paths), desc="Checking images")
+    with ThreadPool() as pool:
+        reasons = tqdm(pool.imap(problem, paths, 16), total=len(paths), desc="Checking images")
         return {str(path): reason for path, reason in zip(paths, reasons, strict=True) if reason}
 
 

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from leoclr_plugin.commands.main import parse
+from leoclr_plugin.commands import doctor
+from leoclr_plugin.commands.main import main, parse
 from tests.conftest import run_leoclr
 
 _OPTIONS = ["--methods", "leoclr", "--budget", "epochs=1"]
@@ -56,3 +57,14 @@ def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> 
         run = run_leoclr("zoo", "list", stdout=pipe, PYTHONUNBUFFERED=buffered)
     assert run.stderr == ""
     assert run.returncode == 141
+
+
+def test_ctrl_c_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "run", interrupted)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "leoclr doctor: interrupted\n"
