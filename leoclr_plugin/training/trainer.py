@@ -121,7 +121,8 @@ def build_trainer(
 
     Args:
         cfg: a parsed configuration, after ``settle_hardware``; keys named as arguments of
-            ``lightning.pytorch.Trainer`` are passed to it.
+            ``lightning.pytorch.Trainer`` are passed to it, and of those that are not, such as
+            ``logger``, there is a word.
         folder: the method's name, or ``linear``.
         more_callbacks: besides those of the configuration.
         sampler: of the training's loader, which goes on within an epoch that was interrupted.
@@ -151,21 +152,24 @@ def build_trainer(
         if sampler is not None:
             callbacks.append(SaveBeforeLeaving(checkpointer, sampler))
 
-    known = inspect.signature(pl.Trainer.__init__).parameters
-    kwargs: dict[str, Any] = {
-        key: value for key, value in OmegaConf.to_container(cfg).items() if key in known
-    }
-    kwargs.update(
-        logger=loggers,
-        callbacks=callbacks,
-        enable_checkpointing=False,
-        # Lightning's CPU accelerator takes a number, not a list.
-        devices=len(cfg.devices) if cfg.accelerator == "cpu" else list(cfg.devices),
-        strategy=_strategy(cfg.strategy),
-        plugins=[checkpoints],
+    ours = {
+        "logger": loggers,
+        "callbacks": callbacks,
+        "enable_checkpointing": False,
+        "plugins": [checkpoints],
         # Our loaders know their process's part.
-        use_distributed_sampler=False,
-    )
+        "use_distributed_sampler": False,
+    }
+    known = inspect.signature(pl.Trainer.__init__).parameters.keys() - ours.keys()
+    for key in ours.keys() & cfg.keys():
+        print(f"{key}={cfg[key]} is ignored: it is set here", file=sys.stderr)
+    kwargs: dict[str, Any] = {
+        **{key: value for key, value in OmegaConf.to_container(cfg).items() if key in known},
+        **ours,
+        # Lightning's CPU accelerator takes a number, not a list.
+        "devices": len(cfg.devices) if cfg.accelerator == "cpu" else list(cfg.devices),
+        "strategy": _strategy(cfg.strategy),
+    }
     kwargs.setdefault("enable_model_summary", False)
     with refused_values("Lightning's Trainer refuses the configuration", MisconfigurationException):
         return pl.Trainer(**kwargs)

@@ -3,7 +3,9 @@ import torch
 from omegaconf import OmegaConf
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.training.trainer import settle_hardware
+from leoclr_plugin.training.pretrain import prepare
+from leoclr_plugin.training.trainer import build_trainer, settle_hardware
+from tests.configs import method_cfg
 
 
 @pytest.fixture
@@ -60,3 +62,13 @@ def test_dali_settings_that_are_none_are_said_to_be_ignored(gpus, capsys):
     settled(accelerator="cpu", precision=32, data={"format": "dali"}, dali=node)
     told = capsys.readouterr().err
     assert told == "dali.prefetsh is ignored: no setting; did you mean 'prefetch'?\n"
+
+
+def test_the_trainers_settings_that_are_ours_are_said_to_be_ignored(tmp_path, capsys):
+    cfg = method_cfg(checkpoint__dir=str(tmp_path), enable_checkpointing=True, logger=False)
+    trainer = build_trainer(prepare(cfg), "leoclr")
+    told = capsys.readouterr().err
+    assert "logger=False is ignored" in told
+    assert "enable_checkpointing=True is ignored" in told
+    assert trainer.loggers
+    assert trainer.checkpoint_callback is None
