@@ -13,7 +13,7 @@ from torch import nn
 
 from leoclr_plugin.data.datasets import check_data
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
-from leoclr_plugin.data.sampler import sampler_of
+from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import check_leoclr_views, check_views, view_size
 from leoclr_plugin.errors import UserError, check_known, refused_values
 from leoclr_plugin.evaluation.checkpoint import input_size
@@ -26,6 +26,9 @@ from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
 # All others take two large views; solo-learn's main_pretrain.py asks for them too.
 _ANY_VIEWS = ("leoclr", "wmse", "mae")
+# Where a batch's keys are put in at once: solo-learn's methods stop at an assertion in their first
+# step.
+_WHOLE_BATCHES = ("all4one", "mocov2plus", "nnbyol", "nnclr", "nnsiam", "ressl")
 # Of solo-learn's main_pretrain.py, and what does it here.
 _NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
 
@@ -101,10 +104,13 @@ def build_method(cfg: DictConfig) -> nn.Module:
     With ``performance.compile: True`` torch compiles its encoders at their first forward.
 
     Raises:
-        UserError: for what the method refuses, and views of a size that its backbone does not take.
+        UserError: for what the method refuses, a queue that its batches do not divide, and views of
+            a size that its backbone does not take.
     """
     with refused_values(f"method={cfg.method} refuses the configuration"):
         model = METHODS[cfg.method](cfg)
+    if cfg.method in _WHOLE_BATCHES:
+        _check_queue(model.queue_size, cfg)
     _check_size(model.backbone, cfg)
     if not cfg.performance.disable_channel_last:
         model = model.to(memory_format=torch.channels_last)
@@ -113,6 +119,15 @@ def build_method(cfg: DictConfig) -> nn.Module:
             if hasattr(model, name):
                 getattr(model, name).compile()
     return model
+
+
+def _check_queue(size: int, cfg: DictConfig) -> None:
+    batch_size = cfg.optimizer.batch_size * processes(cfg)
+    if size % batch_size:
+        raise UserError(
+            f"method_kwargs.queue_size={size} is not a multiple of the batch of {batch_size} over "
+            f"all processes, as {cfg.method} needs; change one of them"
+        )
 
 
 def _check_size(backbone: nn.Module, cfg: DictConfig) -> None:

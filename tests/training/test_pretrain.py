@@ -51,3 +51,15 @@ def test_without_labelled_validation_images_no_features_are_kept_for_knn(missing
 def test_a_method_of_two_views_is_given_no_others(nodes):
     with pytest.raises(UserError, match=r"method=mocov2plus takes two views .* make [41];"):
         prepare(method_cfg("mocov2plus", augmentations=nodes))
+
+
+def test_a_queue_that_the_batches_of_all_processes_do_not_divide_is_refused():
+    def build(method: str, processes: int):
+        kwargs = {"proj_hidden_dim": 8, "proj_output_dim": 4, "temperature": 0.2, "queue_size": 24}
+        cfg = method_cfg(method, method_kwargs=kwargs, accelerator="cpu", devices=processes)
+        return build_method(prepare(cfg))
+
+    assert build("mocov2plus", 1).queue_size == 24
+    with pytest.raises(UserError, match=r"queue_size=24 .* 16 over all processes, as mocov2plus"):
+        build("mocov2plus", 2)
+    build("leoclr", 2)

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.bundled.base import BaseMomentumMethod
 from leoclr_plugin.host.bundled.cfg import set_defaults
 from leoclr_plugin.host.bundled.gather import gather
@@ -91,10 +90,5 @@ class MoCoV2Plus(BaseMomentumMethod):
     @torch.no_grad()
     def _enqueue(self, keys: torch.Tensor) -> None:
         batch_size, start = keys.shape[1], int(self.queue_ptr)
-        if self.queue_size % batch_size:
-            raise UserError(
-                f"method_kwargs.queue_size={self.queue_size} is not a multiple of the batch of "
-                f"{batch_size} over all processes, as mocov2plus needs; change one of them"
-            )
         self.queue[:, :, start : start + batch_size] = keys.transpose(1, 2).to(self.queue.dtype)
         self.queue_ptr[0] = (start + batch_size) % self.queue_size
