@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -16,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from leoclr_plugin.errors import UserError, one_line, suggestion
 from leoclr_plugin.overrides import parse_overrides
 
+_NOT_THERE = re.compile(r"Could not override '([^']+)'")
 # In which a shell leaves the ~ of key=~/folder as it is.
 _PATHS = (
     "data.train_path",
@@ -95,7 +99,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         OmegaConf.to_container(cfg, resolve=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = one_line(error)
-        raise UserError(f"config {config}: {reason}") from error
+        raise UserError(f"config {config}: {reason}{_meant(reason, path)}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(
@@ -107,6 +111,34 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         if isinstance(value, str):
             OmegaConf.update(cfg, key, _at_home(value))
     return cfg
+
+
+def _meant(refused: str, path: Path) -> str:
+    # Hydra offers to add a key that is not there, also one that is only mistyped or elsewhere.
+    match = _NOT_THERE.match(refused)
+    if match is None:
+        return ""
+    with initialize_config_dir(str(path.parent), version_base="1.2"):
+        keys = list(_keys(OmegaConf.to_container(compose(path.stem))))
+    name = _last(match[1])
+    near = difflib.get_close_matches(name, {_last(key) for key in keys}, n=1, cutoff=0.75)
+    meant = [repr(key) for key in keys if _last(key) in near]
+    return f"; did you mean {' or '.join(meant[:3])}?" if meant else ""
+
+
+def _keys(node: Any, key: str = "") -> Iterator[str]:
+    # Of all values, as an override names them; a list of numbers is one.
+    if isinstance(node, list) and any(isinstance(value, dict) for value in node):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        yield key.removeprefix(".")
+        return
+    for name, value in node.items():
+        yield from _keys(value, f"{key}.{name}")
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def _at_home(path: str) -> str:

@@ -91,7 +91,13 @@ def test_a_checkpoint_named_as_the_host_names_it_can_be_given_unquoted():
         ("imagenete/leoclr", [], "did you mean 'imagenette/leoclr'"),
         ("nothing/like/it", [], "choose from"),
         ("there/is/no.yaml", [], "the config file there/is/no.yaml is not there"),
-        ("imagenette/leoclr", ["max_epoch=3"], "max_epoch"),
+        ("imagenette/leoclr", ["max_epoch=3"], "max_epoch=3; did you mean 'max_epochs'?"),
+        ("imagenette/leoclr", ["lr=0.1"], "lr=0.1; did you mean 'optimizer.lr'?"),
+        (
+            "imagenette/leoclr",
+            ["crop_size=64"],
+            "did you mean 'augmentations.0.crop_size' or 'augmentations.1.crop_size'?",
+        ),
         ("imagenette/leoclr", ["max_epochs"], "max_epochs"),
         ("imagenette/leoclr", ["seed=1,2"], "seed=1,2 is several values: write key=[a,b] for"),
         ("custom/leoclr", [], "no value for data.train_path; add data.train_path=..."),
@@ -102,6 +108,11 @@ def test_mistakes_are_told_in_one_line(config, overrides, message):
         load_config(config, "pretrain", overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_key_to_be_added_is_not_taken_for_another():
+    with pytest.raises(UserError, match=r"use \+performance\.compile=True$"):
+        load_config("imagenette/leoclr", "pretrain", ["performance.compile=True"])
 
 
 def test_what_hydra_does_not_read(tmp_path):
