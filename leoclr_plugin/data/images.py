@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
@@ -19,13 +20,18 @@ class UnreadableImage(Exception):
 
 
 def open_rgb(path: str | Path) -> Image.Image:
-    """Decode an image file to RGB.
+    """Decode an image file to RGB, of 16 bits as DALI does, by its high bytes.
 
     Raises:
         UnreadableImage: where it cannot be decoded.
     """
     try:
         with Image.open(path) as image:
+            # Which PIL itself makes white wherever a level is above 255; before 10.3 its PNGs
+            # are of mode I.
+            if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PNG"):
+                levels = np.asarray(image)
+                return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
             return image.convert("RGB")
     except _BAD_FILE as error:
         raise UnreadableImage(f"{path}: {error}") from error

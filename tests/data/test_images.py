@@ -13,6 +13,15 @@ def test_every_mode_becomes_rgb(mode, tmp_path):
     assert open_rgb(path).mode == "RGB"
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_grey_of_16_bits_is_not_made_white(name, tmp_path):
+    levels = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray(levels).save(tmp_path / name)
+    image = open_rgb(tmp_path / name)
+    assert image.mode == "RGB"
+    assert np.array_equal(np.asarray(image), np.stack([levels // 256] * 3, axis=2))
+
+
 def test_bad_files_are_named_and_counted(tmp_path):
     good = tmp_path / "good.jpg"
     make_image(0, 0, (200, 200)).save(good)

@@ -312,7 +312,10 @@ def test_tiny_and_very_wide_images_have_all_views(tmp_path, height, width, crop)
 
 
 def photograph(mode: str) -> Image.Image:
-    return picture(11, 80, 112).convert(mode)
+    image = picture(11, 80, 112)
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    return image.convert(mode)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +329,7 @@ def photograph(mode: str) -> Image.Image:
         ("grey.png", "L", {}),
         ("palette.png", "P", {}),
         ("alpha.png", "RGBA", {}),
+        ("grey16.png", "I;16", {}),
     ],
 )
 def test_kinds_of_files_look_as_pil_shows_them(tmp_path, name, mode, options):
