@@ -78,17 +78,18 @@ class SaveBeforeLeaving(Callback):
             )
         raise SystemExit(128 + (self._signal or signal.SIGTERM))
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the signals back."""
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the signals back, before Lightning does: it tears its own down first of all.
+
+        Else what is put back is Lightning's handler, by which a program that goes on would not be
+        ended, and would keep the trainer, its model and its loaders.
+        """
         self._handled.close()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give them back of a training that failed, too, which Lightning does not tear down.
-
-        Before Lightning gives back its own: later, what is put back would be Lightning's.
-        """
+        """Give them back of a training that failed, too."""
         self._handled.close()
 
     def state_dict(self) -> dict[str, Any]:

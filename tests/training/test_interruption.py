@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -106,14 +108,17 @@ class Fails(Callback):
         raise ValueError("a step failed")
 
 
-def test_signals_are_given_back_by_a_training_that_failed(tmp_path):
+@pytest.mark.parametrize("fails", [False, True])
+def test_signals_are_given_back_and_the_trainer_is_let_go(tmp_path, fails):
     numbers = (signal.SIGTERM, signal.SIGUSR1)
     before = [signal.getsignal(number) for number in numbers]
-    callbacks = [SaveBeforeLeaving(None, None), Fails()]
+    callbacks = [SaveBeforeLeaving(None, None), *([Fails()] if fails else [])]
     trainer = Trainer(max_epochs=1, callbacks=callbacks, logger=False, default_root_dir=tmp_path)
-    with pytest.raises(ValueError, match="a step failed"):
+    with pytest.raises(ValueError, match="a step failed") if fails else nullcontext():
         trainer.fit(BoringModel())
     # What was not given back at once would be when the callback is collected, over Lightning's.
+    kept = weakref.ref(trainer)
     del trainer, callbacks
     gc.collect()
     assert [signal.getsignal(number) for number in numbers] == before
+    assert kept() is None
