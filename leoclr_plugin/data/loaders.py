@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
 from leoclr_plugin.data.evaluation import train_transform, val_transform
-from leoclr_plugin.data.sampler import processes
+from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 from leoclr_plugin.data.views import Views
 from leoclr_plugin.errors import UserError
@@ -79,8 +79,7 @@ def _dali_loader(
     from leoclr_plugin.data.dali.cache import decode_all
     from leoclr_plugin.data.dali.loader import DaliLoader
 
-    if training:
-        _check_batch_size(dataset, cfg)
+    sampler = _sampler(dataset, cfg, training)
     samples, threads = samples_of(dataset), max(1, cfg.data.num_workers)
     images = None
     if cfg.dali.cache_mb:
@@ -89,9 +88,7 @@ def _dali_loader(
         dataset,
         samples,
         views,
-        batch_size=cfg.optimizer.batch_size,
-        seed=cfg.seed,
-        training=training,
+        sampler,
         collate=collate,
         prefetch=cfg.dali.prefetch,
         images=images,
@@ -103,10 +100,19 @@ def _dali_loader(
 
 
 def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
+    return TorchvisionLoader(dataset, _sampler(dataset, cfg, training), cfg.data.num_workers)
+
+
+def _sampler(dataset: Dataset, cfg: DictConfig, training: bool) -> ShardSampler:
     if training:
         _check_batch_size(dataset, cfg)
-    return TorchvisionLoader(
-        dataset, cfg.optimizer.batch_size, cfg.get("seed") or 0, training, cfg.data.num_workers
+    return ShardSampler(
+        len(dataset),
+        cfg.optimizer.batch_size,
+        cfg.get("seed") or 0,
+        training,
+        # Lightning takes the first batches of each epoch, which are to be the same.
+        one_order=bool(cfg.get("overfit_batches")),
     )
 
 

@@ -16,15 +16,18 @@ class ShardSampler:
     torch's ``DistributedSampler`` repeats samples to make the shards equally long. Here only the
     last, smaller batches of a training epoch are dropped, so that all processes make equally
     many steps; another shuffle drops others. In a validation they make equally many as well.
+    With ``one_order`` every epoch has the first's, for Lightning's ``overfit_batches``.
 
     Attributes:
         epoch: set by Lightning through ``set_epoch``; with the seed it gives the order.
         skipped: batches that the next iteration leaves out, of an epoch that was interrupted.
     """
 
-    def __init__(self, samples: int, batch_size: int, seed: int, training: bool) -> None:
+    def __init__(
+        self, samples: int, batch_size: int, seed: int, training: bool, one_order: bool = False
+    ) -> None:
         self.samples, self.batch_size = samples, batch_size
-        self.seed, self.training = seed, training
+        self.seed, self.training, self.one_order = seed, training, one_order
         self.epoch = self.skipped = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,7 +52,8 @@ class ShardSampler:
         rank, world = rank_and_world()
         order = np.arange(self.samples)
         if self.training:
-            generator = torch.Generator().manual_seed(self.seed + epoch)
+            shuffle = 0 if self.one_order else epoch
+            generator = torch.Generator().manual_seed(self.seed + shuffle)
             order = torch.randperm(self.samples, generator=generator).numpy()
         # A copy: DALI takes no array with gaps.
         mine = order[rank::world].copy()
@@ -62,8 +66,8 @@ class ShardSampler:
 
 
 def sampler_of(loader: Any) -> ShardSampler:
-    """The sampler of one of our loaders: a torch loader keeps it within its batch sampler."""
-    return loader.sampler if loader.batch_sampler is None else loader.batch_sampler.sampler
+    """The sampler of one of our loaders, where Lightning finds it to tell it the epoch."""
+    return loader.batch_sampler.sampler
 
 
 def rank_and_world() -> tuple[int, int]:

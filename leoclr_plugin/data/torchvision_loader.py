@@ -53,19 +53,14 @@ class TorchvisionLoader(DataLoader):
     what the uninterrupted one sees.
     """
 
-    def __init__(
-        self, dataset: Dataset, batch_size: int, seed: int, training: bool, workers: int
-    ) -> None:
+    def __init__(self, dataset: Dataset, sampler: ShardSampler, workers: int) -> None:
         """Keep the settings.
 
         Args:
             dataset: of what the default collation makes batches.
-            batch_size: samples a batch and process.
-            seed: of the order and of the draws.
-            training: shuffled, a last smaller batch dropped; else in order and whole.
+            sampler: the batches of an epoch; its seed is that of the draws too.
             workers: processes that load; 0 for this one.
         """
-        sampler = ShardSampler(len(dataset), batch_size, seed, training)
         super().__init__(
             SeededItems(dataset),
             batch_sampler=SeededBatches(sampler),

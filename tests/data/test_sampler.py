@@ -59,3 +59,10 @@ def test_another_shuffle_every_epoch_and_the_same_for_the_same_seed(monkeypatch)
     assert first != epoch_of(monkeypatch, 0, 1, epoch=1, training=True)
     assert first == epoch_of(monkeypatch, 0, 1, epoch=0, training=True)
     assert first != epoch_of(monkeypatch, 0, 1, epoch=0, training=True, seed=8)
+
+
+def test_one_order_is_every_epochs_and_shuffled(monkeypatch):
+    first, later = (
+        epoch_of(monkeypatch, 0, 1, epoch=epoch, training=True, one_order=True) for epoch in (0, 3)
+    )
+    assert first == later == epoch_of(monkeypatch, 0, 1, epoch=0, training=True)

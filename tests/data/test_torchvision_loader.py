@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from leoclr_plugin.data.sampler import sampler_of
+from leoclr_plugin.data.sampler import ShardSampler, sampler_of
 from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 
 
@@ -19,7 +19,7 @@ class Drawing(Dataset):
 
 
 def loader(workers=0, seed=5, training=True):
-    return TorchvisionLoader(Drawing(), 4, seed, training, workers)
+    return TorchvisionLoader(Drawing(), ShardSampler(23, 4, seed, training), workers)
 
 
 def epoch(made, number):

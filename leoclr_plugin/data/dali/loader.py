@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,15 @@ class DaliLoader:
 
     Attributes:
         dataset: the data set that the samples are of.
-        sampler: the batches of an epoch; Lightning tells it the epoch.
-        batch_sampler: None; Lightning asks for it wherever there is a sampler.
+        batch_sampler: has the sampler where a torch loader of ours has it, and Lightning finds it.
     """
-
-    batch_sampler = None
 
     def __init__(
         self,
         dataset: Any,
         samples: Sequence[tuple[str, int]],
         views: Sequence[View],
-        batch_size: int,
-        seed: int,
-        training: bool,
+        sampler: ShardSampler,
         collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
         prefetch: int = 2,
         images: Sequence[np.ndarray] | None = None,
@@ -55,17 +51,15 @@ class DaliLoader:
             dataset: the data set that the samples are of.
             samples: pairs (path, target); a sample's index is its place here.
             views: of each image, in the order of the batch.
-            batch_size: images a batch and process.
-            seed: of the order and of all draws; with the epoch and the rank it gives them all.
-            training: shuffled, a last smaller batch dropped; else in order and whole.
+            sampler: the batches of an epoch; its seed gives all draws too, with epoch and rank.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: batches to keep ready.
             images: of the samples, decoded (``decode_all``); None to read and decode the files.
             graph: ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of ``Graph``.
         """
         self.dataset, self.samples, self.views = dataset, samples, views
-        self.batch_size, self.seed, self.collate = batch_size, seed, collate
-        self.sampler = ShardSampler(len(samples), batch_size, seed, training)
+        self.collate, self._sampler = collate, sampler
+        self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._prefetch, self._images, self._graph = prefetch, images, graph
         self._targets = torch.tensor([target for _, target in samples])
         self._pipeline: Graph | None = None
@@ -77,7 +71,7 @@ class DaliLoader:
         self._in_flight: deque[np.ndarray] = deque(maxlen=2 * prefetch + 2)
 
     def __len__(self) -> int:
-        return self.sampler.batches
+        return self._sampler.batches
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches of one epoch, each with tensors of its own.
@@ -85,8 +79,8 @@ class DaliLoader:
         Raises:
             UnreadableImage: naming a file that DALI cannot decode.
         """
-        epoch, first = self.sampler.epoch, self.sampler.skipped
-        self.sampler.skipped = 0
+        epoch, first = self._sampler.epoch, self._sampler.skipped
+        self._sampler.skipped = 0
         if self._ahead != (epoch, first):
             if self._pipeline is None:
                 self._pipeline = self._build()
@@ -100,7 +94,7 @@ class DaliLoader:
             except RuntimeError as error:
                 self._pipeline = None
                 raise self._name_the_file(error) from error
-            if self.sampler.training and number == len(self) - 1:
+            if self._sampler.training and number == len(self) - 1:
                 self._ahead = (epoch + 1, 0)
             where, targets = views[0].device, self._targets[indexes]
             yield self.collate(to_device(indexes, where), views, to_device(targets, where))
@@ -113,7 +107,7 @@ class DaliLoader:
         return Graph(
             lambda: next(loader()._feed),
             self.views,
-            batch_size=self.batch_size,
+            batch_size=self._sampler.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
             decoded=self._images is not None,
@@ -132,15 +126,15 @@ class DaliLoader:
     def _batches(self, epoch: int, first: int) -> Iterator[Named]:
         # What the graph is fed: of a training, one epoch after another.
         yield from self._epoch(epoch, first)
-        while self.sampler.training:
+        while self._sampler.training:
             epoch += 1
             yield from self._epoch(epoch, 0)
 
     def _epoch(self, epoch: int, first: int) -> Iterator[Named]:
         rank, _ = rank_and_world()
-        for number, indexes in enumerate(self.sampler.batches_of(epoch, first), start=first):
+        for number, indexes in enumerate(self._sampler.batches_of(epoch, first), start=first):
             # Of this batch alone, so that an epoch can go on from any.
-            rng = np.random.default_rng([self.seed, epoch, rank, number])
+            rng = np.random.default_rng([self._sampler.seed, epoch, rank, number])
             self._in_flight.append(indexes)
             drawn = [draw(view.node, rng, len(indexes)) for view in self.views]
             yield indexes, self._given(indexes), drawn

@@ -18,6 +18,7 @@ pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.loaders import linear_train_loader, pretrain_loader, val_loader
+from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg, pipeline
@@ -61,7 +62,7 @@ def loader(root, **changes):
 
 
 def epoch(loader, number: int = 0) -> list:
-    loader.sampler.set_epoch(number)
+    sampler_of(loader).set_epoch(number)
     return list(loader)
 
 
@@ -153,7 +154,7 @@ def test_seed_and_epoch_give_the_run_and_a_resumed_one_is_the_same(colours):
 
 def test_a_held_batch_is_never_overwritten(colours):
     made = loader(colours)
-    made.sampler.set_epoch(0)
+    sampler_of(made).set_epoch(0)
     held, copies = [], []
     for batch in made:
         held.append(batch)

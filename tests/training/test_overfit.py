@@ -1,0 +1,42 @@
+"""Lightning's ``overfit_batches``: the same images in every epoch, drawn anew."""
+
+import importlib.util
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from leoclr_plugin.training.pretrain import pretrain
+from tests.configs import method_cfg
+
+no_dali = pytest.mark.skipif(importlib.util.find_spec("nvidia.dali") is None, reason="no DALI")
+
+
+class Record(Callback):
+    def __init__(self):
+        self.indexes, self.crops = [], []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.indexes.append(batch[0].tolist())
+        self.crops.append(batch[1][0].clone())
+
+
+@pytest.mark.parametrize("format", ["image_folder", pytest.param("dali", marks=no_dali)])
+def test_every_epoch_has_the_same_images_in_other_crops(image_folder, tmp_path, format):
+    record = Record()
+    cfg = method_cfg(
+        data__dataset="custom",
+        data__train_path=f"{image_folder}/train",
+        data__val_path=f"{image_folder}/val",
+        data__format=format,
+        optimizer__batch_size=4,
+        overfit_batches=2,
+        max_epochs=3,
+        checkpoint={"enabled": False, "dir": str(tmp_path)},
+        enable_progress_bar=False,
+    )
+    pretrain(cfg, [record])
+    first, second = record.indexes[:2]
+    assert record.indexes == [first, second] * 3
+    assert len({*first, *second}) == 8
+    assert not torch.equal(record.crops[0], record.crops[2])
