@@ -196,7 +196,7 @@ class LeOCLR(host().BaseMomentumMethod):
         # In whose steps a momentum update's thousandth is rounded away.
         precision = select(cfg, "precision")
         wanted = "bf16-mixed, or the momentum encoder stays as it began"
-        _check("precision", precision, precision != "bf16-true", wanted)
+        _check("precision", precision, precision not in ("bf16-true", "16-true"), wanted)
         base, final = momentum.base_tau, momentum.final_tau
         for key, tau in (("base_tau", base), ("final_tau", final)):
             check_number(f"momentum.{key}", tau, 0, 1)

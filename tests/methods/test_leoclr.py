@@ -349,6 +349,14 @@ def test_settings_out_of_range_are_named(change, message):
         LeOCLR(prepare(method_cfg(**change)))
 
 
+def test_half_precision_on_a_gpu_is_refused_too():
+    cfg = prepare(method_cfg())
+    # On a CPU it has become 32 by now.
+    cfg.precision = "16-true"
+    with pytest.raises(UserError, match="precision is 16-true; it must be bf16-mixed"):
+        LeOCLR(cfg)
+
+
 def test_settings_that_are_none_are_said_to_be_ignored(capsys):
     build(method_kwargs__querry="both", method_kwargs__temperature=0.1)
     told = capsys.readouterr().err
