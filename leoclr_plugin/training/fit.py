@@ -38,6 +38,7 @@ def fit(
     Raises:
         UserError: for an unreadable image, naming it, and for what Lightning refuses.
     """
+    _check_interval(trainer, train)
     with naming_unreadable_images(train.dataset), redirect_stdout(sys.stderr):
         checkpoint = earlier.checkpoint if earlier else None
         try:
@@ -46,6 +47,18 @@ def fit(
             raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
         finally:
             _remove_empty_folder(trainer)
+
+
+def _check_interval(trainer: Trainer, train: Loader) -> None:
+    # Lightning's own error is a ValueError, as many are that are no user's.
+    interval, limit = trainer.val_check_interval, trainer.limit_train_batches
+    batches = int(limit * len(train)) if isinstance(limit, float) else min(limit, len(train))
+    per_epoch = isinstance(interval, int) and trainer.check_val_every_n_epoch is not None
+    if per_epoch and interval > batches:
+        raise UserError(
+            f"val_check_interval={interval} is more than the {batches} batches of an epoch; lower "
+            "it, or set check_val_every_n_epoch=null to count over epochs"
+        )
 
 
 def _remove_empty_folder(trainer: Trainer) -> None:

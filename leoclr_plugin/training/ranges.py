@@ -38,6 +38,11 @@ _RANGES = {
     "scheduler.warmup_start_lr": (0, math.inf, False),
     "scheduler.min_lr": (0, math.inf, False),
 }
+_SOME = {
+    "max_epochs": "at least 1, or -1",
+    "max_steps": "at least 1, or -1",
+    "limit_train_batches": "a number of batches, or a part of an epoch",
+}
 _DISTANCES = ("cosine", "euclidean")
 
 
@@ -62,8 +67,9 @@ def check_numbers(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key)
         if value is not None:
             check_number(key, value, low, high, whole)
-    if OmegaConf.select(cfg, "max_epochs") == 0:
-        raise UserError("max_epochs=0 is nothing to train in; it must be at least 1, or -1")
+    for key, wanted in _SOME.items():
+        if OmegaConf.select(cfg, key) == 0:
+            raise UserError(f"{key}=0 is nothing to train in; it must be {wanted}")
     schedule = OmegaConf.select(cfg, "scheduler.name")
     if OmegaConf.select(cfg, "max_epochs") == -1 and schedule == "warmup_cosine":
         raise UserError(

@@ -31,3 +31,19 @@ def test_what_lightning_refuses_late_is_one_line(tmp_path):
     trainer = Trainer(max_epochs=1, logger=False, default_root_dir=tmp_path)
     with pytest.raises(UserError, match=r"Lightning refuses the configuration: .* monitor .*"):
         fit(trainer, Plateau(), loader, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "batches"),
+    [({}, 4), ({"limit_train_batches": 0.5}, 2), ({"limit_train_batches": 3}, 3)],
+)
+def test_validating_less_often_than_once_an_epoch_is_refused(tmp_path, settings, batches):
+    loader = DataLoader(torch.randn(8, 32), batch_size=2)
+    common = {"max_epochs": 2, "logger": False, "default_root_dir": tmp_path, **settings}
+    with pytest.raises(UserError, match=f"=5 is more than the {batches} batches of an epoch"):
+        fit(Trainer(val_check_interval=5, **common), BoringModel(), loader, loader)
+    most = Trainer(val_check_interval=batches, **common)
+    over_epochs = Trainer(val_check_interval=5, check_val_every_n_epoch=None, **common)
+    for trainer in (most, over_epochs):
+        fit(trainer, BoringModel(), loader, loader)
+        assert trainer.global_step == 2 * batches

@@ -18,6 +18,8 @@ LINEAR = ("custom/leoclr", "linear", ["data.train_path=x", "data.val_path=x"])
         ("seed", -1, "seed=-1"),
         ("max_epochs", 1.5, "max_epochs=1.5; it must be a whole number of at least -1"),
         ("max_epochs", 0, "max_epochs=0 is nothing to train in; it must be at least 1, or -1"),
+        ("max_steps", 0, "max_steps=0 is nothing to train in"),
+        ("limit_train_batches", 0, "limit_train_batches=0 is nothing to train in"),
         ("check_val_every_n_epoch", 0, "check_val_every_n_epoch=0"),
         ("checkpoint.frequency", 0, "checkpoint.frequency=0; it must be a whole number of at"),
         ("auto_resume.max_hours", "long", "auto_resume.max_hours=long"),
