@@ -34,20 +34,20 @@ def check_known(key: str, name: str, known: Iterable[str], kind: str = "known") 
         raise UserError(f"{key}={name} is not {kind}{suggestion(name, known)}")
 
 
-def tell_ignored(key: str, names: Iterable[str], known: Iterable[str]) -> None:
+def tell_ignored(node: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Say on stderr which of a node's settings are none, and so are ignored.
 
     They are no error: configurations of other methods, and of the host, have more of them.
 
     Args:
-        key: the node, as the user writes it.
+        node: what the user writes before a name, such as ``"dali."``.
         names: of the settings it has.
         known: the names of those it may have.
     """
     known = set(known)
     for name in names:
         if name not in known:
-            print(f"{key}.{name} is ignored: no setting{suggestion(name, known)}", file=sys.stderr)
+            print(f"{node}{name} is ignored: no setting{suggestion(name, known)}", file=sys.stderr)
 
 
 def check_number(

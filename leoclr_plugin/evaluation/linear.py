@@ -15,6 +15,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.host import host
 from leoclr_plugin.training.fit import fit, validate
+from leoclr_plugin.training.keys import tell_unknown_keys
 from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
@@ -98,6 +99,7 @@ def parse_linear(cfg: DictConfig) -> DictConfig:
         UserError: for a key that is missing or not taken, a number out of its range, and hardware
             that is not there.
     """
+    tell_unknown_keys(cfg)
     check_present(cfg, "data.val_path")
     check_numbers(cfg)
     for key in _NOT_TAKEN:

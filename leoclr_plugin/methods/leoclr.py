@@ -177,7 +177,7 @@ class LeOCLR(host().BaseMomentumMethod):
             "bn_splits": 1,
             "shuffle_keys": False,
         }
-        tell_ignored("method_kwargs", cfg.method_kwargs, defaults)
+        tell_ignored("method_kwargs.", cfg.method_kwargs, defaults)
         for key, default in defaults.items():
             cfg.method_kwargs[key] = select(cfg, f"method_kwargs.{key}", default)
 

@@ -20,6 +20,7 @@ from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.fit import fit
+from leoclr_plugin.training.keys import tell_unknown_keys
 from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
@@ -68,6 +69,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: naming the key and what to do.
     """
+    tell_unknown_keys(cfg)
     check_present(cfg, "method", "augmentations")
     check_numbers(cfg)
     for key, command in _NOT_TAKEN.items():

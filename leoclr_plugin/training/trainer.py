@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import secrets
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from leoclr_plugin.errors import UserError, check_number, refused_values, tell_i
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
+from leoclr_plugin.training.keys import TRAINER_KEYS
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard
 from leoclr_plugin.training.resume import EarlierRun
@@ -99,7 +99,7 @@ def settle_dali(cfg: DictConfig) -> None:
         raise UserError(f"dali.device={device}; it must be cpu or gpu")
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
-    tell_ignored("dali", dali, {*_DALI, "device", *_HOSTS_DALI})
+    tell_ignored("dali.", dali, {*_DALI, "device", *_HOSTS_DALI})
     cfg.dali = {**_DALI, **dali, "device": device}
     check_number("dali.prefetch", cfg.dali.prefetch, 1, whole=True)
     check_number("dali.cache_mb", cfg.dali.cache_mb, 0)
@@ -160,7 +160,7 @@ def build_trainer(
         # Our loaders know their process's part.
         "use_distributed_sampler": False,
     }
-    known = inspect.signature(pl.Trainer.__init__).parameters.keys() - ours.keys()
+    known = TRAINER_KEYS - ours.keys()
     for key in ours.keys() & cfg.keys():
         print(f"{key}={cfg[key]} is ignored: it is set here", file=sys.stderr)
     kwargs: dict[str, Any] = {
