@@ -46,7 +46,7 @@ def fit(
         except MisconfigurationException as error:
             raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
         finally:
-            _remove_empty_folder(trainer)
+            _remove_folder_without_results(trainer)
 
 
 def _check_interval(trainer: Trainer, train: Loader) -> None:
@@ -61,12 +61,16 @@ def _check_interval(trainer: Trainer, train: Loader) -> None:
         )
 
 
-def _remove_empty_folder(trainer: Trainer) -> None:
-    # That of a training that was refused at its start.
+def _remove_folder_without_results(trainer: Trainer) -> None:
+    # That of a training that was refused at its start, or ended before its first checkpoint: it
+    # would be taken for the newest run.
     for logger in trainer.loggers:
         if isinstance(logger, CSVLogger):
+            folder = Path(logger.log_dir)
             with suppress(OSError):
-                Path(logger.log_dir).rmdir()
+                if [path.name for path in folder.iterdir()] == ["args.json"]:
+                    (folder / "args.json").unlink()
+                folder.rmdir()
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:

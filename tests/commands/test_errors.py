@@ -92,6 +92,8 @@ def test_unreadable_images_are_named_and_counted(capsys, tmp_path):
     line = refused(capsys, *small(tmp_path))
     assert "2 of 20 images cannot be read, the first is" in line
     assert "class0/000.png" in line
+    # args.json was written when the training began.
+    assert not list((tmp_path / "trained_models" / "leoclr").iterdir())
 
 
 def test_unreadable_image_in_a_worker_process_is_named(capsys, tmp_path):
