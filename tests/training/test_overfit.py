@@ -1,15 +1,14 @@
 """Lightning's ``overfit_batches``: the same images in every epoch, drawn anew."""
 
-import importlib.util
-
 import pytest
 import torch
 from lightning.pytorch import Callback
 
+from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.training.pretrain import pretrain
 from tests.configs import method_cfg
 
-no_dali = pytest.mark.skipif(importlib.util.find_spec("nvidia.dali") is None, reason="no DALI")
+no_dali = pytest.mark.skipif(not has_dali(), reason="NVIDIA DALI is not installed")
 
 
 class Record(Callback):
