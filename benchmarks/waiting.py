@@ -98,11 +98,13 @@ def main() -> None:
 
     raw: dict[str, dict[str, list[float]]] = {case: {p: [] for p in POLICIES} for case in CASES}
     with tqdm(total=args.rounds * len(CASES) * len(POLICIES), desc="Trainings") as bar:
-        for _ in range(args.rounds):
+        for number in range(args.rounds):
+            # Each is first as often as last, since a machine may become slower all the while.
+            order = list(POLICIES)[:: -1 if number % 2 else 1]
             for case, (changes, beside) in CASES.items():
-                for name, policy in POLICIES.items():
+                for name in order:
                     with busy_core(beside):
-                        steps = seconds(args.folder, changes, policy)
+                        steps = seconds(args.folder, changes, POLICIES[name])
                     raw[case][name].append(BATCH_SIZE * len(steps) / sum(steps))
                     bar.update()
     ratios: dict[str, dict[str, Any]] = {}

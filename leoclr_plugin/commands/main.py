@@ -106,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     left, as ``head`` does: 141, and after Ctrl-C: 130.
     """
     args = parse(argv)
+    _let_threads_sleep()
     try:
         args.run(args)
         # Else Python does it after the last moment to say something of it.
@@ -126,6 +127,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{error.filename}: {error.strerror}"
         return _refused(args, f"{what}; check the path, its permissions and the disk")
     return 0
+
+
+def _let_threads_sleep() -> None:
+    # libgomp's threads spin for milliseconds until the others are there, by default, on cores that
+    # the loader or another process could have (benchmarks/RESULTS.md). It reads this when torch
+    # is loaded, which no command has done yet.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def _reader_has_left() -> bool:

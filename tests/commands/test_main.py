@@ -1,6 +1,8 @@
 """The command line as a whole."""
 
 import os
+import re
+import sys
 
 import pytest
 
@@ -68,3 +70,22 @@ def test_ctrl_c_is_told_in_a_line(
     monkeypatch.setattr(doctor, "run", interrupted)
     assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "leoclr doctor: interrupted\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch has another OpenMP there")
+@pytest.mark.parametrize(
+    ("wish", "turns"),
+    [
+        ({}, "10000"),
+        ({"GOMP_SPINCOUNT": "5"}, "5"),
+        ({"OMP_WAIT_POLICY": "PASSIVE"}, "0"),
+    ],
+)
+def test_threads_spin_shortly_where_the_user_wishes_nothing_else(
+    wish: dict[str, str], turns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A command that ran in this process has set them.
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    run = run_leoclr("doctor", OMP_DISPLAY_ENV="VERBOSE", **wish)
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", run.stderr)) == {turns}
