@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
+from leoclr_plugin.benchmarks.spread import ratio_spread
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.report.tables import text_table
@@ -86,16 +87,10 @@ def main() -> None:
                     raw[commit].append(images_per_second(checkout, commit, data, args.size))
                     bar.update()
     first = raw[commits[0]]
-    ratios = {
-        commit: [a / b for a, b in zip(values, first, strict=True)]
-        for commit, values in raw.items()
-    }
+    ratios = {commit: ratio_spread(values, first) for commit, values in raw.items()}
     content = {
         "images_per_second": {commit: median(values) for commit, values in raw.items()},
-        "ratio": {
-            commit: {"median": median(values), "min": min(values), "max": max(values)}
-            for commit, values in ratios.items()
-        },
+        "ratio": ratios,
         "raw": raw,
         "titles": titles,
         "settings": {"folder": data.name, "size": args.size, "rounds": args.rounds, "turns": TURNS},
@@ -106,9 +101,9 @@ def main() -> None:
         (
             f"{commit} {titles[commit][:60]}",
             f"{median(raw[commit]):.0f} ({min(raw[commit]):.0f} to {max(raw[commit]):.0f})",
-            f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})",
+            "{median:.2f} ({min:.2f} to {max:.2f})".format(**ratio),
         )
-        for commit, values in ratios.items()
+        for commit, ratio in ratios.items()
     ]
     print(text_table(("", "images/s", "by the first"), rows))
 

@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.data import endless, three_views_config
+from leoclr_plugin.benchmarks.spread import ratio_spread
 from leoclr_plugin.benchmarks.step import StepRunner
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
@@ -66,9 +67,9 @@ def main() -> None:
     for _ in tqdm(range(ROUNDS), desc="Rounds", leave=False):
         for name, values in raw.items():
             values.append(speed(name == "files"))
-    ratios = [a / b for a, b in zip(raw["files"], raw["synthetic"], strict=True)]
+    ratio = ratio_spread(raw["files"], raw["synthetic"])
     content = {
-        "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+        "ratio": ratio,
         "images_per_second": {name: median(values) for name, values in raw.items()},
         "raw": raw,
         "settings": {**vars(args), "folder": args.folder.name, "out": args.out.name},
@@ -77,7 +78,7 @@ def main() -> None:
     if torch.cuda.is_available():
         content["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
     write_json(args.out, content)
-    print(f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of synthetic's speed")
+    print("{median:.3f} ({min:.3f} to {max:.3f}) of synthetic's speed".format(**ratio))
 
 
 if __name__ == "__main__":

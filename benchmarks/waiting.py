@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from leoclr_plugin.benchmarks.spread import ratio_spread
 from leoclr_plugin.config import load_config
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.environment import environment
@@ -99,7 +99,7 @@ def main() -> None:
     raw: dict[str, dict[str, list[float]]] = {case: {p: [] for p in POLICIES} for case in CASES}
     with tqdm(total=args.rounds * len(CASES) * len(POLICIES), desc="Trainings") as bar:
         for number in range(args.rounds):
-            # Each is first as often as last, since a machine may become slower all the while.
+            # Turned round each time, since a machine may become slower all the while.
             order = list(POLICIES)[:: -1 if number % 2 else 1]
             for case, (changes, beside) in CASES.items():
                 for name in order:
@@ -107,17 +107,17 @@ def main() -> None:
                         steps = seconds(args.folder, changes, POLICIES[name])
                     raw[case][name].append(BATCH_SIZE * len(steps) / sum(steps))
                     bar.update()
-    ratios: dict[str, dict[str, Any]] = {}
-    for case, speeds in raw.items():
-        ratios[case] = {}
-        for name in list(POLICIES)[1:]:
-            values = [a / b for a, b in zip(speeds[name], speeds["default"], strict=True)]
-            ratios[case][name] = {
-                "median": median(values),
-                "min": min(values),
-                "max": max(values),
-            }
-            print(f"{case}, {name}: {median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+    ratios = {
+        case: {
+            name: ratio_spread(values, speeds["default"])
+            for name, values in speeds.items()
+            if name != "default"
+        }
+        for case, speeds in raw.items()
+    }
+    for case, others in ratios.items():
+        for name, ratio in others.items():
+            print(f"{case}, {name}:", "{median:.2f} ({min:.2f} to {max:.2f})".format(**ratio))
     content = {
         "ratios_to_default": ratios,
         "images_per_second": {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import statistics
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.memory import peak_mib
+from leoclr_plugin.benchmarks.spread import ratio_spread, spread
 from leoclr_plugin.data.views import UNCHANGED
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
@@ -146,14 +146,14 @@ def step_benchmark(
             if i >= _WARMUP_STEPS:
                 times[name].append(seconds)
     return {
-        "ratio": _ratio(times["leoclr"], times["mocov2plus"]),
+        "ratio": ratio_spread(times["leoclr"], times["mocov2plus"]),
         "option_ratios": {
-            name: _ratio(times[name], times["leoclr"]) for name in OPTIONS if name in times
+            name: ratio_spread(times[name], times["leoclr"]) for name in OPTIONS if name in times
         },
         "peak_mib": {
             name: peak_mib(runner.timed_step, runner.where) for name, runner in runners.items()
         },
-        "seconds_per_step": {name: _spread(values) for name, values in times.items()},
+        "seconds_per_step": {name: spread(values) for name, values in times.items()},
         "raw_seconds": times,
         "settings": {
             "backbone": backbone,
@@ -165,14 +165,6 @@ def step_benchmark(
         },
         "environment": environment(),
     }
-
-
-def _ratio(times: list[float], others: list[float]) -> dict[str, float]:
-    return _spread([a / b for a, b in zip(times, others, strict=True)])
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def _config(
