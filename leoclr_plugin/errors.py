@@ -88,6 +88,12 @@ def refused_values(keys: str, *more: type[Exception]) -> Iterator[None]:
         raise UserError(f"{keys}: {reason}") from error
 
 
+def of_file(path: object, error: OSError) -> str:
+    """What is wrong with the file at ``path``, and what to do."""
+    reason = error.strerror or one_line(error)
+    return f"{path}: {reason}; check the path, its permissions and the disk"
+
+
 def one_line(message: object) -> str:
     """The message of a library or a program, which may be of several lines, as one."""
     return " ".join(str(message).split())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -71,6 +74,17 @@ def run_leoclr(
         text=True,
         check=False,
     )
+
+
+@contextmanager
+def full_disk(room: int = 1000) -> Iterator[None]:
+    """Let no file grow beyond ``room`` bytes, which the system tells as it tells a full disk."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
 def make_image(seed: int, label: int, size: tuple[int, int] = (40, 40)) -> Image.Image:

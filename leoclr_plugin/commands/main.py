@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -25,9 +26,11 @@ from leoclr_plugin.commands import (
     views,
     zoo,
 )
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, of_file
 from leoclr_plugin.version import __version__
 
+# Of the disk, of the user's share of it, of a file's size: what fails is a write, of any file.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COMMANDS = (
     demo,
     pretrain,
@@ -121,11 +124,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _tell(args, "interrupted")
         return 128 + signal.SIGINT
     except OSError as error:
-        if error.filename is None:
+        if error.filename is not None:
+            return _refused(args, of_file(error.filename, error))
+        if error.errno not in _NO_ROOM:
             # Not of a file that the user could have named.
             raise
-        what = f"{error.filename}: {error.strerror}"
-        return _refused(args, f"{what}; check the path, its permissions and the disk")
+        return _refused(args, of_file("what is to be written", error))
     return 0
 
 

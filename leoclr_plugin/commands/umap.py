@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.loaders import plain_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import device
+    from leoclr_plugin.files import whole_file
     from leoclr_plugin.host import host
 
     source, cfg = checkpoint_and_data(args)
@@ -31,5 +32,6 @@ def run(args: argparse.Namespace) -> None:
     size = input_size(source.cfg)
     for split, loader in (("train", plain_train_loader), ("val", val_loader)):
         path = source.folder / f"umap-{split}.png"
-        host().OfflineUMAP().plot(str(device()), backbone, loader(cfg, size), path)
+        with whole_file(path) as part:
+            host().OfflineUMAP().plot(str(device()), backbone, loader(cfg, size), part)
         print(f"Written to {path}")

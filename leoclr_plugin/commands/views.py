@@ -23,13 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Draw the grid and write it."""
     import torch
+    from PIL import Image
 
     from leoclr_plugin.config import load_config
     from leoclr_plugin.data.images import UnreadableImage, list_images, open_rgb
     from leoclr_plugin.data.views import check_views
     from leoclr_plugin.errors import UserError
+    from leoclr_plugin.files import whole_file
     from leoclr_plugin.report.view_grid import view_grid
 
+    if Image.registered_extensions().get(args.out.suffix.lower()) not in Image.SAVE:
+        raise UserError(f"--out {args.out}: pictures are not named so; end it in .png")
     if not args.source.exists():
         raise UserError(f"{args.source} is not there; name an image or a folder of images")
     paths = [args.source] if args.source.is_file() else list_images(args.source)
@@ -45,5 +49,7 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, "pretrain", args.overrides)
     check_views(cfg.augmentations)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    view_grid(images, cfg).save(args.out)
+    grid = view_grid(images, cfg)
+    with whole_file(args.out) as part:
+        grid.save(part)
     print(f"Written to {args.out}")

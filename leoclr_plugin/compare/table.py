@@ -10,6 +10,7 @@ from typing import Any
 
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import whole_file
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
@@ -50,16 +51,15 @@ def write_report(
         "environment": environment(),
     }
     write_json(out / "results.json", content)
-    with (out / "results.csv").open("w", newline="") as file:
+    with whole_file(out / "results.csv") as part, part.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["method", "seed", *_COLUMNS, "error"])
         for run in runs:
             writer.writerow(
                 [run["method"], run["seed"], *(run.get(key) for key in _COLUMNS), run.get("error")]
             )
-    (out / "table.txt").write_text(
-        "\n".join([text_table(HEADER, rows), _about(settings), *foot]) + "\n"
-    )
+    with whole_file(out / "table.txt") as part:
+        part.write_text("\n".join([text_table(HEADER, rows), _about(settings), *foot]) + "\n")
 
     report = Report("Methods compared")
     report.text(_about(settings))

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from leoclr_plugin.files import whole_file
+
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write ``content`` under a temporary name and rename it, so that no half file is left."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(path)
+    """Write ``content``; the file is there whole or not at all (``whole_file``)."""
+    text = json.dumps(content, indent=2) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 import tempfile
@@ -20,6 +21,7 @@ from torch import nn
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.export.backbone import backbone_state
+from leoclr_plugin.files import whole_file
 from leoclr_plugin.host.bundled.backbones import TIMM_NAMES
 from leoclr_plugin.zoo.weights import write_weights
 
@@ -42,19 +44,15 @@ def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path
     path = out or source.folder / f"backbone-{form}{suffix}"
     if not path.parent.is_dir():
         raise UserError(f"--out {path}: the folder {path.parent} is not there; make it first")
-    part = path.with_name(f"{path.name}.part")
-    try:
+    with whole_file(path) as part:
         write(source, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
 def _timm(source: CheckpointFolder, path: Path) -> None:
     # Not by create_model: solo-learn registers networks of its own there, some by timm's names.
     build = getattr(timm.models, timm_name(source.cfg), _no_network)
-    torch.save(_state_for("timm", source, build), path)
+    _save(_state_for("timm", source, build), path)
 
 
 def timm_name(cfg: DictConfig) -> str:
@@ -67,7 +65,14 @@ def _no_network(**kwargs: Any) -> nn.Module:
 
 
 def _torchvision(source: CheckpointFolder, path: Path) -> None:
-    torch.save(_state_for("torchvision", source, _torchvision_network(source)), path)
+    _save(_state_for("torchvision", source, _torchvision_network(source)), path)
+
+
+def _save(state: dict[str, torch.Tensor], path: Path) -> None:
+    # torch would say of a full disk that a position is unexpected.
+    content = io.BytesIO()
+    torch.save(state, content)
+    path.write_bytes(content.getbuffer())
 
 
 def _torchvision_network(source: CheckpointFolder) -> Callable[..., nn.Module]:

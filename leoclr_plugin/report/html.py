@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from leoclr_plugin.files import whole_file
+
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse}th,td{padding:.3rem .9rem;border-bottom:1px solid #ccc;"
@@ -55,9 +57,9 @@ class Report:
         """Write the page."""
         head = f'<meta charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style>'
         body = "\n".join(self._parts)
-        path.write_text(
-            f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'
-        )
+        page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'
+        with whole_file(path) as part:
+            part.write_text(page)
 
     def _embed(self, png: bytes, description: str) -> None:
         data = base64.b64encode(png).decode()

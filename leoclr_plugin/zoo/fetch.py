@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.files import whole_file
 from leoclr_plugin.zoo.manifest import Entry, zoo_folder
 
 SOURCE = "LEOCLR_ZOO_URL"
@@ -98,12 +99,8 @@ def check(path: Path, entry: Entry) -> None:
 
 
 def _copy(local: Path, path: Path) -> None:
-    part = _part_of(path)
-    try:
+    with whole_file(path) as part:
         shutil.copyfile(local, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _from_https(url: str, entry: Entry, path: Path) -> None:

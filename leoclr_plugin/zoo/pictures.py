@@ -12,6 +12,7 @@ from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.evaluation.features import device, extract_features
+from leoclr_plugin.files import whole_file
 from leoclr_plugin.report.neighbours import neighbour_rows
 from leoclr_plugin.report.scatter import require_umap, umap_scatter
 from leoclr_plugin.report.similarity import similarity_rows
@@ -44,10 +45,12 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     ((features, targets),) = extract_features(
         Encoder(backbone), loader, ["backbone"], "Validation images"
     )
-    umap_scatter(features, targets, model.classes, paths[0])
+    with whole_file(paths[0]) as part:
+        umap_scatter(features, targets, model.classes, part)
     common = features.mean(dim=0)
     samples = samples_of(loader.dataset.dataset)
-    neighbour_rows(features - common, samples, model.classes, paths[1])
+    with whole_file(paths[1]) as part:
+        neighbour_rows(features - common, samples, model.classes, part)
 
     @torch.no_grad()
     def encode(pictures: list[Image.Image]) -> torch.Tensor:
@@ -55,5 +58,6 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
         return backbone(images.to(device())).cpu() - common
 
     chosen = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))[:_IMAGES]
-    similarity_rows(encode, [open_rgb(samples[i][0]) for i in chosen.tolist()], paths[2])
+    with whole_file(paths[2]) as part:
+        similarity_rows(encode, [open_rgb(samples[i][0]) for i in chosen.tolist()], part)
     return paths

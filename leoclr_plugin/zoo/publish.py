@@ -17,6 +17,7 @@ from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, epoch_of, input_size
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.export.backbone import backbone_state
+from leoclr_plugin.files import whole_file
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
 from leoclr_plugin.zoo.fetch import sha256
@@ -71,7 +72,8 @@ def publish(
     cfg = source.cfg
     about = {"method": cfg.method, "backbone": cfg.backbone.name, "dataset": cfg.data.dataset}
     weights = folder / f"{name}.safetensors"
-    write_weights(backbone_state(source), weights, {"name": name, **about}, half=True)
+    with whole_file(weights) as part:
+        write_weights(backbone_state(source), part, {"name": name, **about}, half=True)
     config = folder / f"{name}.json"
     write_json(config, _without_private(json.loads((source.folder / "args.json").read_text())))
 
@@ -109,7 +111,8 @@ def publish(
     content = json.loads(manifest.read_text())
     content["models"][name] = fields
     write_json(manifest, content)
-    (folder / f"{name}.md").write_text(card(entry))
+    with whole_file(folder / f"{name}.md") as part:
+        part.write_text(card(entry))
     return entry
 
 

@@ -18,7 +18,7 @@ State = dict[str, torch.Tensor]
 def write_weights(
     state: Mapping[str, torch.Tensor], path: Path, about: Mapping[str, str], half: bool = False
 ) -> None:
-    """Write a state dict to ``path``, which is there whole or not at all.
+    """Write a state dict to ``path``.
 
     Args:
         state: tensors by name.
@@ -30,16 +30,11 @@ def write_weights(
         name: (value.half() if half and value.is_floating_point() else value).contiguous()
         for name, value in state.items()
     }
-    part = path.with_name(f"{path.name}.part")
     # One entry: safetensors writes several in an order of chance, and the same weights would have
     # another SHA-256 each time.
     header = {"about": json.dumps(dict(about), sort_keys=True)}
-    try:
-        # Not by save_file, which since safetensors 0.8 makes files for their owner's eyes alone.
-        part.write_bytes(save(tensors, header))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    # Not by save_file, which since safetensors 0.8 makes files for their owner's eyes alone.
+    path.write_bytes(save(tensors, header))
 
 
 def read_weights(path: Path) -> State:

@@ -9,7 +9,7 @@ import torch
 
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
-from tests.conftest import make_folder, make_image, run_leoclr
+from tests.conftest import full_disk, make_folder, make_image, run_leoclr
 
 
 def small(folder, *overrides: str) -> list[str]:
@@ -136,6 +136,26 @@ def test_a_place_that_cannot_be_written_to(command, capsys, image_folder, tmp_pa
     line = refused(capsys, command, *arguments[command])
     assert there in line
     assert "Not a directory; check the path" in line
+
+
+@pytest.mark.parametrize("command", ["views", "check-data", "export"])
+def test_a_full_disk(command, capsys, image_folder, run_folder, tmp_path):
+    out = tmp_path / "out.png"
+    arguments = {
+        "views": [f"{image_folder}/val", "--out", out],
+        "check-data": [f"{image_folder}/val", "--write-list", out],
+        "export": [run_folder, "--format", "timm", "--out", out],
+    }
+    with full_disk(room=100):
+        line = refused(capsys, command, *arguments[command])
+    assert f": {out}: File too large; check the path, its permissions and the disk" in line
+    assert not out.exists()
+
+
+def test_a_picture_of_no_format(capsys, image_folder, tmp_path):
+    for name in ("views", "views.psd"):
+        line = refused(capsys, "views", f"{image_folder}/val", "--out", tmp_path / name)
+        assert line.endswith(f"--out {tmp_path}/{name}: pictures are not named so; end it in .png")
 
 
 def test_batch_larger_than_the_data_set(capsys, image_folder):

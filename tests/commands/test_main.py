@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,16 @@ def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> 
         run = run_leoclr("zoo", "list", stdout=pipe, PYTHONUNBUFFERED=buffered)
     assert run.stderr == ""
     assert run.returncode == 141
+
+
+def test_a_full_disk_under_what_is_printed() -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = run_leoclr("zoo", "list", stdout=full)
+    assert run.stderr.splitlines()[0] == (
+        "leoclr zoo: what is to be written: No space left on device; check the path, its "
+        "permissions and the disk"
+    )
+    assert run.returncode == 2
 
 
 def test_ctrl_c_is_told_in_a_line(

@@ -1,0 +1,49 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from leoclr_plugin.errors import UserError, of_file
+
+_FOLDER = ".leoclr-"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give the file to write in the place of ``path``, whose name it gets at the block's end.
+
+    It lies in a folder of its own beside ``path`` and is called the same, since libraries choose a
+    format by the name's end. Where the block fails nothing is left of it, and a former file is as
+    it was. What is there and is no file, such as a pipe, is written to as it is.
+
+    Args:
+        path: of the file; its folder must be there.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        UserError: where it cannot be written, for want of space, permission or its folder.
+    """
+    # Of a link, what it leads to.
+    target = path.resolve()
+    try:
+        if target.exists() and not target.is_file():
+            yield path
+            return
+        with TemporaryDirectory(prefix=_FOLDER, dir=target.parent) as folder:
+            part = Path(folder) / target.name
+            yield part
+            part.replace(target)
+    except OSError as error:
+        # Of two files, as in copying, the second is what is written to.
+        name = str(error.filename2 or error.filename or path)
+        own = name in (str(path), str(target)) or name.startswith(str(target.parent / _FOLDER))
+        if not own:
+            # Not of this file, but of one that it is made of.
+            raise
+        raise UserError(of_file(path, error)) from error
