@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb
+from leoclr_plugin.data.images import EXTENSIONS, list_images, listing, open_rgb
 from leoclr_plugin.errors import UserError, check_known, one_line
 
 DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
@@ -215,10 +215,18 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
             f"the data folder {root} has {found} images but no class folders; put them into one "
             "folder a class, or set data.no_labels=True"
         )
-    try:
-        return tv.ImageFolder(root, transform, loader=open_rgb)
-    except FileNotFoundError as error:
-        raise UserError(f"the data folder {root}: {error}".replace("\n", " ")) from error
+    with listing(root) as bar:
+
+        def is_image(path: str) -> bool:
+            bar.update()
+            return path.lower().endswith(EXTENSIONS)
+
+        try:
+            return tv.ImageFolder(root, transform, loader=open_rgb, is_valid_file=is_image)
+        except FileNotFoundError as error:
+            endings = ", ".join(EXTENSIONS)
+            reason = one_line(error)
+            raise UserError(f"the data folder {root}: {reason} Images end in {endings}") from error
 
 
 def _number_as_in(train: Path, dataset: tv.ImageFolder) -> None:

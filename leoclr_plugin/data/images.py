@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+_SECONDS = 2.0  # before a bar is shown
 _BAD_FILE = (OSError, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError)
 
 
@@ -61,6 +62,17 @@ def list_images(folder: Path) -> list[Path]:
 
     A part of ImageNet is often a folder of links to its classes, and torchvision follows them.
     """
-    walk = os.walk(folder, followlinks=True)
-    paths = (Path(inner, name) for inner, _, names in walk for name in names)
+    paths = []
+    with listing(folder) as bar:
+        for inner, _, names in os.walk(folder, followlinks=True):
+            bar.update(len(names))
+            paths += [Path(inner, name) for name in names]
     return sorted(path for path in paths if path.suffix.lower() in EXTENSIONS)
+
+
+def listing(folder: Path) -> tqdm:
+    """A bar that counts the files of a folder, seen where that takes seconds, as over a network.
+
+    On a terminal alone: in a file of a cluster's job all processes would write theirs.
+    """
+    return tqdm(desc=f"Listing {folder}", unit=" files", delay=_SECONDS, leave=False, disable=None)

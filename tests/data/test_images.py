@@ -1,9 +1,15 @@
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
+from tqdm import tqdm
 
+from leoclr_plugin.data.datasets import build_dataset
 from leoclr_plugin.data.images import UnreadableImage, find_unreadable, list_images, open_rgb
-from tests.conftest import make_image
+from tests.conftest import make_folder, make_image
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
@@ -53,3 +59,17 @@ def test_images_of_linked_folders_are_listed(tmp_path):
     (part / "cat").symlink_to(tmp_path / "elsewhere")
     (part / "c.png").symlink_to(part / "cat" / "a.png")
     assert list_images(part) == [part / "c.png", part / "cat" / "a.png", part / "cat" / "b.JPG"]
+
+
+def test_a_long_listing_shows_how_many_files_it_has_seen(tmp_path, monkeypatch, capsys):
+    train = make_folder(tmp_path / "train", per_class=3, classes=2)
+    cfg = OmegaConf.create({"dataset": "custom", "train_path": str(train)})
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    list_images(train)
+    build_dataset(cfg, "train", None)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("leoclr_plugin.data.images._SECONDS", 0)
+    monkeypatch.setattr("leoclr_plugin.data.images.tqdm", partial(tqdm, mininterval=0))
+    for lists in (lambda: list_images(train), lambda: build_dataset(cfg, "train", None)):
+        lists()
+        assert f"Listing {train}: 6 files" in capsys.readouterr().err
