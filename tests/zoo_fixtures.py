@@ -147,10 +147,11 @@ def hub(server, monkeypatch):
     """The server in the place of the Hugging Face hub."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
-        address + "/{repo_id}/resolve/{revision}/{filename}",
-    )
+    # Before 0.25 the module that downloads has names of its own for them.
+    for module in ("constants", "file_download"):
+        hub = f"huggingface_hub.{module}"
+        monkeypatch.setattr(f"{hub}.ENDPOINT", address, raising=False)
+        url = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(f"{hub}.HUGGINGFACE_CO_URL_TEMPLATE", url, raising=False)
     monkeypatch.setenv("LEOCLR_ZOO_URL", "hf://someone/leoclr@v1")
     return server

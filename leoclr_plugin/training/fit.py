@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.training.failures import naming_unreadable_images
 from leoclr_plugin.training.resume import EarlierRun
+
+# Of the host and of Lightning's logger, which in 2.1 writes one whatever comes of the training.
+_SETTINGS = {"args.json", "hparams.yaml"}
 
 
 def fit(
@@ -68,9 +72,8 @@ def _remove_folder_without_results(trainer: Trainer) -> None:
         if isinstance(logger, CSVLogger):
             folder = Path(logger.log_dir)
             with suppress(OSError):
-                if [path.name for path in folder.iterdir()] == ["args.json"]:
-                    (folder / "args.json").unlink()
-                folder.rmdir()
+                if {path.name for path in folder.iterdir()} <= _SETTINGS:
+                    shutil.rmtree(folder)
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
