@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import shutil
 import sys
-from contextlib import redirect_stdout, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -41,9 +42,10 @@ def fit(
 
     Raises:
         UserError: for an unreadable image, naming it, and for what Lightning refuses.
+        KeyboardInterrupt: after Ctrl-C.
     """
     _check_interval(trainer, train)
-    with naming_unreadable_images(train.dataset), redirect_stdout(sys.stderr):
+    with _running(trainer, train):
         checkpoint = earlier.checkpoint if earlier else None
         try:
             trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
@@ -51,6 +53,20 @@ def fit(
             raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
         finally:
             _remove_folder_without_results(trainer)
+
+
+@contextmanager
+def _running(trainer: Trainer, loader: Loader) -> Iterator[None]:
+    with naming_unreadable_images(loader.dataset), redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemExit as left:
+            if not (trainer.interrupted and left.code == 1):
+                raise
+        # After Ctrl-C Lightning leaves with 1 or, in its first versions, returns as after a whole
+        # training, whose results a half one's would be taken for.
+        if trainer.interrupted:
+            raise KeyboardInterrupt
 
 
 def _check_interval(trainer: Trainer, train: Loader) -> None:
@@ -78,7 +94,7 @@ def _remove_folder_without_results(trainer: Trainer) -> None:
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
     """Measure ``model`` on the validation set, with the progress bar on stderr."""
-    with naming_unreadable_images(val.dataset), redirect_stdout(sys.stderr):
+    with _running(trainer, val):
         trainer.validate(model, val, verbose=False)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
+from leoclr_plugin.host import host
 from tests.conftest import full_disk, make_folder, make_image, run_leoclr
 
 
@@ -156,6 +158,27 @@ def test_a_picture_of_no_format(capsys, image_folder, tmp_path):
     for name in ("views", "views.psd"):
         line = refused(capsys, "views", f"{image_folder}/val", "--out", tmp_path / name)
         assert line.endswith(f"--out {tmp_path}/{name}: pictures are not named so; end it in .png")
+
+
+@pytest.mark.parametrize("command", ["pretrain", "linear"])
+def test_ctrl_c_in_a_training(command, capsys, image_folder, run_folder, tmp_path, monkeypatch):
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = {
+        "pretrain": small(image_folder, f"checkpoint.dir={tmp_path}"),
+        "linear": ["linear", run_folder, "optimizer.batch_size=8", "data.num_workers=0"],
+    }
+    network = {"pretrain": host().METHODS["leoclr"], "linear": host().LinearModel}[command]
+    monkeypatch.setattr(network, "training_step", interrupted)
+    # Lightning ignores the signal from then on, which a process that ends does not mind.
+    former = signal.getsignal(signal.SIGINT)
+    assert main([str(arg) for arg in arguments[command]]) == 130
+    signal.signal(signal.SIGINT, former)
+    printed = capsys.readouterr()
+    assert printed.err.rstrip().endswith(f"leoclr {command}: interrupted")
+    assert printed.out == ""
+    assert not (run_folder / "linear.json").exists()
 
 
 def test_batch_larger_than_the_data_set(capsys, image_folder):
