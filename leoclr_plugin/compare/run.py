@@ -31,6 +31,7 @@ from leoclr_plugin.training.ranges import check_present
 
 # As Python ends a traceback, and the worker what a user can mend.
 _ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
+_LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,10 @@ def compare(
 
     runs = []
     pending = [(method, seed) for seed in range(seeds) for method in methods]
-    for method, seed in tqdm(pending, desc="Runs"):
+    bar = tqdm(pending, desc="Runs")
+    for method, seed in bar:
+        # Where a run that takes hours can be looked after.
+        bar.set_postfix_str(f"tail -f {_folder(out, method, seed) / _LOG}")
         runs.append(_one(base, config, method, seed, budget, out, overrides))
         content = write_report(out, runs, settings)
     return content
@@ -119,6 +123,10 @@ def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
     write_json(path, settings)
 
 
+def _folder(out: Path, method: str, seed: int) -> Path:
+    return out / f"{method}-{seed}"
+
+
 def _one(
     base: DictConfig,
     config: str,
@@ -128,7 +136,7 @@ def _one(
     out: Path,
     overrides: Sequence[str],
 ) -> dict[str, Any]:
-    folder = out / f"{method}-{seed}"
+    folder = _folder(out, method, seed)
     about: dict[str, Any] = {"method": method, "seed": seed, "deviations": []}
     # Of an untrained network the method is of no matter, but for the classes that it has.
     name = "leoclr" if method == UNTRAINED else method
@@ -147,7 +155,7 @@ def _one(
         minutes = None if method == UNTRAINED else budget.minutes
         code = _work(cfg, minutes, folder)
         if not result.exists():
-            log = folder / "log.txt"
+            log = folder / _LOG
             return {**about, "error": f"{_reason(log, code)} (log: {log})"}
     return {**about, **json.loads(result.read_text())}
 
@@ -164,7 +172,7 @@ def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
     if cfg.name == UNTRAINED:
         needless = {"trial", "train"}
     worker = [sys.executable, "-m", "leoclr_plugin.compare.worker"]
-    with (folder / "log.txt").open("a") as log:
+    with (folder / _LOG).open("a") as log:
         for step, written in STEPS.items():
             if step in needless or (folder / written).exists():
                 continue

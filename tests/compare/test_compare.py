@@ -37,6 +37,9 @@ def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tm
     assert list(by_name) == ["leoclr", "simclr", "untrained"]
     assert by_name["simclr"][1] == "failed"
     assert any("simclr, seed 1, failed: there is no recipe" in line for line in content["foot"])
+    for name in ("leoclr-0", "untrained-1"):
+        assert f"tail -f {out / name / 'log.txt'}" in run.stderr
+        assert (out / name / "log.txt").is_file()
     for cell in by_name["leoclr"][1:]:
         assert re.fullmatch(r"\d+(\.\d+)? ± \d+(\.\d+)?", cell)
     (run_of_seed_1,) = (r for r in content["runs"] if (r["method"], r["seed"]) == ("leoclr", 1))
