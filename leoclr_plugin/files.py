@@ -12,6 +12,16 @@ from leoclr_plugin.errors import UserError, of_file
 _FOLDER = ".leoclr-"
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a ``whole_file`` of text.
+
+    Raises:
+        UserError: where it cannot be written.
+    """
+    with whole_file(path) as part:
+        part.write_text(text)
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give the file to write in the place of ``path``, whose name it gets at the block's end.

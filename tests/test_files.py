@@ -6,13 +6,8 @@ import shutil
 import pytest
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import whole_file, write_text
 from tests.conftest import full_disk
-
-
-def write(path, text: str) -> None:
-    with whole_file(path) as part:
-        part.write_text(text)
 
 
 def test_a_file_has_its_name_once_it_is_whole(tmp_path):
@@ -30,7 +25,7 @@ def test_a_full_disk_leaves_the_former_file(tmp_path):
     path = tmp_path / "table.txt"
     path.write_text("former")
     with full_disk(), pytest.raises(UserError) as told:
-        write(path, 5000 * "new")
+        write_text(path, 5000 * "new")
     assert (
         str(told.value) == f"{path}: File too large; check the path, its permissions and the disk"
     )
@@ -47,13 +42,13 @@ def test_a_block_that_fails_leaves_nothing(tmp_path):
 
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}/none/a.txt: No such file or directory; check"):
-        write(tmp_path / "none" / "a.txt", "new")
+        write_text(tmp_path / "none" / "a.txt", "new")
 
 
 def test_a_folder_in_the_files_place(tmp_path):
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(UserError, match=f"{tmp_path}/a.txt: Is a directory; check"):
-        write(tmp_path / "a.txt", "new")
+        write_text(tmp_path / "a.txt", "new")
 
 
 def test_what_a_file_is_made_of_is_not_the_file(tmp_path):
@@ -73,7 +68,7 @@ def test_a_link_leads_where_it_led(tmp_path):
     (tmp_path / "there").mkdir()
     link = tmp_path / "a.txt"
     link.symlink_to("there/b.txt")
-    write(link, "new")
+    write_text(link, "new")
     assert link.is_symlink()
     assert (tmp_path / "there" / "b.txt").read_text() == "new"
 
@@ -82,7 +77,7 @@ def test_a_pipe_stays_a_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write(pipe, "new")
+    write_text(pipe, "new")
     assert os.read(reader, 10) == b"new"
     os.close(reader)
     assert pipe.is_fifo()

@@ -147,11 +147,13 @@ def hub(server, monkeypatch):
     """The server in the place of the Hugging Face hub."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    # Before 0.25 the module that downloads has names of its own for them.
-    for module in ("constants", "file_download"):
-        hub = f"huggingface_hub.{module}"
-        monkeypatch.setattr(f"{hub}.ENDPOINT", address, raising=False)
-        url = address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(f"{hub}.HUGGINGFACE_CO_URL_TEMPLATE", url, raising=False)
+    addresses = {
+        "ENDPOINT": address,
+        "HUGGINGFACE_CO_URL_TEMPLATE": address + "/{repo_id}/resolve/{revision}/{filename}",
+    }
+    for name, value in addresses.items():
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+        # Before 0.25 the module that downloads has names of its own for them.
+        monkeypatch.setattr(f"huggingface_hub.file_download.{name}", value, raising=False)
     monkeypatch.setenv("LEOCLR_ZOO_URL", "hf://someone/leoclr@v1")
     return server

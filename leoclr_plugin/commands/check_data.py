@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.dali import require_dali
     from leoclr_plugin.data.images import find_unreadable, list_images
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.files import whole_file
+    from leoclr_plugin.files import write_text
 
     paths = list_images(args.folder) if args.folder.is_dir() else []
     if not paths:
@@ -45,8 +45,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{len(paths) - len(bad)} of {len(paths)} images are good, {len(bad)} bad")
     if args.write_list:
         good = [str(path.relative_to(args.folder)) for path in paths if str(path) not in bad]
-        with whole_file(args.write_list) as part:
-            part.write_text("".join(f"{name}\n" for name in good))
+        write_text(args.write_list, "".join(f"{name}\n" for name in good))
         print(f"Written to {args.write_list}")
     if bad:
         sys.exit(1)

@@ -13,7 +13,7 @@ from leoclr_plugin.compare.run import Budget, compare
 from leoclr_plugin.config import scripts_folder
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import write_text
 from leoclr_plugin.report.tables import text_table
 
 HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
@@ -55,6 +55,5 @@ def ablate(
     lines = [(name, *line[:3]) for name, entry in rows.items() for line in entry["rows"]]
     foot = [f"{name}: {entry['about']}." for name, entry in rows.items()]
     table = "\n".join([text_table(HEADER, lines), *foot])
-    with whole_file(out / "table.txt") as part:
-        part.write_text(f"{table}\n")
+    write_text(out / "table.txt", f"{table}\n")
     return table

@@ -108,9 +108,10 @@ def compare(
     pending = [(method, seed) for seed in range(seeds) for method in methods]
     bar = tqdm(pending, desc="Runs")
     for method, seed in bar:
+        folder = out / f"{method}-{seed}"
         # Where a run that takes hours can be looked after.
-        bar.set_postfix_str(f"tail -f {_folder(out, method, seed) / _LOG}")
-        runs.append(_one(base, config, method, seed, budget, out, overrides))
+        bar.set_postfix_str(f"tail -f {folder / _LOG}")
+        runs.append(_one(base, config, method, seed, budget, folder, overrides))
         content = write_report(out, runs, settings)
     return content
 
@@ -123,20 +124,15 @@ def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
     write_json(path, settings)
 
 
-def _folder(out: Path, method: str, seed: int) -> Path:
-    return out / f"{method}-{seed}"
-
-
 def _one(
     base: DictConfig,
     config: str,
     method: str,
     seed: int,
     budget: Budget,
-    out: Path,
+    folder: Path,
     overrides: Sequence[str],
 ) -> dict[str, Any]:
-    folder = _folder(out, method, seed)
     about: dict[str, Any] = {"method": method, "seed": seed, "deviations": []}
     # Of an untrained network the method is of no matter, but for the classes that it has.
     name = "leoclr" if method == UNTRAINED else method

@@ -10,7 +10,7 @@ from typing import Any
 
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import whole_file, write_text
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
@@ -58,8 +58,8 @@ def write_report(
             writer.writerow(
                 [run["method"], run["seed"], *(run.get(key) for key in _COLUMNS), run.get("error")]
             )
-    with whole_file(out / "table.txt") as part:
-        part.write_text("\n".join([text_table(HEADER, rows), _about(settings), *foot]) + "\n")
+    table = "\n".join([text_table(HEADER, rows), _about(settings), *foot])
+    write_text(out / "table.txt", f"{table}\n")
 
     report = Report("Methods compared")
     report.text(_about(settings))

@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import write_text
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write ``content``; the file is there whole or not at all (``whole_file``)."""
-    text = json.dumps(content, indent=2) + "\n"
-    with whole_file(path) as part:
-        part.write_text(text)
+    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_cache_path, user_config_path
 
 from leoclr_plugin.errors import UserError, one_line
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import write_text
 
 REPOSITORY = "https://github.com/vturrisi/solo-learn"
 # The commit that the contract suite runs over.
@@ -35,8 +35,7 @@ def choose(what: str | None) -> None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as part:
-        part.write_text(f"{what}\n")
+    write_text(path, f"{what}\n")
 
 
 def install(ref: str = TESTED_REF, destination: Path | None = None) -> Path:

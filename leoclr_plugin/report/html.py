@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import write_text
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -58,8 +58,7 @@ class Report:
         head = f'<meta charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style>'
         body = "\n".join(self._parts)
         page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'
-        with whole_file(path) as part:
-            part.write_text(page)
+        write_text(path, page)
 
     def _embed(self, png: bytes, description: str) -> None:
         data = base64.b64encode(png).decode()

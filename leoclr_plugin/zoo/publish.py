@@ -17,7 +17,7 @@ from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, epoch_of, input_size
 from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.export.backbone import backbone_state
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import whole_file, write_text
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
 from leoclr_plugin.zoo.fetch import sha256
@@ -111,8 +111,7 @@ def publish(
     content = json.loads(manifest.read_text())
     content["models"][name] = fields
     write_json(manifest, content)
-    with whole_file(folder / f"{name}.md") as part:
-        part.write_text(card(entry))
+    write_text(folder / f"{name}.md", card(entry))
     return entry
 
 

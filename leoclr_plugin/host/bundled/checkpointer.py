@@ -9,7 +9,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.files import write_text
 
 
 class Checkpointer(pl.Callback):
@@ -36,8 +36,7 @@ class Checkpointer(pl.Callback):
         if trainer.is_global_zero:
             self.path.mkdir(parents=True, exist_ok=True)
             args = {**OmegaConf.to_container(self.cfg), "wandb_run_id": run_id}
-            with whole_file(self.path / "args.json") as part:
-                part.write_text(json.dumps(args, default=str))
+            write_text(self.path / "args.json", json.dumps(args, default=str))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch's checkpoint where it is due."""
