@@ -27,6 +27,7 @@ from leoclr_plugin.commands import (
     zoo,
 )
 from leoclr_plugin.errors import UserError, of_file
+from leoclr_plugin.memory import shortage
 from leoclr_plugin.version import __version__
 
 # Of the disk, of the user's share of it, of a file's size: what fails is a write, of any file.
@@ -105,8 +106,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 after a user's error, told in one line on stderr.
 
-    A file that cannot be read or written is one. A shell's codes where the reader of stdout has
-    left, as ``head`` does: 141, and after Ctrl-C: 130.
+    A file that cannot be read or written is one, and memory that does not suffice. A shell's codes
+    where the reader of stdout has left, as ``head`` does: 141, and after Ctrl-C: 130.
     """
     args = parse(argv)
     _let_threads_sleep()
@@ -130,6 +131,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Not of a file that the user could have named.
             raise
         return _refused(args, of_file("what is to be written", error))
+    except (MemoryError, RuntimeError) as error:
+        line = shortage(error)
+        if line is None:
+            raise
+        return _refused(args, line)
     return 0
 
 

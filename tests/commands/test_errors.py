@@ -71,6 +71,15 @@ def test_unknown_names(capsys, image_folder):
     assert "auto_umap.enabled=True is not taken here; leoclr umap RUN draws it" in line
 
 
+def test_memory_that_runs_out(capsys, image_folder, tmp_path):
+    line = refused(capsys, *small(image_folder, f"method_kwargs.queue_size={16 * 10**12}"))
+    assert line.endswith(
+        "the machine is out of memory: 8192000000000000 bytes more were asked for; a smaller batch "
+        "takes less"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_data_folders(capsys, image_folder, tmp_path):
     line = refused(capsys, *small(image_folder, "data.train_path=nowhere"))
     assert "the data folder nowhere is not there" in line

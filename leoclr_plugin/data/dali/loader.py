@@ -18,6 +18,7 @@ from leoclr_plugin.data.dali.transfer import to_device
 from leoclr_plugin.data.dali.views import View
 from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
+from leoclr_plugin.memory import shortage
 
 Batch = list[Any]
 
@@ -148,6 +149,9 @@ class DaliLoader:
         return str(self.samples[index][0])
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
+        if shortage(error):
+            # Then any file would fail.
+            return error
         paths = [self._path(index) for index in np.concatenate(self._in_flight)]
         bad = next(undecodable(paths, self._graph["device"]), None)
         return error if bad is None else UnreadableImage(f"{bad}: DALI cannot decode it")

@@ -16,6 +16,7 @@ from PIL import Image
 
 pytest.importorskip("nvidia.dali")
 
+from leoclr_plugin.data.dali.graph import Graph
 from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.loaders import linear_train_loader, pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
@@ -201,6 +202,21 @@ def test_a_corrupt_file_is_named(colours, tmp_path):
     (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     with pytest.raises(UnreadableImage, match=r"class0/3\.png"):
         epoch(loader(tmp_path, optimizer__batch_size=2))
+
+
+def test_memory_that_runs_out_is_no_file_s_fault(colours, monkeypatch):
+    def run(graph):
+        finished(graph)
+        raise RuntimeError(
+            "Critical error in pipeline: Can't allocate 129499136 bytes on device 0."
+        )
+
+    finished = Graph.run
+    monkeypatch.setattr(Graph, "run", run)
+    # Without memory none can be decoded.
+    monkeypatch.setattr("leoclr_plugin.data.dali.loader.undecodable", lambda paths, _: iter(paths))
+    with pytest.raises(RuntimeError, match="Can't allocate"):
+        epoch(loader(colours))
 
 
 def test_a_data_set_that_fits_is_read_once(colours, tmp_path):
