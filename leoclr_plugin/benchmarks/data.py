@@ -72,10 +72,15 @@ def data_benchmark(
         medians over the rounds; ``spread`` with their least and largest; ``ratios`` of
         ``three_views`` to each of the others, medians over the rounds; ``peak_gpu_mib``, what
         the GPU's memory lost during the run (None on a CPU); settings, environment.
+
+    Raises:
+        UserError: for fewer images than a batch, and a GPU that is not there.
     """
     paths = [str(path) for path in list_images(folder)] if folder.is_dir() else []
     if len(paths) < batch_size:
         raise UserError(f"--data {folder} has {len(paths)} images; a batch is {batch_size}")
+    if device == "gpu" and not torch.cuda.device_count():
+        raise UserError("--device gpu, but there is no GPU; use --device cpu")
     settings = {"size": size, "batch_size": batch_size, "workers": workers, "device": device}
 
     free_before = _free_gpu_bytes()

@@ -2,6 +2,7 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from tests.conftest import available_hosts, make_image, run_leoclr
 
@@ -60,3 +61,10 @@ def test_too_few_images(tmp_path):
     run = bench(tmp_path)
     assert run.returncode == 2
     assert "has 0 images; a batch is 4" in run.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_a_gpu_that_is_not_there(photographs):
+    run = bench(photographs, "--device", "gpu")
+    assert run.returncode == 2
+    assert run.stderr.endswith("--device gpu, but there is no GPU; use --device cpu\n")
