@@ -31,14 +31,17 @@ def by_hand(height, width, areas, ratios, place):
 def test_regions_are_those_of_brute_force():
     rng = np.random.default_rng(0)
     n = 500
-    # Many long images, where attempts fail and where all of them do.
-    shapes = [np.array([*rng.integers(1, 400, 2), 3]) for _ in range(n)]
+    # Many long images, where attempts fail and where all of them do, and of a few pixels, of which
+    # a rectangle may have none.
+    sides = [4 if number % 5 == 0 else 400 for number in range(n)]
+    shapes = [np.array([*rng.integers(1, side, 2), 3]) for side in sides]
     areas = list(rng.uniform(0.08, 1, (n, 10)).astype(np.float32))
     ratios = list(np.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3), (n, 10))).astype(np.float32))
     places = list(rng.random((n, 2), dtype=np.float32))
     starts, ends = crop_regions(
         np.stack(shapes)[:, :2], np.stack(areas), np.stack(ratios), np.stack(places)
     )
+    assert (ends > starts).all()
     got = np.concatenate([starts, ends], axis=1)
     wanted = [
         by_hand(int(shape[0]), int(shape[1]), area, ratio, place)

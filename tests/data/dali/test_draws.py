@@ -52,6 +52,14 @@ def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, rest):
     assert counts / len(applied) == pytest.approx(np.full(8, 1 / 8), abs=0.012)
 
 
+def test_no_factor_is_negative():
+    node = OmegaConf.create(pipeline(32, crop=False, color_jitter=1.0))
+    node.color_jitter.brightness = 1.5
+    values = draw(node, np.random.default_rng(0), N)["brightness"]
+    assert 0 <= values.min() < 0.001
+    assert 2.499 < values.max() <= 2.5
+
+
 def test_jitter_is_one_decision_for_all_of_an_image():
     values = drawn(crop=False, color_jitter=0.5)
     changed = [values[name] != 1 for name in ("brightness", "contrast", "saturation")]
@@ -63,6 +71,11 @@ def test_grey_is_saturation_zero_with_and_without_jitter():
     assert (drawn(crop=False, grayscale=0.2)["saturation"] == 0).mean() == pytest.approx(
         0.2, abs=0.012
     )
+    # An image that something else colours keeps its saturation.
+    node = OmegaConf.create(pipeline(32, crop=False, grayscale=0.2, color_jitter=0.8))
+    node.color_jitter.saturation = 0
+    saturation = draw(node, np.random.default_rng(0), N)["saturation"]
+    assert set(np.unique(saturation)) == {0, 1}
     both = drawn(crop=False, grayscale=0.2, color_jitter=0.8)["saturation"]
     assert (both == 0).mean() == pytest.approx(0.2, abs=0.012)
     assert (both == 1).mean() == pytest.approx(0.8 * 0.2, abs=0.012)
