@@ -112,9 +112,14 @@ def operators(request, monkeypatch):
 @pytest.mark.usefixtures("operators")
 def test_resize_is_bicubic_with_antialiasing(pictures):
     got = run(pictures["paths"], View(node(), (48, 64), RAW))
-    wanted = [image.resize((64, 48), Image.Resampling.BICUBIC) for image in pictures["images"]]
+    bicubic, bilinear = (
+        [image.resize((64, 48), interpolation) for image in pictures["images"]]
+        for interpolation in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)
+    )
     # PIL's cubic has the coefficient -0.5 and so has DALI's; both round to 8 bits, twice in PIL.
-    assert difference(got, wanted) < 1
+    assert difference(got, bicubic) < 1
+    # Which are nearer to each other than the bound is wide.
+    assert difference(got, bicubic) < difference(got, bilinear) / 2
 
 
 @pytest.mark.usefixtures("operators")
@@ -357,8 +362,9 @@ def test_validation_view_is_torchvisions(tmp_path):
     image.save(path)
     (got,) = run([path], val_view("custom", size))
     wanted = val_transform("custom", size)(image).numpy().transpose(1, 2, 0)
-    # In units of the normalised image: a level is about 1/58.
-    assert np.abs(got - wanted).mean() < 1 / 58
+    # In units of the normalised image: a level is about 1/58. Less than rounding may be, as bicubic
+    # is 0.75 levels from bilinear here.
+    assert np.abs(got - wanted).mean() < 0.5 / 58
 
 
 def test_undecodable_names_every_bad_file(tmp_path, pictures):
