@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
+from torchvision.transforms import RandomResizedCrop
 
-from leoclr_plugin.data.views import Views, build_view, check_leoclr_views, check_views
+from leoclr_plugin.data.views import (
+    Views,
+    appearance,
+    build_view,
+    check_leoclr_views,
+    check_views,
+)
 from leoclr_plugin.errors import UserError
 from tests.configs import pipeline, views
 
@@ -70,6 +77,69 @@ def test_crops_cover_the_areas_of_their_scale():
     assert max(areas) > 0.9
     # Even over [0.2, 1], less the large ones that do not fit at their drawn aspect ratio.
     assert np.mean(areas) == pytest.approx(0.55, abs=0.05)
+
+
+def noise(height: int, width: int) -> Image.Image:
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def pixels_of(view: torch.Tensor) -> np.ndarray:
+    return view.mul(255).round().byte().permute(1, 2, 0).numpy()
+
+
+def test_crops_and_originals_are_resized_bicubically(monkeypatch):
+    image = noise(90, 120)
+    original = build_view(node([24, 48], crop=False), "custom")(image)
+    assert (pixels_of(original) == image.resize((48, 24), Image.Resampling.BICUBIC)).all()
+    monkeypatch.setattr(RandomResizedCrop, "get_params", lambda *_: (10, 20, 50, 60))
+    crop = build_view(node(32), "custom")(image)
+    wanted = image.crop((20, 10, 80, 60)).resize((32, 32), Image.Resampling.BICUBIC)
+    assert (pixels_of(crop) == wanted).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "pil"),
+    [
+        ("grayscale", lambda image: image.convert("L").convert("RGB")),
+        ("solarization", ImageOps.solarize),
+        ("equalization", ImageOps.equalize),
+        ("horizontal_flip", ImageOps.mirror),
+    ],
+)
+def test_appearance_is_what_pil_makes_of_it(name, pil):
+    image = noise(32, 32)
+    view = build_view(node([32, 32], crop=False, **{name: 1.0}), "custom")(image)
+    assert (pixels_of(view) == pil(image)).all()
+
+
+def test_blur_has_a_sigma_drawn_evenly_from_a_tenth_to_two(monkeypatch):
+    def record(radius: float) -> ImageFilter.Filter:
+        sigmas.append(radius)
+        return blur(radius)
+
+    torch.manual_seed(0)
+    sigmas, blur = [], ImageFilter.GaussianBlur
+    monkeypatch.setattr(ImageFilter, "GaussianBlur", record)
+    view = build_view(node([8, 8], crop=False, gaussian_blur=1.0), "custom")
+    first = pixels_of(view(noise(8, 8)))
+    assert (first == noise(8, 8).filter(blur(sigmas[0]))).all()
+    for _ in range(1999):
+        view(noise(8, 8))
+    counts, _ = np.histogram(sigmas, bins=4, range=(0.1, 2.0))
+    assert counts.sum() == len(sigmas) == 2000
+    assert counts / 2000 == pytest.approx(np.full(4, 0.25), abs=0.04)
+
+
+def test_jitter_has_each_strength_at_its_place():
+    jittered = node([8, 8], crop=False, color_jitter=1.0)
+    strengths = {"brightness": 0.1, "contrast": 0.2, "saturation": 0.3, "hue": 0.05}
+    jittered.color_jitter.update(strengths)
+    (step,) = appearance(jittered)
+    (jitter,) = step.transforms
+    for name, strength in strengths.items():
+        middle = 0 if name == "hue" else 1
+        assert getattr(jitter, name) == pytest.approx((middle - strength, middle + strength))
 
 
 def test_views_are_the_crops_and_then_the_original():
