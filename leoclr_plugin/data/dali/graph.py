@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -161,8 +162,10 @@ class Graph:
 
 
 def _end_elsewhere(pipeline: Pipeline) -> None:
-    # Not by threading, whose locks may be those that the collector interrupted.
-    _thread.start_new_thread(pipeline.__del__, ())
+    # Not by threading, whose locks may be those that the collector interrupted. Where Python itself
+    # is ending, from 3.12 on, there is no new thread; the pipeline then ends here, or has ended.
+    with suppress(RuntimeError):
+        _thread.start_new_thread(pipeline.__del__, ())
 
 
 def _fed(drawn: Drawn, sizes: np.ndarray, whole: bool) -> Drawn:

@@ -371,3 +371,27 @@ def test_memory_stays_flat_over_epochs_of_mixed_sizes(tmp_path):
     # in the buffers. Epochs that each kept a hundredth of their images would part them so far.
     before, after = np.mean(sizes[4:104]), np.mean(sizes[104:])
     assert after - before < decoded
+
+
+_ENDS_WITH_A_BATCH_UNDER_WAY = """
+import atexit, sys
+from pathlib import Path
+from tests.data.dali.test_loader import loader
+
+made = [loader(Path(sys.argv[1]))]
+next(iter(made[0]))
+atexit.register(made.clear)
+"""
+
+
+def test_a_program_that_ends_within_an_epoch_says_nothing_of_it(colours):
+    # From Python 3.12 on no thread can be started by then.
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _ENDS_WITH_A_BATCH_UNDER_WAY, str(colours)],
+        cwd=Path(__file__).parents[3],
+        timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
