@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from leoclr_plugin.data.views import view_size
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
+
+# Of a pretraining's configuration, what every evaluator reads.
+_NEEDED = ("method", "backbone.name", "data.dataset", "augmentations[0].crop_size")
+# As torch's reader names what it does not run, in its versions from the least on.
+_CODE = re.compile(r"(?:GLOBAL|Unsupported class) ([\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class CheckpointFolder:
             path: the folder, or one of its checkpoints, which is taken then.
 
         Raises:
-            UserError: where the folder, the checkpoint or ``args.json`` is not there.
+            UserError: where the folder, the checkpoint or ``args.json`` is not there, or that is no
+                pretraining's.
         """
         path = Path(path)
         folder = path.parent if path.is_file() else path
@@ -48,15 +52,7 @@ class CheckpointFolder:
             deeper = [path.parent for path in sorted(folder.rglob("*.ckpt"))]
             hint = f"; did you mean {deeper[-1]}?" if deeper else ""
             raise UserError(f"{folder} holds no checkpoint (*.ckpt){hint}")
-        try:
-            args = json.loads((folder / "args.json").read_text())
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{folder} lacks args.json, the configuration that is written beside a checkpoint"
-            ) from error
-        except json.JSONDecodeError as error:
-            raise UserError(f"{folder}/args.json is damaged: {error}") from error
-        return cls(folder, checkpoints[-1], OmegaConf.create(args))
+        return cls(folder, checkpoints[-1], _configuration(folder / "args.json"))
 
     def load_method(self) -> nn.Module:
         """Build the method as it was trained, with its weights, in evaluation mode.
@@ -70,7 +66,8 @@ class CheckpointFolder:
                 f"{self.folder}/args.json names the method {name}, which the {host().name} host "
                 "does not have"
             )
-        model = METHODS[name](self.cfg)
+        with refused_values(f"{self.folder}/args.json", AttributeError, KeyError):
+            model = METHODS[name](self.cfg)
         load_state_dict(model, read_checkpoint(self.checkpoint)["state_dict"], self.checkpoint)
         return model.eval()
 
@@ -85,11 +82,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"the checkpoint {path} is not there") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).split("\n", 1)[0]
+    except OSError:
+        raise
+    # Bytes that are no checkpoint may be any error of torch's reader.
+    except Exception as error:
+        named = _CODE.search(str(error))
+        reason = f"it holds {named[1]}, which is code" if named else "it is damaged, or none"
         raise UserError(f"the checkpoint {path} cannot be read safely: {reason}") from error
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise UserError(f"{path} is not a checkpoint: it has no state_dict")
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    tensors = state.values() if isinstance(state, dict) else [None]
+    if not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
+        raise UserError(f"{path} is not a checkpoint: it has no state_dict of tensors")
     return content
 
 
@@ -139,6 +142,25 @@ def epoch_of(path: Path) -> int:
     """The epoch, from 0, that a checkpoint's name says; -1 where it says none."""
     match = re.search(r"ep=(\d+)", path.name)
     return int(match.group(1)) if match else -1
+
+
+def _configuration(path: Path) -> DictConfig:
+    try:
+        args = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path.parent} lacks args.json, the configuration that is written beside a checkpoint"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+    cfg = OmegaConf.create(args if isinstance(args, dict) else {})
+    for key in _NEEDED:
+        if OmegaConf.select(cfg, key) is None:
+            raise UserError(
+                f"{path} has no {key}: it is not the configuration of a pretraining, by leoclr or "
+                "by solo-learn's scripts with Hydra"
+            )
+    return cfg
 
 
 def _place(path: Path) -> tuple[int, str]:

@@ -93,6 +93,8 @@ def mend_configure_optimizers(model: type) -> None:
     """Let the host's ``model`` refuse an optimizer or schedule that it cannot build in a line.
 
     It asserts that it knows the optimizer, without a message, and lists schedules that it refuses.
+    What it hands to the optimizer is plain: torch's older ones, such as that of 2.4, keep Adam's
+    betas as they come, and a list of OmegaConf is code in a checkpoint, which is not read again.
     """
     original = model.configure_optimizers
 
@@ -100,6 +102,10 @@ def mend_configure_optimizers(model: type) -> None:
     def configure_optimizers(self: Any) -> Any:
         check_known("optimizer.name", self.optimizer, self._OPTIMIZERS)
         check_known("scheduler.name", self.scheduler.lower(), self._SCHEDULERS)
+        if OmegaConf.is_config(self.extra_optimizer_args):
+            self.extra_optimizer_args = OmegaConf.to_container(
+                self.extra_optimizer_args, resolve=True
+            )
         with refused_values("optimizer or scheduler"):
             return original(self)
 

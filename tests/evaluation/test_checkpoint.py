@@ -1,8 +1,10 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import (
@@ -33,10 +35,15 @@ def refused(call, *args) -> str:
     return str(caught.value)
 
 
+def args(**changes) -> str:
+    """The content of a run's ``args.json``."""
+    return json.dumps(OmegaConf.to_container(method_cfg(**changes)))
+
+
 def test_the_last_epochs_checkpoint_is_taken(tmp_path):
     for epoch in (2, 9, 10):
         (tmp_path / f"leoclr-x-ep={epoch}.ckpt").touch()
-    (tmp_path / "args.json").write_text(json.dumps({"method": "leoclr"}))
+    (tmp_path / "args.json").write_text(args())
     assert CheckpointFolder.open(tmp_path).checkpoint.name == "leoclr-x-ep=10.ckpt"
     named = CheckpointFolder.open(tmp_path / "leoclr-x-ep=9.ckpt")
     assert named.checkpoint.name == "leoclr-x-ep=9.ckpt"
@@ -50,26 +57,59 @@ def test_folder_without_checkpoint_or_args(tmp_path):
     (tmp_path / "run" / "a-ep=0.ckpt").touch()
     assert f"did you mean {tmp_path}/run?" in refused(CheckpointFolder.open, tmp_path)
     assert "lacks args.json" in refused(CheckpointFolder.open, tmp_path / "run")
-    (tmp_path / "run" / "args.json").write_text("{")
-    assert "args.json is damaged" in refused(CheckpointFolder.open, tmp_path / "run")
+    for damaged in (b"{", b"\xff\xfe"):
+        (tmp_path / "run" / "args.json").write_bytes(damaged)
+        assert "args.json is damaged" in refused(CheckpointFolder.open, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        ("[]", "method"),
+        ("null", "method"),
+        # solo-learn's own before it had Hydra.
+        ('{"method": "byol", "encoder": "resnet18", "dataset": "cifar10"}', "backbone.name"),
+        ('{"method": "byol", "backbone": {"name": "resnet18"}, "data": 3}', "data.dataset"),
+        (args(augmentations=[]), "augmentations[0].crop_size"),
+    ],
+)
+def test_the_configuration_of_something_else_is_refused(tmp_path, content, missing):
+    (tmp_path / "a-ep=0.ckpt").touch()
+    (tmp_path / "args.json").write_text(content)
+    assert f"args.json has no {missing}: it is not" in refused(CheckpointFolder.open, tmp_path)
+
+
+def test_a_configuration_that_its_method_cannot_be_built_of_is_refused(tmp_path):
+    (tmp_path / "a-ep=0.ckpt").touch()
+    (tmp_path / "args.json").write_text(args())
+    # It was not filled in, as ``prepare`` does before a training.
+    line = refused(CheckpointFolder.open(tmp_path).load_method)
+    assert line.startswith(f"{tmp_path}/args.json: ")
+    assert "num_classes" in line
 
 
 def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path):
     path, trace = tmp_path / "a.ckpt", tmp_path / "trace"
     torch.save({"state_dict": {"x": Evil(trace)}}, path)
-    assert "cannot be read safely" in refused(read_checkpoint, path)
+    line = refused(read_checkpoint, path)
+    assert line.endswith(
+        f"cannot be read safely: it holds {os.mkdir.__module__}.mkdir, which is code"
+    )
     assert not trace.exists()
 
 
 def test_damaged_checkpoints_are_refused(tmp_path):
     path = tmp_path / "a.ckpt"
     torch.save({"state_dict": {"x": torch.zeros(1000)}}, path)
-    path.write_bytes(path.read_bytes()[:500])
-    assert "cannot be read safely" in refused(read_checkpoint, path)
-    path.write_bytes(b"")
-    assert "cannot be read safely" in refused(read_checkpoint, path)
-    torch.save({"weights": 1}, path)
-    assert "has no state_dict" in refused(read_checkpoint, path)
+    # What lies in the place of a large file: a part of it, a page or a pointer, anything.
+    rng = np.random.default_rng(0)
+    wrong = [path.read_bytes()[:500], b"", b"<html>not found</html>", b"version https://git-lfs"]
+    for content in [*wrong, *(rng.bytes(50) for _ in range(300))]:
+        path.write_bytes(content)
+        assert "cannot be read safely: it is damaged" in refused(read_checkpoint, path)
+    for content in ({"weights": 1}, [1], {"state_dict": [1]}, {"state_dict": {"x": 1}}):
+        torch.save(content, path)
+        assert "has no state_dict" in refused(read_checkpoint, path)
     assert "is not there" in refused(read_checkpoint, tmp_path / "b.ckpt")
 
 

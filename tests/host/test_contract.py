@@ -149,6 +149,13 @@ def test_hosts_agree_on_optimizers(both, optimizer):
         assert torch.allclose(weight, theirs["weights"][key], rtol=1e-4, atol=1e-6), key
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_optimizer_is_given_plain_values(probe, optimizer):
+    # torch's may keep them as they come, and a checkpoint with OmegaConf's is not read again.
+    given = probe["optimizers"][optimizer]["given"]
+    assert {type(value) for value in given.values()} <= {bool, float, list}
+
+
 def test_both_classifiers_are_validated(probe):
     names = {
         f"{prefix}val_{key}" for prefix in ("", "momentum_") for key in ("loss", "acc1", "acc5")

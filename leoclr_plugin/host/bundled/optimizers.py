@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from timm.optim.lars import Lars
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
@@ -92,7 +92,9 @@ def take_settings(module: Any, cfg: DictConfig, rate_scale: float = 1.0) -> None
     module.optimizer = cfg.optimizer.name
     module.lr = cfg.optimizer.lr * rate_scale
     module.weight_decay = cfg.optimizer.weight_decay
-    module.extra_optimizer_args = cfg.optimizer.kwargs
+    # Plain: torch's older optimizers keep Adam's betas as they come, and a list of OmegaConf is
+    # code in a checkpoint, which is not read again.
+    module.extra_optimizer_args = OmegaConf.to_container(cfg.optimizer.kwargs, resolve=True)
     module.exclude_bias_n_norm_wd = cfg.optimizer.exclude_bias_n_norm_wd
     module.scheduler = cfg.scheduler.name
     module.lr_decay_steps = cfg.scheduler.lr_decay_steps
