@@ -87,7 +87,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     # Bytes that are no checkpoint may be any error of torch's reader.
     except Exception as error:
         named = _CODE.search(str(error))
-        reason = f"it holds {named[1]}, which is code" if named else "it is damaged, or no checkpoint"
+        reason = (
+            f"it holds {named[1]}, which is code" if named else "it is damaged, or no checkpoint"
+        )
         raise UserError(f"the checkpoint {path} cannot be read safely: {reason}") from error
     state = content.get("state_dict") if isinstance(content, dict) else None
     tensors = state.values() if isinstance(state, dict) else [None]

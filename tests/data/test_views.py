@@ -158,8 +158,7 @@ def test_views_are_the_crops_and_then_the_original():
 def test_each_view_draws_its_appearance_independently(probs):
     # Three whole views of one image; whether each was altered must be three fair coins.
     torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    image = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))
+    image = noise(32, 32)
     plain = build_view(node([32, 32], crop=False), "custom")(image)
     transform = Views(OmegaConf.create([node([32, 32], 3, crop=False, **probs)]), "custom")
     drawn = np.array(

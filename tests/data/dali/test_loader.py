@@ -298,6 +298,18 @@ def test_the_graph_of_a_loader_that_is_dropped_is_freed(colours):
     pytest.fail("the graph is still there")
 
 
+def program(code: str, root: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a process of its own, with the folder of images as its argument."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(root)],
+        cwd=Path(__file__).parents[3],
+        timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 _COLLECTED_BY_ITS_OWN_THREAD = """
 import gc, sys, threading, weakref
 from pathlib import Path
@@ -338,14 +350,7 @@ freed.wait()
 def test_a_loader_that_one_of_its_own_threads_collects_is_freed(colours):
     # It was a deadlock. In a process of its own, which can be ended, on the CPU, where DALI waits
     # for threads of ours.
-    run = subprocess.run(
-        [sys.executable, "-c", _COLLECTED_BY_ITS_OWN_THREAD, str(colours)],
-        cwd=Path(__file__).parents[3],
-        timeout=120,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = program(_COLLECTED_BY_ITS_OWN_THREAD, colours)
     assert run.returncode == 0, run.stderr
 
 
@@ -386,12 +391,5 @@ atexit.register(made.clear)
 
 def test_a_program_that_ends_within_an_epoch_says_nothing_of_it(colours):
     # From Python 3.12 on no thread can be started by then.
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _ENDS_WITH_A_BATCH_UNDER_WAY, str(colours)],
-        cwd=Path(__file__).parents[3],
-        timeout=120,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = program(_ENDS_WITH_A_BATCH_UNDER_WAY, colours)
     assert (run.returncode, run.stderr) == (0, "")
