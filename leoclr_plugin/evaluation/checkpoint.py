@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from leoclr_plugin.data.views import view_size
-from leoclr_plugin.errors import UserError, refused_values
+from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 
@@ -149,13 +150,13 @@ def epoch_of(path: Path) -> int:
 def _configuration(path: Path) -> DictConfig:
     try:
         args = json.loads(path.read_text())
+        cfg = OmegaConf.create(args if isinstance(args, dict) else {})
     except FileNotFoundError as error:
         raise UserError(
             f"{path.parent} lacks args.json, the configuration that is written beside a checkpoint"
         ) from error
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
-    cfg = OmegaConf.create(args if isinstance(args, dict) else {})
+    except (ValueError, OmegaConfBaseException) as error:
+        raise UserError(f"{path} is damaged: {one_line(error)}") from error
     for key in _NEEDED:
         if OmegaConf.select(cfg, key) is None:
             raise UserError(

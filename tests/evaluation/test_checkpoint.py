@@ -57,7 +57,7 @@ def test_folder_without_checkpoint_or_args(tmp_path):
     (tmp_path / "run" / "a-ep=0.ckpt").touch()
     assert f"did you mean {tmp_path}/run?" in refused(CheckpointFolder.open, tmp_path)
     assert "lacks args.json" in refused(CheckpointFolder.open, tmp_path / "run")
-    for damaged in (b"{", b"\xff\xfe"):
+    for damaged in (b"{", b"\xff\xfe", b'{"name": "${"}'):
         (tmp_path / "run" / "args.json").write_bytes(damaged)
         assert "args.json is damaged" in refused(CheckpointFolder.open, tmp_path / "run")
 
