@@ -131,9 +131,15 @@ def test_swapped_branches_pull_each_crop_to_the_originals_key():
     assert model.queue_ptr.tolist() == [8]
 
 
-@pytest.mark.parametrize("queue_keys", ["all", "last"])
-def test_with_both_as_queries_each_crop_is_pulled_to_the_original_and_it_to_them(queue_keys):
-    both = {"method_kwargs__query": "both", "method_kwargs__queue_keys": queue_keys}
+@pytest.mark.parametrize(("queue_keys", "reduction"), [("all", "sum"), ("last", "mean")])
+def test_with_both_as_queries_each_crop_is_pulled_to_the_original_and_it_to_them(
+    queue_keys, reduction
+):
+    both = {
+        "method_kwargs__query": "both",
+        "method_kwargs__queue_keys": queue_keys,
+        "method_kwargs__loss_reduction": reduction,
+    }
     model, batch = build(**both), make_batch()
     queue_of_crops, queue_of_originals = model.queue.clone()
     loss = model.training_step(batch, 0)
@@ -145,14 +151,15 @@ def test_with_both_as_queries_each_crop_is_pulled_to_the_original_and_it_to_them
     v1, v2, v = [again.momentum_forward(view)["z"] for view in (x1, x2, x)]
     u, u1, u2 = [out["z"] for out in outs]
     expected = sum(F.cross_entropy(out["logits"], targets) / 3 for out in outs)
-    for query, key, queue in (
-        (u, v1, queue_of_crops),
-        (u, v2, queue_of_crops),
-        (u1, v, queue_of_originals),
-        (u2, v, queue_of_originals),
+    for query, key, queue, weight in (
+        (u, v1, queue_of_crops, 1 / 6),
+        (u, v2, queue_of_crops, 1 / 6),
+        (u1, v, queue_of_originals, 1 / 3),
+        (u2, v, queue_of_originals, 1 / 3),
     ):
         logits = torch.cat([(query * key).sum(1, keepdim=True), query @ queue], dim=1) / 0.2
-        expected = expected + F.cross_entropy(logits, torch.zeros(8, dtype=torch.long))
+        term = F.cross_entropy(logits, torch.zeros(8, dtype=torch.long))
+        expected = expected + term * (1 if reduction == "sum" else weight)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     crops = torch.cat([v1, v2]) if queue_keys == "all" else v2
     assert torch.allclose(model.queue[0, :, : len(crops)].T, crops, atol=1e-5)
@@ -364,11 +371,16 @@ def test_settings_that_are_none_are_said_to_be_ignored(capsys):
     assert told.count("ignored") == 1
 
 
-@pytest.mark.parametrize("setting", [{"bn_splits": 2}, {"shuffle_keys": True}])
-def test_synchronised_batch_norm_does_not_go_with_split_or_shuffled_batches(setting):
-    cfg = prepare(method_cfg(method_kwargs=setting))
+@pytest.mark.parametrize(
+    ("key", "value", "off"), [("bn_splits", 2, 1), ("shuffle_keys", True, False)]
+)
+def test_synchronised_batch_norm_does_not_go_with_split_or_shuffled_batches(key, value, off):
+    cfg = prepare(method_cfg())
     cfg.sync_batchnorm = True
-    with pytest.raises(UserError, match="with sync_batchnorm=True, which undoes it"):
+    LeOCLR(cfg)
+    cfg.method_kwargs[key] = value
+    message = f"method_kwargs.{key} is {value}; it must be {off} with sync_batchnorm=True"
+    with pytest.raises(UserError, match=message):
         LeOCLR(cfg)
 
 
