@@ -295,12 +295,27 @@ def test_without_labels_the_classifier_neither_learns_nor_spoils_the_loss():
 
 
 def test_momentum_classifier_learns_and_its_backbone_does_not():
-    model = build(momentum__classifier=True)
-    model.training_step(make_batch(), 0).backward()
-    assert model.momentum_classifier.weight.grad.abs().sum() > 0
-    # As the host's momentum methods log it.
-    for name in ("class_loss", "acc1", "acc5"):
-        assert torch.isfinite(model.logged[f"train_momentum_{name}"]).all()
+    model, batch = build(momentum__classifier=True), make_batch()
+    loss = model.training_step(batch, 0)
+    loss.backward()
+    # As the host's momentum methods log it: the mean of the views.
+    again, targets = build(momentum__classifier=True), batch[2]
+    feats = [again.momentum_forward(crop)["feats"] for crop in batch[1][:2]]
+    logits = torch.cat([again.momentum_classifier(f) for f in feats])
+    ranks = (logits > logits.gather(1, targets.repeat(2)[:, None])).sum(dim=1)
+    expected = {
+        "class_loss": F.cross_entropy(logits, targets.repeat(2)),
+        "acc1": 100 * (ranks < 1).float().mean(),
+        "acc5": 100 * (ranks < 5).float().mean(),
+    }
+    for name, value in expected.items():
+        assert model.logged[f"train_momentum_{name}"].item() == pytest.approx(
+            value.item(), rel=1e-5
+        )
+    names = ("train_nce_loss", "train_class_loss", "train_momentum_class_loss")
+    assert loss.item() == pytest.approx(sum(model.logged[name].item() for name in names))
+    (wanted,) = torch.autograd.grad(expected["class_loss"], again.momentum_classifier.weight)
+    assert torch.allclose(model.momentum_classifier.weight.grad, wanted, atol=1e-6)
     assert all(p.grad is None for p in model.momentum_backbone.parameters())
 
 
