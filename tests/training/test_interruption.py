@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from leoclr_plugin.data.dali import has_dali
+from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from tests.configs import small_config
@@ -101,6 +102,17 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(
     assert got["global_step"] == wanted["global_step"] == 3 * STEPS_PER_EPOCH
     for part in ("state_dict", "optimizer_states", "lr_schedulers"):
         assert differences(wanted[part], got[part]) == [], part
+
+
+def test_what_is_drawn_in_a_step_goes_on_too():
+    # Dropout and dropped paths, which the network above has none of.
+    sampler = ShardSampler(8, 2, seed=0, training=True)
+    callback = SaveBeforeLeaving(None, sampler)
+    state = callback.state_dict() | {"batches_done": 3}
+    wanted = torch.rand(3)
+    callback.load_state_dict(state)
+    assert torch.equal(torch.rand(3), wanted)
+    assert sampler.skipped == 3
 
 
 class Fails(Callback):
