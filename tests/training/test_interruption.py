@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
@@ -16,7 +17,7 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.evaluation.checkpoint import read_checkpoint
-from leoclr_plugin.training.interruption import SaveBeforeLeaving
+from leoclr_plugin.training.interruption import SaveBeforeLeaving, leaving_signals
 from tests.configs import small_config
 from tests.conftest import ROOT
 
@@ -113,6 +114,15 @@ def test_what_is_drawn_in_a_step_goes_on_too():
     callback.load_state_dict(state)
     assert torch.equal(torch.rand(3), wanted)
     assert sampler.skipped == 3
+
+
+def test_another_thread_leaves_the_signals_alone():
+    def enter():
+        with leaving_signals(print):
+            return signal.getsignal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(enter).result() == signal.getsignal(signal.SIGTERM)
 
 
 class Fails(Callback):
