@@ -72,7 +72,8 @@ def _save(state: dict[str, torch.Tensor], path: Path) -> None:
     # torch would say of a full disk that a position is unexpected.
     content = io.BytesIO()
     torch.save(state, content)
-    path.write_bytes(content.getbuffer())
+    # Not its buffer: one that an error keeps is a crash of Python 3.12's collector.
+    path.write_bytes(content.getvalue())
 
 
 def _torchvision_network(source: CheckpointFolder) -> Callable[..., nn.Module]:

@@ -180,6 +180,7 @@ def test_ctrl_c_in_a_training(command, capsys, image_folder, run_folder, tmp_pat
     }
     network = {"pretrain": host().METHODS["leoclr"], "linear": host().LinearModel}[command]
     monkeypatch.setattr(network, "training_step", interrupted)
+    monkeypatch.chdir(tmp_path)
     # Lightning ignores the signal from then on, which a process that ends does not mind.
     former = signal.getsignal(signal.SIGINT)
     assert main([str(arg) for arg in arguments[command]]) == 130

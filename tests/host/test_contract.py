@@ -221,12 +221,13 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(trained_under, mo
 
 
 @pytest.mark.parametrize("finetuned", [False, True])
-def test_hosts_agree_on_a_probe(finetuned, models):
+def test_hosts_agree_on_a_probe(finetuned, models, tmp_path):
     (args,) = models["bundled"].rglob("args.json")
     settings = [f"+finetune={finetuned}", "optimizer.lr=0.05", "optimizer.batch_size=8"]
+    settings += ["max_epochs=2"]
     results = []
     for host in HOSTS:
-        run = run_leoclr("linear", args.parent, *settings, "max_epochs=2", host=host)
+        run = run_leoclr("linear", args.parent, *settings, host=host, cwd=tmp_path)
         assert run.returncode == 0, run.stderr
         results.append(json.loads((args.parent / "linear.json").read_text()))
     assert all(result["loss"] == pytest.approx(results[0]["loss"], rel=1e-3) for result in results)

@@ -46,7 +46,7 @@ def test_every_epoch_trains_all_of_its_steps(image_folder, tmp_path, host, metho
     assert [row["epoch"] for row in rows] == ["0"] * 5 + ["1"] * 5 + ["2"] * 5
 
     if method == "leoclr":
-        run = run_leoclr("linear", folder, "max_epochs=1", *SMALL[:3], host=host)
+        run = run_leoclr("linear", folder, "max_epochs=1", *SMALL[:3], host=host, cwd=tmp_path)
         assert run.returncode == 0, run.stderr[-3000:]
         assert (folder / "linear.json").exists()
 

@@ -126,7 +126,7 @@ def test_two_processes_validate_on_shards_that_fill_other_numbers_of_batches(
     # Of all nine, not the mean of both shards'.
     assert float(knn) * len(val) / 100 == pytest.approx(round(float(knn) * len(val) / 100))
 
-    run = run_leoclr("linear", folder, *two, "max_epochs=1", host=host)
+    run = run_leoclr("linear", folder, *two, "max_epochs=1", host=host, cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("Written to") == 1
     assert json.loads((folder / "linear.json").read_text())["epochs"] == 1
