@@ -223,8 +223,12 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(trained_under, mo
 @pytest.mark.parametrize("finetuned", [False, True])
 def test_hosts_agree_on_a_probe(finetuned, models, tmp_path):
     (args,) = models["bundled"].rglob("args.json")
-    settings = [f"+finetune={finetuned}", "optimizer.lr=0.05", "optimizer.batch_size=8"]
-    settings += ["max_epochs=2"]
+    settings = [
+        f"+finetune={finetuned}",
+        "optimizer.lr=0.05",
+        "optimizer.batch_size=8",
+        "max_epochs=2",
+    ]
     results = []
     for host in HOSTS:
         run = run_leoclr("linear", args.parent, *settings, host=host, cwd=tmp_path)
