@@ -1,8 +1,10 @@
-"""Nearest neighbours against brute force."""
+"""Nearest neighbours against brute force, and what is drawn of them."""
 
+import numpy as np
 import torch
+from PIL import Image
 
-from leoclr_plugin.report.neighbours import nearest
+from leoclr_plugin.report.neighbours import nearest, neighbour_rows
 
 
 def test_nearest_by_brute_force():
@@ -20,3 +22,27 @@ def test_nearest_by_brute_force():
 def test_length_of_a_feature_is_of_no_matter():
     features = torch.tensor([[1.0, 0.0], [0.9, 0.1], [50.0, 40.0], [-1.0, 0.0]])
     assert nearest(features, [0], 3).tolist() == [[1, 2, 3]]
+
+
+def test_a_neighbour_is_framed_by_whether_its_class_is_the_query_s(tmp_path, drawn):
+    samples = []
+    for number, target in enumerate([0, 1, 0, 1]):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (8, 8), (10 * number, 0, 0)).save(path)
+        samples.append((str(path), target))
+    # 0 and 1 are near each other, as are 2 and 3: the nearest is of the other class.
+    features = torch.tensor([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.2], [-1.0, 0.3]])
+    neighbour_rows(features, samples, ["cat", "dog"], tmp_path / "rows.png", neighbours=3)
+    grid = np.array(drawn[0].axes).reshape(2, 4)
+    assert [row[0].get_ylabel() for row in grid] == ["cat", "dog"]
+    assert [cell.get_title() for cell in grid[0]] == ["query", "1", "2", "3"]
+    for row in grid:
+        shown = [int(cell.images[0].get_array()[0, 0, 0]) // 10 for cell in row]
+        assert shown == [shown[0], *nearest(features, shown[:1], 3)[0].tolist()]
+        for index, cell in zip(shown, row, strict=True):
+            frame = cell.spines["left"]
+            red, green, _, _ = frame.get_edgecolor()
+            assert (green > red) == (samples[index][1] == samples[shown[0]][1])
+            assert (frame.get_linewidth() > 0) == (cell is not row[0])
+    with Image.open(tmp_path / "rows.png") as picture:
+        assert picture.width > picture.height

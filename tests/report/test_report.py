@@ -21,23 +21,45 @@ def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
     report = Report("A <title>")
     report.text("x < y & z")
     report.table(("a", "b"), [("1", "<2>")])
+    report.heading("a & b")
     report.picture(Image.new("RGB", (3, 2), "red"), 'a "picture"')
+    Image.new("RGB", (3, 2), "blue").save(tmp_path / "blue.png")
+    report.picture_file(tmp_path / "blue.png", "another")
     report.svg(loss_curves({"leoclr": [(1, 2.0), (2, 1.0)]}))
     report.write(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "<script" not in page
     assert not re.search(r'(src|href)="(?!data:)', page)
-    (data,) = re.findall(r"data:image/png;base64,([^\"]+)", page)
-    assert Image.open(io.BytesIO(base64.b64decode(data))).getpixel((0, 0)) == (255, 0, 0)
+    pictures = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    colours = [Image.open(io.BytesIO(base64.b64decode(p))).getpixel((0, 0)) for p in pictures]
+    assert colours == [(255, 0, 0), (0, 0, 255)]
 
     class Texts(HTMLParser):
-        texts: list[str] = []
+        tag = ""
+        texts: dict[str, list[str]] = {}
+        descriptions: list[str] = []
+
+        def handle_starttag(self, tag, attrs):
+            self.tag = tag
+            if tag == "img":
+                self.descriptions.append(dict(attrs)["alt"])
 
         def handle_data(self, data):
-            self.texts.append(data)
+            if data.strip():
+                self.texts.setdefault(self.tag, []).append(data)
 
     Texts().feed(page)
-    assert {"x < y & z", "<2>", "A <title>"} <= set(Texts.texts)
+    texts = {tag: Texts.texts[tag] for tag in ("title", "h1", "h2", "th", "td")}
+    assert texts == {
+        "title": ["A <title>"],
+        "h1": ["A <title>"],
+        "h2": ["a & b"],
+        "th": ["a", "b"],
+        "td": ["1", "<2>"],
+    }
+    assert "x < y & z" in Texts.texts["p"]
+    assert "leoclr" in Texts.texts["text"]
+    assert Texts.descriptions == ['a "picture"', "another"]
 
 
 def test_curves_place_their_points_by_value():
