@@ -10,16 +10,23 @@ from tempfile import TemporaryDirectory
 from leoclr_plugin.errors import UserError, of_file
 
 _FOLDER = ".leoclr-"
+# Whatever the locale is. A path may have bytes that are none, and keeps them.
+_ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+
+
+def read_text(path: Path) -> str:
+    """What ``write_text`` wrote, or another text in UTF-8."""
+    return path.read_text(**_ENCODING)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a ``whole_file`` of text.
+    """Write a ``whole_file`` of text, in UTF-8.
 
     Raises:
         UserError: where it cannot be written.
     """
     with whole_file(path) as part:
-        part.write_text(text)
+        part.write_text(text, **_ENCODING)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import whole_file, write_text
+from leoclr_plugin.files import read_text, whole_file, write_text
 from tests.conftest import full_disk
 
 
@@ -62,6 +62,13 @@ def test_what_a_file_is_made_of_is_not_the_file(tmp_path):
         whole_file(copy) as part,
     ):
         shutil.copyfile(source, part)
+
+
+def test_text_is_utf_8_and_a_path_keeps_its_bytes(tmp_path):
+    text = "1 ± 2 " + os.fsdecode(b"\xe9.jpg")
+    write_text(tmp_path / "a.txt", text)
+    assert (tmp_path / "a.txt").read_bytes() == "1 ± 2 ".encode() + b"\xe9.jpg"
+    assert read_text(tmp_path / "a.txt") == text
 
 
 def test_a_link_leads_where_it_led(tmp_path):

@@ -22,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compare and print the table."""
     from leoclr_plugin.compare.run import Budget, compare
+    from leoclr_plugin.files import read_text
 
     methods = [name.strip() for name in args.methods.split(",") if name.strip()]
     compare(args.config, methods, Budget(**args.budget), args.seeds, args.out, args.overrides)
-    print((args.out / "table.txt").read_text())
+    print(read_text(args.out / "table.txt"))
     print(f"Written to {args.out / 'report.html'}, results.csv and results.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import signal
 import sys
@@ -109,6 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     A file that cannot be read or written is one, and memory that does not suffice. A shell's codes
     where the reader of stdout has left, as ``head`` does: 141, and after Ctrl-C: 130.
     """
+    _print_anything()
     args = parse(argv)
     _let_threads_sleep()
     try:
@@ -137,6 +139,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _refused(args, line)
     return 0
+
+
+def _print_anything() -> None:
+    # A path can have what the terminal's encoding does not, and a table its ±. So does stderr.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _let_threads_sleep() -> None:

@@ -13,7 +13,7 @@ from leoclr_plugin.compare.run import Budget, compare
 from leoclr_plugin.config import scripts_folder
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import write_text
+from leoclr_plugin.files import read_text, write_text
 from leoclr_plugin.report.tables import text_table
 
 HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
@@ -45,11 +45,11 @@ def ablate(
     """
     if row not in row_names():
         raise UserError(f"--row {row} is no row{suggestion(row, row_names())}")
-    recipe = yaml.safe_load((scripts_folder() / "ablation" / f"{row}.yaml").read_text())
+    recipe = yaml.safe_load(read_text(scripts_folder() / "ablation" / f"{row}.yaml"))
     changes = [*overrides, *recipe["overrides"]]
     content = compare(config, recipe["methods"], budget, seeds, out / row, changes)
     path = out / "rows.json"
-    rows: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    rows: dict[str, Any] = json.loads(read_text(path)) if path.exists() else {}
     rows[row] = {"about": recipe["about"], "rows": content["rows"], "foot": content["foot"]}
     write_json(path, rows)
     lines = [(name, *line[:3]) for name, entry in rows.items() for line in entry["rows"]]

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from leoclr_plugin.config import scripts_folder
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
 from leoclr_plugin.overrides import parse_overrides
 
@@ -80,7 +81,7 @@ def find_recipe(config: str, method: str) -> tuple[DictConfig, str]:
     if host().configs is not None:
         for file in sorted((host().configs / _TUNED_ON).glob("*.y*ml")):
             # The host's files are not all called as their methods are, and one ends in .yml.
-            if yaml.safe_load(file.read_text()).get("method") == method:
+            if yaml.safe_load(read_text(file)).get("method") == method:
                 return OmegaConf.load(file), f"{host().name}'s {_TUNED_ON}/{file.name}"
         hint = f"a {method}.yaml beside a config file of your own is one"
     else:

@@ -24,6 +24,7 @@ from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
@@ -119,7 +120,7 @@ def compare(
 def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
     out.mkdir(parents=True, exist_ok=True)
-    if path.exists() and json.loads(path.read_text()) != settings:
+    if path.exists() and json.loads(read_text(path)) != settings:
         raise UserError(f"--out {out} holds another comparison; name another folder")
     write_json(path, settings)
 
@@ -153,7 +154,7 @@ def _one(
         if not result.exists():
             log = folder / _LOG
             return {**about, "error": f"{_reason(log, code)} (log: {log})"}
-    return {**about, **json.loads(result.read_text())}
+    return {**about, **json.loads(read_text(result))}
 
 
 def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
@@ -181,7 +182,7 @@ def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:
 def _reason(log: Path, code: int) -> str:
     if code < 0:
         return f"ended by signal {-code}"
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    lines = [line.strip() for line in read_text(log).splitlines()]
     said = [line for line in lines if line]
     # A progress bar is drawn once more when its process has said why it ends.
     errors = [line for line in said if _ERROR.match(line)]

@@ -51,7 +51,10 @@ def write_report(
         "environment": environment(),
     }
     write_json(out / "results.json", content)
-    with whole_file(out / "results.csv") as part, part.open("w", newline="") as file:
+    with (
+        whole_file(out / "results.csv") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["method", "seed", *_COLUMNS, "error"])
         for run in runs:

@@ -15,6 +15,7 @@ from torchvision import datasets as tv
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, listing, open_rgb
 from leoclr_plugin.errors import UserError, check_known, one_line
+from leoclr_plugin.files import read_text
 
 DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
 FORMATS = ("image_folder", "dali")
@@ -148,7 +149,7 @@ def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
 def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     if not listed.is_file():
         raise UserError(f"{key}={listed} is not a file; leoclr check-data --write-list makes one")
-    wanted = {str(root / line) for line in listed.read_text().splitlines()}
+    wanted = {str(root / line) for line in read_text(listed).split("\n")}
     dataset.samples = [sample for sample in dataset.samples if sample[0] in wanted]
     dataset.targets = [target for _, target in dataset.samples]
     if not dataset.samples:

@@ -16,6 +16,7 @@ from torch import nn
 
 from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
+from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 
@@ -149,7 +150,7 @@ def epoch_of(path: Path) -> int:
 
 def _configuration(path: Path) -> DictConfig:
     try:
-        args = json.loads(path.read_text())
+        args = json.loads(read_text(path))
         cfg = OmegaConf.create(args if isinstance(args, dict) else {})
     except FileNotFoundError as error:
         raise UserError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_cache_path, user_config_path
 
 from leoclr_plugin.errors import UserError, one_line
-from leoclr_plugin.files import write_text
+from leoclr_plugin.files import read_text, write_text
 
 REPOSITORY = "https://github.com/vturrisi/solo-learn"
 # The commit that the contract suite runs over.
@@ -25,7 +25,7 @@ def choice_file() -> Path:
 def chosen() -> str | None:
     """What ``leoclr host use`` chose; None where it chose nothing."""
     path = choice_file()
-    return path.read_text().strip() or None if path.is_file() else None
+    return read_text(path).strip() or None if path.is_file() else None
 
 
 def choose(what: str | None) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import load_state_dict, read_checkpoint
+from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
 
 # What decides the weights besides the host's own list, by which two seeds, or two temperatures,
@@ -87,7 +88,7 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
         found, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
         if found is None:
             continue
-        args = OmegaConf.create(json.loads((run / "args.json").read_text()))
+        args = OmegaConf.create(json.loads(read_text(run / "args.json")))
         differs = [key for key in _SAME if _plain(args, key) != _plain(cfg, key)]
         if not differs:
             newest = _newest(run)

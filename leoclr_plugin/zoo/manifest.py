@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.errors import UserError, suggestion
+from leoclr_plugin.files import read_text
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
         UserError: for a file name that is more than a name.
     """
     path = (folder or zoo_folder()) / "manifest.json"
-    models = json.loads(path.read_text())["models"]
+    models = json.loads(read_text(path))["models"]
     return {name: make_entry(name, fields) for name, fields in models.items()}
 
 

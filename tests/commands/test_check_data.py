@@ -1,7 +1,11 @@
+import os
+
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 from leoclr_plugin.data.dali import has_dali
+from leoclr_plugin.data.datasets import build_dataset, samples_of
 from tests.conftest import run_leoclr
 
 needs_dali = pytest.mark.skipif(not has_dali(), reason="DALI is not installed")
@@ -38,6 +42,34 @@ def test_every_bad_image_is_reported_and_left_out_of_the_list(folder, dali):
     assert [line.split(": ")[0][-12:] for line in bad] == ["class0/2.jpg", "class1/5.jpg"]
     assert "4 of 6 images are good, 2 bad" in run.stdout
     assert clean.read_text().split() == [f"class{i % 2}/{i}.jpg" for i in (0, 4, 1, 3)]
+
+
+# The locale of many a cluster's jobs, without what Python does about it by itself.
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("env", [{}, ASCII], ids=["utf-8", "ascii"])
+@pytest.mark.parametrize("dali", [[], pytest.param(["--dali"], marks=needs_dali)])
+def test_names_with_bytes_that_are_no_text_are_kept(folder, dali, env):
+    odd = [b"\xe9\xfc.jpg", "\u00fc\u2028.jpg".encode(), b"\xffbad.jpg"]
+    picture = (folder / "class0" / "0.jpg").read_bytes()
+    for name in odd:
+        (folder / "class1" / os.fsdecode(name)).write_bytes(picture)
+    spoil(folder, f"class1/{os.fsdecode(odd[2])}")
+    clean = folder.parent / "clean.txt"
+    run = run_leoclr("check-data", folder, "--write-list", clean, *dali, **env)
+    assert run.returncode == 1, run.stderr
+    assert "8 of 9 images are good, 1 bad" in run.stdout
+    assert f"{folder}/class1/\\udcffbad.jpg: " in run.stdout
+    listed = clean.read_bytes().split(b"\n")
+    assert set(listed) >= {b"class1/" + odd[0], b"class1/" + odd[1]}
+    assert len(listed) == 9
+    data = OmegaConf.create(
+        {"dataset": "custom", "train_path": str(folder), "train_list": str(clean)}
+    )
+    taken = samples_of(build_dataset(data, "train", None))
+    assert {os.fsencode(path).rsplit(b"/", 1)[1] for path, _ in taken} >= set(odd[:2])
+    assert len(taken) == 8
 
 
 def test_no_images(tmp_path):

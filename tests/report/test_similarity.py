@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from leoclr_plugin.report.similarity import similarity_map
+from leoclr_plugin.report.similarity import similarity_map, similarity_rows
 
 
 def mean_colour(pictures: list[Image.Image]) -> torch.Tensor:
@@ -25,3 +25,33 @@ def test_a_crop_agrees_with_the_side_it_is_of():
     # The same in each row, and never more to the right.
     assert (heat - heat[0]).abs().max() < 1e-5
     assert (heat[0].diff() < 1e-5).all()
+
+
+def test_the_box_is_where_the_crop_is_of_and_the_map_is_of_that_crop(tmp_path, drawn):
+    generator = np.random.default_rng(0)
+    images = [
+        Image.fromarray(generator.integers(0, 255, (4, 6, 3), np.uint8)).resize((120, 80), 0)
+        for _ in range(2)
+    ]
+    similarity_rows(mean_colour, images, tmp_path / "map.png")
+    *grid, bar = drawn[0].axes
+    assert bar.get_ylabel() == "cosine"
+    assert [cell.get_title() for cell in grid[:5]] == [
+        *("X", "crop 1", "agrees with", "crop 2", "agrees with")
+    ]
+    boxes = []
+    for image, (whole, *cells) in zip(images, (grid[:5], grid[5:]), strict=True):
+        assert (whole.images[0].get_array() == np.asarray(image)).all()
+        for box_in_whole, shown, place in zip(whole.patches, cells[::2], cells[1::2], strict=True):
+            (box,) = place.patches
+            assert box.get_bbox().bounds == box_in_whole.get_bbox().bounds
+            crop = image.crop(tuple(map(int, box.get_bbox().extents)))
+            boxes.append(crop.size)
+            assert 0.09 < crop.width * crop.height / (120 * 80) < 0.26
+            assert (shown.images[0].get_array() == np.asarray(crop.resize((128, 128)))).all()
+            _, heat = place.images
+            expected = similarity_map(mean_colour, image, crop)
+            np.testing.assert_allclose(heat.get_array(), expected, atol=1e-6)
+            assert heat.get_clim() == (-1, 1)
+    assert len(set(boxes)) > 1
+    assert (tmp_path / "map.png").stat().st_size > 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.files import read_text
 from leoclr_plugin.host.bundled.cfg import omegaconf_select
 
 
@@ -37,7 +38,7 @@ class AutoResumer:
         oldest = time.time() - 3600 * self.max_hours
         found = [p for p in self.checkpoint_dir.rglob("*.ckpt") if p.stat().st_ctime > oldest]
         for checkpoint in sorted(found, key=lambda p: p.stat().st_ctime, reverse=True):
-            args = OmegaConf.create(json.loads((checkpoint.parent / "args.json").read_text()))
+            args = OmegaConf.create(json.loads(read_text(checkpoint.parent / "args.json")))
             if all(
                 omegaconf_select(args, key) == omegaconf_select(cfg, key)
                 for key in self.SHOULD_MATCH
