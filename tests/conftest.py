@@ -23,6 +23,8 @@ from leoclr_plugin.host.select import choose_host
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["tests.zoo_fixtures"]
+# The locale of many a cluster's jobs, without what Python does about it by itself.
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 def pytest_configure() -> None:

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.files import read_text, whole_file, write_text
-from tests.conftest import full_disk
+from tests.conftest import ASCII, ROOT, full_disk
 
 
 def test_a_file_has_its_name_once_it_is_whole(tmp_path):
@@ -69,6 +71,18 @@ def test_text_is_utf_8_and_a_path_keeps_its_bytes(tmp_path):
     write_text(tmp_path / "a.txt", text)
     assert (tmp_path / "a.txt").read_bytes() == "1 ± 2 ".encode() + b"\xe9.jpg"
     assert read_text(tmp_path / "a.txt") == text
+
+
+def test_text_is_utf_8_where_the_locale_is_not(tmp_path):
+    code = (
+        "import sys, pathlib; from leoclr_plugin.files import read_text, write_text; "
+        r"path = pathlib.Path(sys.argv[1]); write_text(path, '\xb1'); "
+        r"assert read_text(path) == '\xb1'"
+    )
+    path = tmp_path / "a.txt"
+    command = [sys.executable, "-c", code, str(path)]
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **ASCII})
+    assert path.read_bytes() == "±".encode()
 
 
 def test_a_link_leads_where_it_led(tmp_path):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.datasets import build_dataset, samples_of
-from tests.conftest import run_leoclr
+from tests.conftest import ASCII, run_leoclr
 
 needs_dali = pytest.mark.skipif(not has_dali(), reason="DALI is not installed")
 
@@ -42,10 +42,6 @@ def test_every_bad_image_is_reported_and_left_out_of_the_list(folder, dali):
     assert [line.split(": ")[0][-12:] for line in bad] == ["class0/2.jpg", "class1/5.jpg"]
     assert "4 of 6 images are good, 2 bad" in run.stdout
     assert clean.read_text().split() == [f"class{i % 2}/{i}.jpg" for i in (0, 4, 1, 3)]
-
-
-# The locale of many a cluster's jobs, without what Python does about it by itself.
-ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 @pytest.mark.parametrize("env", [{}, ASCII], ids=["utf-8", "ascii"])
