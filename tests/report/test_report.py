@@ -120,16 +120,32 @@ def test_grid_has_a_row_an_image_and_a_column_a_view():
 
 
 def test_grid_says_which_encoder_sees_a_view():
-    assert list(view_columns(method_cfg("leoclr"), 3)) == ["X (query)", "X1 (key)", "X2 (key)"]
-    assert list(view_columns(method_cfg("leoclr", method_kwargs__query="crops"), 2)) == [
-        "X (key)",
-        "X1 (query)",
-    ]
-    assert list(view_columns(method_cfg("leoclr", method_kwargs__query="both"), 2)) == [
-        "X (query and key)",
-        "X1 (query and key)",
-    ]
-    assert list(view_columns(method_cfg("mocov2plus"), 2)) == ["X1", "X2"]
+    leoclr = method_cfg("leoclr")
+    assert view_columns(leoclr, 3) == {"X (query)": 2, "X1 (key)": 0, "X2 (key)": 1}
+    crops = method_cfg("leoclr", method_kwargs__query="crops")
+    assert view_columns(crops, 2) == {"X (key)": 1, "X1 (query)": 0}
+    both = method_cfg("leoclr", method_kwargs__query="both")
+    assert view_columns(both, 2) == {"X (query and key)": 1, "X1 (query and key)": 0}
+    assert view_columns(method_cfg("mocov2plus"), 2) == {"X1": 0, "X2": 1}
+
+
+def test_each_column_has_its_title_in_its_middle():
+    pixels = np.asarray(view_grid([make_image(0, 0, (64, 64))], method_cfg("leoclr"))).min(axis=2)
+    columns = np.flatnonzero((pixels[:26] < 128).any(axis=0))
+    titles = np.split(columns, np.flatnonzero(np.diff(columns) > 30) + 1)
+    middles = [(title[0] + title[-1]) / 2 for title in titles]
+    np.testing.assert_allclose(middles, [8 + column * 168 + 80 for column in range(4)], atol=4)
+
+
+def test_a_picture_that_is_not_square_is_in_the_middle_of_its_cell():
+    pixels = np.asarray(
+        view_grid([Image.new("RGB", (20, 40), "black")] * 2, method_cfg("leoclr"))
+    ).max(axis=2)
+    for row in range(2):
+        top = 26 + row * 168
+        black = np.argwhere(pixels[top : top + 160, :170] < 128)
+        assert black.min(axis=0).tolist() == [0, 8 + 40]
+        assert black.max(axis=0).tolist() == [159, 8 + 119]
 
 
 def test_grid_shows_the_original_first():

@@ -1,0 +1,118 @@
+"""The files of a comparison whose figures are known."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from leoclr_plugin.compare.table import HEADER, write_report
+
+SETTINGS = {
+    "config": "imagenette/leoclr",
+    "overrides": ["optimizer.lr=0.1"],
+    "budget": {"epochs": 3, "minutes": None},
+    "images": 9469,
+    "host": "bundled",
+}
+
+
+def measured(method: str, seed: int, accuracy: float, **more) -> dict:
+    return {
+        **{"method": method, "seed": seed, "deviations": [], "epochs": 3},
+        **{"knn_top1": accuracy, "linear_top1": accuracy + 10, "images_per_second": 123.46},
+        **{"seconds_per_epoch": 76.5, "peak_memory_mib": 2048.4},
+        **more,
+    }
+
+
+RUNS = [
+    measured("leoclr", 0, 50.0, curve=[[1, 20.0], [2, 40.0]]),
+    measured("untrained", 0, 20.0, epochs=0, images_per_second=None, curve=None),
+    {"method": "byol", "seed": 0, "deviations": ["recipe of byol.yaml"], "error": "no room"},
+    # Their sample's deviation is 2 (that of all of them 1.41).
+    measured("leoclr", 1, 50.0 + 8**0.5, curve=[[1, 90.0], [2, 91.0]]),
+]
+
+
+@pytest.fixture
+def written(tmp_path):
+    return tmp_path, write_report(tmp_path, RUNS, SETTINGS)
+
+
+def test_a_cell_is_the_mean_and_the_deviation_of_those_that_were_measured(written):
+    out, content = written
+    rows = {row[0]: row[1:] for row in content["rows"]}
+    one_seed = ["20.00", "30.00", "", "76.5", "2048", "0"]
+    assert rows == {
+        "leoclr": [
+            *("51.41 ± 2.00", "61.41 ± 2.00", "123.5 ± 0.0", "76.5 ± 0.0", "2048 ± 0", "3 ± 0"),
+        ],
+        "untrained": one_seed,
+        "byol": ["failed", "", "", "", "", ""],
+    }
+    assert all(len(row) == len(HEADER) for row in content["rows"])
+    assert content["foot"] == ["byol: recipe of byol.yaml.", "byol, seed 0, failed: no room"]
+    kept = json.loads((out / "results.json").read_text())
+    assert (kept["rows"], kept["foot"]) == (content["rows"], content["foot"])
+    assert (kept["runs"], kept["settings"]) == (RUNS, SETTINGS)
+    assert kept["environment"]["versions"]["torch"]
+
+
+def test_each_run_is_a_line_of_the_csv(written):
+    with (written[0] / "results.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["method"], line["seed"], line["error"]) for line in lines] == [
+        *(("leoclr", "0", ""), ("untrained", "0", ""), ("byol", "0", "no room")),
+        ("leoclr", "1", ""),
+    ]
+    assert [float(line["knn_top1"] or -1) for line in lines] == [
+        50.0,
+        20.0,
+        -1,
+        RUNS[3]["knn_top1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [({"epochs": 3, "minutes": None}, "3 epochs"), ({"epochs": None, "minutes": 2.5}, "2.5 min")],
+)
+def test_text_and_page_say_what_was_compared(tmp_path, budget, said):
+    write_report(tmp_path, RUNS, {**SETTINGS, "budget": budget})
+    text = (tmp_path / "table.txt").read_text()
+    page = (tmp_path / "report.html").read_text()
+    for words in (
+        f"imagenette/leoclr, optimizer.lr=0.1: 9469 training images, {said}",
+        "bundled host",
+        "byol: recipe of byol.yaml.",
+        "byol, seed 0, failed: no room",
+    ):
+        assert words in text
+        assert words in page
+    assert [line.split()[0] for line in text.splitlines()[2:5]] == ["leoclr", "untrained", "byol"]
+
+
+def test_the_page_has_the_table_and_the_curves_of_the_first_seed(written):
+    page = (written[0] / "report.html").read_text()
+
+    class Cells(HTMLParser):
+        cells: list[str] = []
+
+        def handle_data(self, data):
+            if self.lasttag in ("td", "th") and data.strip():
+                self.cells.append(data)
+
+    Cells().feed(page)
+    rows = written[1]["rows"]
+    assert Cells.cells == [cell for row in (HEADER, *rows) for cell in row if cell]
+    # The second seed's of leoclr would reach from 90 to 91.
+    assert len(re.findall("<polyline", page)) == 1
+    assert ">40.00</text>" in page
+    assert ">20.00</text>" in page
+
+
+def test_without_a_curve_there_is_no_picture(tmp_path):
+    write_report(tmp_path, RUNS[1:3], SETTINGS)
+    assert "<svg" not in (tmp_path / "report.html").read_text()
