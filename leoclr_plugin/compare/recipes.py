@@ -56,7 +56,7 @@ def method_config(
                 del cfg[name]
         cfg.optimizer.batch_size = base.optimizer.batch_size
         changes.append(f"recipe of {source}")
-        if "optimizer.name" in wanted:
+        if wanted.get("optimizer.name", cfg.optimizer.name) != cfg.optimizer.name:
             # Of another optimizer, they are not this one's.
             cfg.optimizer.pop("kwargs", None)
         for key, value in wanted.items():

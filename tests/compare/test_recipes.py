@@ -24,7 +24,8 @@ def host_with_recipes(tmp_path, monkeypatch):
     (folder / "other.yaml").write_text("method: simclr\n")
     (folder / "short.yaml").write_text(
         "method: barlow_twins\n"
-        "method_kwargs: {proj_hidden_dim: 2048, warmup_teacher_temperature_epochs: 50}\n"
+        "method_kwargs: {proj_hidden_dim: 2048, warmup_teacher_temperature_epochs: 50, "
+        "epoch_queue_starts: 15}\n"
         "data: {dataset: imagenet100}\n"
         "optimizer: {name: lars, batch_size: 128, lr: 0.3, kwargs: {eta: 0.02}}\n"
         "scheduler: {name: warmup_cosine}\n"
@@ -49,6 +50,7 @@ def test_the_rest_is_the_methods_own_recipe(host_with_recipes):
     cfg, changes = configured("barlow_twins")
     assert (cfg.optimizer.name, cfg.optimizer.lr) == ("lars", 0.3)
     assert cfg.optimizer.kwargs == {"eta": 0.02}
+    assert cfg.optimizer.batch_size == 256
     assert "momentum" not in cfg
     assert "queue_size" not in cfg.method_kwargs
     assert changes == ["recipe of solo-learn's imagenet-100/short.yaml"]
@@ -70,6 +72,10 @@ def test_the_users_overrides_go_before_every_recipe(host_with_recipes):
     assert "kwargs" not in cfg.optimizer
     assert cfg.scheduler.warmup_epochs == 7
     assert not any("warmup_epochs" in change for change in changes if "teacher" not in change)
+    # A key that the recipe lacks.
+    cfg, _ = configured("barlow_twins", "optimizer.name=lars", "momentum.base_tau=0.9")
+    assert cfg.optimizer.kwargs == {"eta": 0.02}
+    assert cfg.momentum.base_tau == 0.9
 
 
 def test_what_does_not_fit_the_budget_is_cut_and_said(host_with_recipes):
@@ -80,6 +86,18 @@ def test_what_does_not_fit_the_budget_is_cut_and_said(host_with_recipes):
     assert "method_kwargs.queue_size 960 instead of 4096" in changes
     cfg, changes = configured("barlow_twins", epochs=20)
     assert cfg.method_kwargs.warmup_teacher_temperature_epochs == 5
+    assert cfg.method_kwargs.epoch_queue_starts == 5
+    # The host's default, which the recipe does not name.
+    assert cfg.scheduler.warmup_epochs == 2
+    assert "scheduler.warmup_epochs 2.0 instead of 10" in changes
+
+
+def test_what_fits_the_budget_is_left(host_with_recipes):
+    cfg, changes = configured("barlow_twins", epochs=200)
+    assert "warmup_epochs" not in cfg.scheduler
+    assert cfg.method_kwargs.warmup_teacher_temperature_epochs == 50
+    assert cfg.method_kwargs.epoch_queue_starts == 15
+    assert changes == ["recipe of solo-learn's imagenet-100/short.yaml"]
 
 
 def test_no_recipe(host_with_recipes):

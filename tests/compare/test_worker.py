@@ -1,9 +1,16 @@
-"""Step times over an interruption."""
+"""Step times over an interruption, and what is made of them."""
+
+import json
+from pathlib import Path
 
 import pytest
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import OmegaConf
 
 from leoclr_plugin.compare import worker
 from leoclr_plugin.compare.worker import StepTimes
+from tests.configs import method_cfg
 
 
 @pytest.fixture
@@ -34,3 +41,75 @@ def test_a_resumed_run_has_the_times_before_and_none_of_the_break(clock):
     resumed.on_train_epoch_start(None, None)
     steps(resumed, clock, range(4), 4.0)
     assert resumed.seconds == [2.0, 2.0, 2.0, 3.0, 4.0, 4.0]
+
+
+@pytest.fixture
+def trainings(tmp_path, monkeypatch):
+    """The configurations of the trainings, whose steps take a second, nine and two."""
+    done = []
+
+    def pretrain(cfg, callbacks):
+        (times,) = callbacks
+        done.append(cfg.copy())
+        times.seconds += [1.0, 9.0, 2.0]
+        folder = tmp_path / cfg.checkpoint.dir / f"run{len(done)}"
+        folder.mkdir(parents=True)
+        (folder / "metrics.csv").write_text("epoch,val_acc1\n0,30.5\n")
+        (folder / "args.json").write_text(json.dumps(OmegaConf.to_container(cfg)))
+        state = {times.state_key: times.state_dict()}
+        torch.save({"state_dict": {}, "callbacks": state}, folder / "ep=6.ckpt")
+        return folder
+
+    monkeypatch.setattr(worker, "pretrain", pretrain)
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Of a run by two processes with batches of 8 on 170 images: ten steps an epoch."""
+    cfg = method_cfg(optimizer__batch_size=8, devices=[0, 1], images=170, max_epochs=7)
+    cfg.checkpoint, cfg.auto_resume = {"enabled": True, "dir": "runs"}, {"enabled": True}
+    OmegaConf.save(cfg, tmp_path / "config.yaml")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("minutes", "epochs"), [(1, 3), (2.5, 7), (0.01, 1)])
+def test_minutes_become_the_whole_epochs_that_fit(folder, trainings, minutes, epochs):
+    (folder / "budget.json").write_text(json.dumps({"minutes": minutes}))
+    worker.run("trial", folder)
+    # 20 seconds an epoch by the median step.
+    assert json.loads((folder / "trial.json").read_text())["epochs"] == epochs
+    (trial,) = trainings
+    assert (trial.max_epochs, trial.limit_train_batches) == (1, 12)
+    # It is no part of the run, and leaves nothing there.
+    assert not trial.checkpoint.enabled
+    assert not trial.auto_resume.enabled
+    assert trial.data.val_path is None
+    assert not Path(trial.checkpoint.dir).exists()
+    assert not (folder / "runs").exists()
+    worker.run("train", folder)
+    assert trainings[1].max_epochs == epochs
+    assert trainings[1].checkpoint.enabled
+    assert json.loads((folder / "training.json").read_text())["epochs"] == epochs
+
+
+def test_speed_is_that_of_the_median_step_of_all_processes(folder, trainings):
+    worker.run("train", folder)
+    record = json.loads((folder / "training.json").read_text())
+    assert 100 < record.pop("peak_memory_mib") < 100_000
+    assert record == {
+        "checkpoint": str(folder / "runs" / "run1"),
+        "epochs": 7,
+        "seconds_per_epoch": 20.0,
+        "images_per_second": 8.0,
+        "curve": [[1.0, 30.5]],
+    }
+
+
+def test_of_several_processes_the_first_writes(folder, trainings, monkeypatch):
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    (folder / "budget.json").write_text('{"minutes": 1}')
+    worker.run("trial", folder)
+    worker.run("train", folder)
+    assert len(trainings) == 2
+    assert not list(folder.glob("t*.json"))
