@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from omegaconf import OmegaConf
+from torch import nn
 from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.memory import peak_mib
@@ -31,7 +31,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "bf16": {"precision": "bf16-mixed"},
     "compile": {"performance.compile": True},
 }
-if "fused" in inspect.signature(torch.optim.SGD).parameters:  # torch 2.1 has none
+
+
+def _has_fused_optimizer() -> bool:
+    # torch 2.1 has none, 2.3 takes it on a CPU and fails in its first step.
+    weight = nn.Parameter(torch.zeros(1, device=device()))
+    weight.grad = torch.zeros_like(weight)
+    try:
+        torch.optim.SGD([weight], fused=True).step()
+    except (TypeError, NotImplementedError):
+        return False
+    return True
+
+
+if _has_fused_optimizer():
     OPTIONS["fused_optimizer"] = {"optimizer.kwargs.fused": True}
 
 

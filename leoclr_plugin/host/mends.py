@@ -106,7 +106,7 @@ def mend_configure_optimizers(model: type) -> None:
             self.extra_optimizer_args = OmegaConf.to_container(
                 self.extra_optimizer_args, resolve=True
             )
-        with refused_values("optimizer or scheduler"):
+        with refused_values("optimizer or scheduler", RuntimeError):
             return original(self)
 
     model.configure_optimizers = configure_optimizers

@@ -259,7 +259,10 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
     assert "optimizer or scheduler: Invalid momentum value: -1" in refused(
         *pretrain, "++optimizer.kwargs.momentum=-1"
     )
-
+    # torch's own error is of another class than that of its other settings.
+    assert "optimizer or scheduler: `fused` and `foreach` cannot be `True`" in refused(
+        *pretrain, "+optimizer.kwargs.fused=True", "+optimizer.kwargs.foreach=True"
+    )
     assert not list(tmp_path.glob("leoclr/*"))
     (args,) = models[host].rglob("args.json")
     linear = ("linear", args.parent, "optimizer.batch_size=8")

@@ -1,5 +1,7 @@
 """A batch of NaN in the middle of a run."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from lightning.pytorch import Callback
@@ -33,22 +35,51 @@ def train(image_folder, root, nan, **changes):
         data__train_path=f"{image_folder}/train",
         data__val_path=None,
         checkpoint={"enabled": True, "dir": str(root)},
-        max_epochs=2,
         enable_progress_bar=False,
-        **changes,
+        **{"max_epochs": 2, **changes},
     )
     return pretrain(cfg, [nan])
 
 
 def test_stop_names_the_step_the_terms_and_the_last_good_checkpoint(image_folder, tmp_path):
+    nan = NanAt(7)
     with pytest.raises(UserError) as caught:
-        train(image_folder, tmp_path, NanAt(7))
+        train(image_folder, tmp_path, nan)
+    # At once, on a CPU, not at the epoch's end.
+    assert len(nan.states) == 8
     (good,) = tmp_path.rglob("*.ckpt")
     assert str(caught.value) == (
         "step 8 has a loss that is not finite (contrastive loss nan, key projection 1 nan, "
         f"loss nan); the last good checkpoint is {good}; lower optimizer.lr, or look at the batch"
     )
     assert read_checkpoint(good)["global_step"] == 5
+
+
+class Arrival:
+    """What CUDA's event does, of values that are on their way from a GPU."""
+
+    def __init__(self, values, final):
+        self.values, self.final = values, final
+
+    def query(self):
+        return bool((self.values == self.final).all())
+
+    def synchronize(self):
+        self.values.copy_(self.final)
+
+
+def test_values_that_have_not_arrived_are_waited_for_at_the_end_of_the_epoch():
+    guard = StopOnNonfinite(AtomicCheckpointIO(None))
+    trainer = SimpleNamespace(world_size=1)
+    for step, final in enumerate([1.0, float("nan"), 2.0], start=4):
+        values = torch.zeros(1)
+        arrival = Arrival(values, torch.tensor([final]))
+        guard._under_way.append((step, ["loss"], values, arrival))
+    # Of events of one stream the last one's is that of all.
+    arrival.synchronize = lambda: [Arrival.synchronize(e) for *_, e in guard._under_way]
+    with pytest.raises(UserError, match=r"^step 5 has a loss that is not finite \(loss nan\); "):
+        guard.on_train_epoch_end(trainer, None)
+    assert not guard._under_way
 
 
 @pytest.mark.parametrize("method", ["leoclr", "mocov2plus"])
@@ -79,6 +110,15 @@ def test_skip_counts_and_is_bounded(image_folder, tmp_path):
         UserError, match=r"max_nonfinite=2 steps were skipped before it; .*lower optimizer\.lr"
     ):
         train(image_folder, tmp_path / "three", NanAt(2, 4, 7), **changes)
+
+
+def test_a_resumed_run_goes_on_counting(image_folder, tmp_path):
+    changes = {"on_nonfinite": "skip", "max_nonfinite": 2}
+    folder = train(image_folder, tmp_path / "one", NanAt(2, 3), **changes)
+    (checkpoint,) = folder.glob("*.ckpt")
+    changes["resume_from_checkpoint"] = str(checkpoint)
+    with pytest.raises(UserError, match="max_nonfinite=2 steps were skipped before it"):
+        train(image_folder, tmp_path / "two", NanAt(2), **changes, max_epochs=3)
 
 
 def test_ignore_takes_the_step(image_folder, tmp_path):

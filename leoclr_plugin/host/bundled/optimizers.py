@@ -120,7 +120,7 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
     """
     check_known("optimizer.name", module.optimizer, _OPTIMIZERS)
     check_known("scheduler.name", module.scheduler, _SCHEDULERS)
-    with refused_values("optimizer or scheduler"):
+    with refused_values("optimizer or scheduler", RuntimeError):
         return _build(module, groups)
 
 
