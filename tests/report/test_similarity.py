@@ -53,5 +53,6 @@ def test_the_box_is_where_the_crop_is_of_and_the_map_is_of_that_crop(tmp_path, d
             expected = similarity_map(mean_colour, image, crop)
             np.testing.assert_allclose(heat.get_array(), expected, atol=1e-6)
             assert heat.get_clim() == (-1, 1)
+            assert tuple(heat.get_extent()) == (0, 120, 80, 0)
     assert len(set(boxes)) > 1
     assert (tmp_path / "map.png").stat().st_size > 0
