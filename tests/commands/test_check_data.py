@@ -44,6 +44,15 @@ def test_every_bad_image_is_reported_and_left_out_of_the_list(folder, dali):
     assert clean.read_text().split() == [f"class{i % 2}/{i}.jpg" for i in (0, 4, 1, 3)]
 
 
+@needs_dali
+def test_what_dali_alone_cannot_decode_is_good_but_for_dali(folder):
+    Image.new("RGB", (9, 9)).save(folder / "class0" / "2.jpg", "GIF")
+    assert run_leoclr("check-data", folder).returncode == 0
+    run = run_leoclr("check-data", folder, "--dali")
+    assert run.returncode == 1
+    assert f"{folder}/class0/2.jpg: DALI cannot decode it\n5 of 6 images are good" in run.stdout
+
+
 @pytest.mark.parametrize("env", [{}, ASCII], ids=["utf-8", "ascii"])
 @pytest.mark.parametrize("dali", [[], pytest.param(["--dali"], marks=needs_dali)])
 def test_names_with_bytes_that_are_no_text_are_kept(folder, dali, env):
