@@ -174,7 +174,3 @@ def _tell(args: argparse.Namespace, line: str) -> None:
     if args.debug:
         traceback.print_exc()
     print(f"leoclr {args.command}: {line}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,6 +9,7 @@ import pytest
 
 from leoclr_plugin.commands import doctor
 from leoclr_plugin.commands.main import main, parse
+from leoclr_plugin.version import __version__
 from tests.conftest import run_leoclr
 
 _OPTIONS = ["--methods", "leoclr", "--budget", "epochs=1"]
@@ -44,6 +45,16 @@ def test_what_is_no_override_is_refused(
         parse(words)
     assert leaving.value.code == 2
     assert "unrecognized arguments" in capsys.readouterr().err
+
+
+def test_version_and_help_of_the_console_script() -> None:
+    run = run_leoclr("--version")
+    assert (run.returncode, run.stdout.strip()) == (0, __version__)
+    run = run_leoclr("--help")
+    assert run.returncode == 0
+    assert run.stdout.startswith("usage: leoclr ")
+    for command in ("pretrain", "check-data", "zoo", "doctor"):
+        assert re.search(rf"^ +{command}\s+\w", run.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", [["--debug", "zoo", "list"], ["zoo", "list", "--debug"]])
