@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -10,7 +11,7 @@ from typing import Any
 
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import whole_file, write_text
+from leoclr_plugin.files import write_text
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
@@ -51,16 +52,14 @@ def write_report(
         "environment": environment(),
     }
     write_json(out / "results.json", content)
-    with (
-        whole_file(out / "results.csv") as part,
-        part.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["method", "seed", *_COLUMNS, "error"])
-        for run in runs:
-            writer.writerow(
-                [run["method"], run["seed"], *(run.get(key) for key in _COLUMNS), run.get("error")]
-            )
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["method", "seed", *_COLUMNS, "error"])
+    for run in runs:
+        writer.writerow(
+            [run["method"], run["seed"], *(run.get(key) for key in _COLUMNS), run.get("error")]
+        )
+    write_text(out / "results.csv", lines.getvalue())
     table = "\n".join([text_table(HEADER, rows), _about(settings), *foot])
     write_text(out / "table.txt", f"{table}\n")
 
