@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from leoclr_plugin.compare.table import HEADER, write_report
 from leoclr_plugin.files import read_text
+from tests.pages import Page
 
 SETTINGS = {
     "config": "imagenette/leoclr",
@@ -103,16 +103,9 @@ def test_text_and_page_say_what_was_compared(tmp_path, budget, said):
 def test_the_page_has_the_table_and_the_curves_of_the_first_seed(written):
     page = read_text(written[0] / "report.html")
 
-    class Cells(HTMLParser):
-        cells: list[str] = []
-
-        def handle_data(self, data):
-            if self.lasttag in ("td", "th") and data.strip():
-                self.cells.append(data)
-
-    Cells().feed(page)
-    rows = written[1]["rows"]
-    assert Cells.cells == [cell for row in (HEADER, *rows) for cell in row if cell]
+    shown = Page(page).texts
+    cells = [cell for row in written[1]["rows"] for cell in row if cell]
+    assert (shown["th"], shown["td"]) == (list(HEADER), cells)
     # The second seed's of leoclr would reach from 90 to 91.
     assert len(re.findall("<polyline", page)) == 1
     assert ">40.00</text>" in page

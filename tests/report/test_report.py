@@ -2,7 +2,6 @@ import base64
 import io
 import os
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +14,7 @@ from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.report.view_grid import view_columns, view_grid
 from tests.configs import method_cfg
 from tests.conftest import make_image
+from tests.pages import Page
 
 
 def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
@@ -34,22 +34,8 @@ def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
     colours = [Image.open(io.BytesIO(base64.b64decode(p))).getpixel((0, 0)) for p in pictures]
     assert colours == [(255, 0, 0), (0, 0, 255)]
 
-    class Texts(HTMLParser):
-        tag = ""
-        texts: dict[str, list[str]] = {}
-        descriptions: list[str] = []
-
-        def handle_starttag(self, tag, attrs):
-            self.tag = tag
-            if tag == "img":
-                self.descriptions.append(dict(attrs)["alt"])
-
-        def handle_data(self, data):
-            if data.strip():
-                self.texts.setdefault(self.tag, []).append(data)
-
-    Texts().feed(page)
-    texts = {tag: Texts.texts[tag] for tag in ("title", "h1", "h2", "th", "td")}
+    shown = Page(page)
+    texts = {tag: shown.texts[tag] for tag in ("title", "h1", "h2", "th", "td")}
     assert texts == {
         "title": ["A <title>"],
         "h1": ["A <title>"],
@@ -57,9 +43,9 @@ def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
         "th": ["a", "b"],
         "td": ["1", "<2>"],
     }
-    assert "x < y & z" in Texts.texts["p"]
-    assert "leoclr" in Texts.texts["text"]
-    assert Texts.descriptions == ['a "picture"', "another"]
+    assert "x < y & z" in shown.texts["p"]
+    assert "leoclr" in shown.texts["text"]
+    assert shown.descriptions == ['a "picture"', "another"]
 
 
 def test_curves_place_their_points_by_value():

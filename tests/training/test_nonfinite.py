@@ -55,30 +55,19 @@ def test_stop_names_the_step_the_terms_and_the_last_good_checkpoint(image_folder
     assert read_checkpoint(good)["global_step"] == 5
 
 
-class Arrival:
-    """What CUDA's event does, of values that are on their way from a GPU."""
-
-    def __init__(self, values, final):
-        self.values, self.final = values, final
-
-    def query(self):
-        return bool((self.values == self.final).all())
-
-    def synchronize(self):
-        self.values.copy_(self.final)
-
-
 def test_values_that_have_not_arrived_are_waited_for_at_the_end_of_the_epoch():
     guard = StopOnNonfinite(AtomicCheckpointIO(None))
-    trainer = SimpleNamespace(world_size=1)
-    for step, final in enumerate([1.0, float("nan"), 2.0], start=4):
-        values = torch.zeros(1)
-        arrival = Arrival(values, torch.tensor([final]))
-        guard._under_way.append((step, ["loss"], values, arrival))
-    # Of events of one stream the last one's is that of all.
-    arrival.synchronize = lambda: [Arrival.synchronize(e) for *_, e in guard._under_way]
+    values = torch.zeros(3, 1)
+
+    def synchronize():
+        values.copy_(torch.tensor([[1.0], [float("nan")], [2.0]]))
+
+    # Of CUDA's events of one stream the last one's arrival is that of all.
+    events = [None, None, SimpleNamespace(synchronize=synchronize)]
+    for step, (value, event) in enumerate(zip(values, events, strict=True), start=4):
+        guard._under_way.append((step, ["loss"], value, event))
     with pytest.raises(UserError, match=r"^step 5 has a loss that is not finite \(loss nan\); "):
-        guard.on_train_epoch_end(trainer, None)
+        guard.on_train_epoch_end(SimpleNamespace(world_size=1), None)
     assert not guard._under_way
 
 
