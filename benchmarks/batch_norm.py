@@ -8,11 +8,10 @@ usage: python benchmarks/batch_norm.py COMPARISON... --out benchmarks/batch-norm
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.report.tables import text_table
 
@@ -21,10 +20,10 @@ _TASK = ("train_nce_acc1_epoch", "train_nce_loss_epoch")
 
 def with_task(comparison: Path) -> dict[str, Any]:
     """The comparison's results, each run with its curves (epoch, value) of the task's metrics."""
-    content = json.loads((comparison / "results.json").read_text())
+    content = read_json(comparison / "results.json")
     for run in content["runs"]:
         folder = comparison / f"{run['method']}-{run['seed']}"
-        record = json.loads((folder / "training.json").read_text())
+        record = read_json(folder / "training.json")
         files = [*Path(record["checkpoint"]).parent.glob("*/metrics.csv")]
         run["task"] = {name: read_resumed_metric(files, name) for name in _TASK}
     return content

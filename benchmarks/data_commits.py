@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from leoclr_plugin.benchmarks.spread import ratio_spread
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import write_json
 from leoclr_plugin.report.tables import text_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]

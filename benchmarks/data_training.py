@@ -22,7 +22,7 @@ from leoclr_plugin.benchmarks.spread import ratio_spread
 from leoclr_plugin.benchmarks.step import StepRunner
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import write_json
 from leoclr_plugin.training.pretrain import prepare
 
 ROUNDS, STEPS, READY = 5, 8, 4

@@ -6,7 +6,6 @@ usage: python benchmarks/imagenette64.py LEOCLR_RUN MOCOV2PLUS_RUN
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from leoclr_plugin.compare.worker import evaluate
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import loss_curves, read_metric
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.training.pretrain import build_method
@@ -36,7 +35,7 @@ def main(runs: list[str]) -> None:
         with metrics.open() as file:
             known = set(next(csv.reader(file)))
         curves[name] = {key: read_metric(metrics, key) for key in CURVES if key in known}
-        configs[name] = json.loads((source.folder / "args.json").read_text())
+        configs[name] = read_json(source.folder / "args.json")
         if name == "leoclr":
             torch.manual_seed(source.cfg.seed)
             results["untrained"] = evaluate(build_method(source.cfg), source.cfg, size)

@@ -6,7 +6,6 @@ usage: python benchmarks/scaling.py OUT.json [--rounds N]
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from leoclr_plugin.benchmarks.memory import peak_mib
 from leoclr_plugin.benchmarks.step import StepRunner
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_json, write_json
 
 BASE = {"batch_size": 32, "size": 64, "crops": 2, "queue_size": 65536}
 AXES = {
@@ -63,7 +62,7 @@ def process_seconds(processes: int, folder: Path) -> dict[str, Any]:
     command = [sys.executable, __file__, str(out), "--train", str(processes)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(command, env=environ, check=True, capture_output=True)
-    return json.loads(out.read_text())
+    return read_json(out)
 
 
 def train(out: Path, processes: int) -> None:

@@ -11,7 +11,6 @@ ablation``; its runs' checkpoints must still be there. ``--data`` measures on ``
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.probe import linear_probe
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_json, write_json
 
 _RATES = (0.01, 0.03, 0.1)
 _SEEDS = (0, 1)
@@ -33,7 +32,7 @@ _FOLDERS = tuple(f"data.{part}_path" for part in _PARTS)
 def measure(folder: Path, data: Path | None) -> dict[str, Any]:
     """A run's kNN, and top-1 in percent of the probe by learning rate, for each seed."""
     cfg = OmegaConf.load(folder / "config.yaml")
-    record = json.loads((folder / "training.json").read_text())
+    record = read_json(folder / "training.json")
     method = CheckpointFolder.open(record["checkpoint"]).load_method()
     paths = {} if data is None else {f"{part}_path": str(data / part) for part in _PARTS}
     where = evaluation_cfg(cfg, **paths)
@@ -52,7 +51,7 @@ def measure(folder: Path, data: Path | None) -> dict[str, Any]:
 
 def rows(comparison: Path, common: list[str], data: Path | None) -> list[dict[str, Any]]:
     """The comparison's runs, without the overrides that all have in ``common``."""
-    results = json.loads((comparison / "results.json").read_text())
+    results = read_json(comparison / "results.json")
     overrides = [
         override
         for override in results["settings"]["overrides"]
@@ -80,7 +79,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="to which the rows are added")
     parser.add_argument("--data", type=Path, metavar="SPLIT", help="with train and val")
     args = parser.parse_args()
-    content = json.loads(args.out.read_text())
+    content = read_json(args.out)
     for comparison in args.comparisons:
         content["runs"] += rows(comparison, content["common"], args.data)
     write_json(args.out, content)

@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from leoclr_plugin.benchmarks.step import StepRunner
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import write_json
 from leoclr_plugin.report.tables import text_table
 
 _WARMUP_STEPS = 2

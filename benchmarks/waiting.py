@@ -9,7 +9,6 @@ two workers and by DALI; alone, and beside a process that keeps one core busy.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from leoclr_plugin.benchmarks.spread import ratio_spread
 from leoclr_plugin.config import load_config
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.overrides import quote
 
 # Turns for which libgomp's threads spin until they sleep; by default 300,000, some milliseconds.
@@ -72,7 +71,7 @@ def seconds(folder: Path, changes: list[str], policy: dict[str, str]) -> list[fl
             check=True,
             capture_output=True,
         )
-        return json.loads((Path(temporary) / "trial.json").read_text())["seconds"]
+        return read_json(Path(temporary) / "trial.json")["seconds"]
 
 
 @contextmanager

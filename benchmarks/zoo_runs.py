@@ -22,7 +22,7 @@ from torch import nn
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import write_json
 from leoclr_plugin.report.curves import read_metric
 from leoclr_plugin.report.tables import text_table
 

@@ -11,10 +11,9 @@ another clone, whose folder ``zoo`` is then named.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.zoo.manifest import read_manifest, zoo_folder
 
@@ -31,7 +30,7 @@ def main() -> None:
     entry = read_manifest(args.zoo)[args.name]
     published = read_manifest().get(args.name)
     curve = read_resumed_metric((run / "metrics.csv" for run in args.runs), "val_acc1")
-    content = json.loads(args.out.read_text())
+    content = read_json(args.out)
     content["runs"][args.title] = {
         "published": args.name if published == entry else None,
         "command": entry.command,

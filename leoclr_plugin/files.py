@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from leoclr_plugin.errors import UserError, of_file
+from leoclr_plugin.errors import UserError, of_file, one_line
 
 _FOLDER = ".leoclr-"
 # Whatever the locale is. A path may have bytes that are none, and keeps them.
@@ -27,6 +29,27 @@ def write_text(path: Path, text: str) -> None:
     """
     with whole_file(path) as part:
         part.write_text(text, **_ENCODING)
+
+
+def read_json(path: Path) -> Any:
+    """What ``write_json`` wrote, or another program's JSON.
+
+    Raises:
+        UserError: where it is none, as a file that was cut off.
+    """
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {one_line(error)}") from error
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a ``whole_file`` of JSON.
+
+    Raises:
+        UserError: where it cannot be written.
+    """
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import read_text, whole_file, write_text
+from leoclr_plugin.files import read_json, read_text, whole_file, write_json, write_text
 from tests.conftest import ASCII, ROOT, full_disk
 
 
@@ -83,6 +83,21 @@ def test_text_is_utf_8_where_the_locale_is_not(tmp_path):
     command = [sys.executable, "-c", code, str(path)]
     subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **ASCII})
     assert path.read_bytes() == "±".encode()
+
+
+def test_json_is_read_as_it_was_written(tmp_path):
+    content = {"top1": 69.66, "limits": ["±"], "seed": None}
+    write_json(tmp_path / "a.json", content)
+    assert (tmp_path / "a.json").read_text().endswith("\n}\n")
+    assert read_json(tmp_path / "a.json") == content
+
+
+@pytest.mark.parametrize("kept", [b"", b'{"top1": 69.', b"\xe9"])
+def test_json_that_was_cut_off_is_named(tmp_path, kept):
+    path = tmp_path / "a.json"
+    path.write_bytes(kept)
+    with pytest.raises(UserError, match=f"^{path} is damaged: .*line 1 column"):
+        read_json(path)
 
 
 def test_a_link_leads_where_it_led(tmp_path):

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import features_of
     from leoclr_plugin.evaluation.knn import knn
-    from leoclr_plugin.evaluation.results import write_json
+    from leoclr_plugin.files import write_json
 
     source, cfg = checkpoint_and_data(args)
     size = input_size(source.cfg)

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
-    from leoclr_plugin.evaluation.results import write_json
+    from leoclr_plugin.files import write_json
     from leoclr_plugin.overrides import quote
 
     source = CheckpointFolder.open(args.checkpoint_dir)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import yaml
 from leoclr_plugin.compare.run import Budget, compare
 from leoclr_plugin.config import scripts_folder
 from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import read_text, write_text
+from leoclr_plugin.files import read_json, read_text, write_json, write_text
 from leoclr_plugin.report.tables import text_table
 
 HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
@@ -49,7 +47,7 @@ def ablate(
     changes = [*overrides, *recipe["overrides"]]
     content = compare(config, recipe["methods"], budget, seeds, out / row, changes)
     path = out / "rows.json"
-    rows: dict[str, Any] = json.loads(read_text(path)) if path.exists() else {}
+    rows: dict[str, Any] = read_json(path) if path.exists() else {}
     rows[row] = {"about": recipe["about"], "rows": content["rows"], "foot": content["foot"]}
     write_json(path, rows)
     lines = [(name, *line[:3]) for name, entry in rows.items() for line in entry["rows"]]

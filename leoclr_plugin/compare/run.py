@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -23,8 +22,7 @@ from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
-from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import read_text
+from leoclr_plugin.files import read_json, read_text, write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
@@ -120,7 +118,7 @@ def compare(
 def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
     out.mkdir(parents=True, exist_ok=True)
-    if path.exists() and json.loads(read_text(path)) != settings:
+    if path.exists() and read_json(path) != settings:
         raise UserError(f"--out {out} holds another comparison; name another folder")
     write_json(path, settings)
 
@@ -154,7 +152,7 @@ def _one(
         if not result.exists():
             log = folder / _LOG
             return {**about, "error": f"{_reason(log, code)} (log: {log})"}
-    return {**about, **json.loads(read_text(result))}
+    return {**about, **read_json(result)}
 
 
 def _work(cfg: DictConfig, minutes: float | None, folder: Path) -> int:

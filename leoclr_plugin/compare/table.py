@@ -10,8 +10,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import write_text
+from leoclr_plugin.files import write_json, write_text
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table

@@ -7,7 +7,6 @@ second training, would wait for the others.
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import tempfile
@@ -29,8 +28,7 @@ from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.probe import tuned_linear_probe
-from leoclr_plugin.evaluation.results import write_json
-from leoclr_plugin.files import read_text
+from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
@@ -84,7 +82,7 @@ def run(step: str, folder: Path) -> None:
 
 
 def _trial(cfg: DictConfig, folder: Path) -> None:
-    minutes = json.loads(read_text(folder / "budget.json"))["minutes"]
+    minutes = read_json(folder / "budget.json")["minutes"]
     steps = cfg.images // (processes(cfg) * cfg.optimizer.batch_size)
     times = StepTimes()
     cfg.max_epochs, cfg.limit_train_batches = 1, _TRIAL_STEPS
@@ -104,7 +102,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     if trial.exists():
         # The schedules need to know the last epoch from the first one on, and a run that goes on
         # must find the same.
-        cfg.max_epochs = json.loads(read_text(trial))["epochs"]
+        cfg.max_epochs = read_json(trial)["epochs"]
     batch_size = processes(cfg) * cfg.optimizer.batch_size
     times = StepTimes()
     checkpoint = pretrain(cfg, [times])
@@ -132,7 +130,7 @@ def _evaluate(cfg: DictConfig, folder: Path) -> None:
         trained: dict[str, Any] = {"epochs": 0}
         method = build_method(cfg).eval()
     else:
-        trained = json.loads(read_text(folder / STEPS["train"]))
+        trained = read_json(folder / STEPS["train"])
         method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
     measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
     write_json(folder / STEPS["evaluate"], {**trained, **measured, "environment": environment()})

@@ -26,7 +26,7 @@ from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
-from leoclr_plugin.evaluation.results import write_json
+from leoclr_plugin.files import write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.overrides import quote
 from leoclr_plugin.report.curves import loss_curves, read_metric

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from torch import nn
 
 from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
-from leoclr_plugin.files import read_text
+from leoclr_plugin.files import read_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 
@@ -150,13 +149,13 @@ def epoch_of(path: Path) -> int:
 
 def _configuration(path: Path) -> DictConfig:
     try:
-        args = json.loads(read_text(path))
+        args = read_json(path)
         cfg = OmegaConf.create(args if isinstance(args, dict) else {})
     except FileNotFoundError as error:
         raise UserError(
             f"{path.parent} lacks args.json, the configuration that is written beside a checkpoint"
         ) from error
-    except (ValueError, OmegaConfBaseException) as error:
+    except OmegaConfBaseException as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from error
     for key in _NEEDED:
         if OmegaConf.select(cfg, key) is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import nn
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import load_state_dict, read_checkpoint
-from leoclr_plugin.files import read_text
+from leoclr_plugin.files import read_json
 from leoclr_plugin.host import host
 
 # What decides the weights besides the host's own list, by which two seeds, or two temperatures,
@@ -85,10 +84,11 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
         return None, None
     other = None
     for run in _newest_first(Path(cfg.checkpoint.dir) / folder):
+        # Before the host reads it, who does not say which file is damaged.
+        args = OmegaConf.create(read_json(run / "args.json"))
         found, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
         if found is None:
             continue
-        args = OmegaConf.create(json.loads(read_text(run / "args.json")))
         differs = [key for key in _SAME if _plain(args, key) != _plain(cfg, key)]
         if not differs:
             newest = _newest(run)

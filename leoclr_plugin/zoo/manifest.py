@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.files import read_text
+from leoclr_plugin.files import read_json
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
         UserError: for a file name that is more than a name.
     """
     path = (folder or zoo_folder()) / "manifest.json"
-    models = json.loads(read_text(path))["models"]
+    models = read_json(path)["models"]
     return {name: make_entry(name, fields) for name, fields in models.items()}
 
 

@@ -8,16 +8,14 @@ For those who keep the zoo, in a checkout. The figures are measured from the fil
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.data.datasets import build_pretrain_dataset
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, epoch_of, input_size
-from leoclr_plugin.evaluation.results import write_json
 from leoclr_plugin.export.backbone import backbone_state
-from leoclr_plugin.files import read_text, whole_file, write_text
+from leoclr_plugin.files import read_json, whole_file, write_json, write_text
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
 from leoclr_plugin.zoo.fetch import sha256
@@ -75,7 +73,7 @@ def publish(
     with whole_file(weights) as part:
         write_weights(backbone_state(source), part, {"name": name, **about}, half=True)
     config = folder / f"{name}.json"
-    write_json(config, _without_private(json.loads(read_text(source.folder / "args.json"))))
+    write_json(config, _without_private(read_json(source.folder / "args.json")))
 
     machine = environment()
     fields = {
@@ -108,7 +106,7 @@ def publish(
     entry = make_entry(name, fields)
 
     manifest = folder / "manifest.json"
-    content = json.loads(read_text(manifest))
+    content = read_json(manifest)
     content["models"][name] = fields
     write_json(manifest, content)
     write_text(folder / f"{name}.md", card(entry))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.report.curves import read_metric
 from leoclr_plugin.training.pretrain import pretrain
@@ -86,6 +87,14 @@ def test_auto_resume_takes_no_other_training(image_folder, tmp_path, capsys, cha
     # The older of the two is found all the same, behind one that the host would have taken.
     assert pretrain(config(image_folder, tmp_path, **same)) == first
     assert "is not resumed" not in capsys.readouterr().out
+
+
+def test_auto_resume_names_a_configuration_that_was_cut_off(image_folder, tmp_path):
+    changes = {"max_epochs": 1, "auto_resume": {"enabled": True}}
+    args = pretrain(config(image_folder, tmp_path, **changes)) / "args.json"
+    args.write_bytes(args.read_bytes()[:-3])
+    with pytest.raises(UserError, match=f"{args} is damaged: "):
+        pretrain(config(image_folder, tmp_path, **changes))
 
 
 def test_a_resumed_training_goes_on_with_its_wandb_run(image_folder, tmp_path, monkeypatch):

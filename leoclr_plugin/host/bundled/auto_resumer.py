@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.files import read_text
+from leoclr_plugin.files import read_json
 from leoclr_plugin.host.bundled.cfg import omegaconf_select
 
 
@@ -38,7 +37,7 @@ class AutoResumer:
         oldest = time.time() - 3600 * self.max_hours
         found = [p for p in self.checkpoint_dir.rglob("*.ckpt") if p.stat().st_ctime > oldest]
         for checkpoint in sorted(found, key=lambda p: p.stat().st_ctime, reverse=True):
-            args = OmegaConf.create(json.loads(read_text(checkpoint.parent / "args.json")))
+            args = OmegaConf.create(read_json(checkpoint.parent / "args.json"))
             if all(
                 omegaconf_select(args, key) == omegaconf_select(cfg, key)
                 for key in self.SHOULD_MATCH
