@@ -49,16 +49,23 @@ def weights_for(model: torch.nn.Module, path: Path) -> None:
         torch.save(model.state_dict(), path)
 
 
-def quiet(model: torch.nn.Module) -> None:
-    """Make a method usable without a trainer."""
-    model.log = model.log_dict = lambda *args, **kwargs: None
+def logged_by(model: torch.nn.Module) -> dict:
+    """What a model logs from here on; it needs no trainer for it."""
+    logged = {}
+
+    def log_dict(values: dict, **kwargs) -> None:
+        logged.update({key: torch.as_tensor(value).item() for key, value in values.items()})
+
+    model.log_dict = log_dict
+    model.log = lambda name, value, **kwargs: log_dict({name: value})
+    return logged
 
 
 def probe_method(name: str, folder: Path) -> dict:
-    """Loss, gradient and names of a method."""
+    """Loss, gradient and names of a method, and what it logs."""
     torch.manual_seed(0)
     model = METHODS[name](prepare(method_cfg(name))).train()
-    quiet(model)
+    logged = logged_by(model)
     weights_for(model, folder / f"{name}.pt")
     loss = model.training_step(random_batch(model.num_crops), 0)
     loss.backward()
@@ -75,6 +82,7 @@ def probe_method(name: str, folder: Path) -> dict:
     result = {
         "cfg": OmegaConf.to_container(model.cfg),
         "loss": loss.item(),
+        "logged": dict(logged),
         "gradients": gradients,
         "groups": groups,
         "state_after": {key: value.clone() for key, value in model.state_dict().items()},
@@ -86,15 +94,39 @@ def probe_method(name: str, folder: Path) -> dict:
     return result
 
 
-def probe_validation() -> dict:
-    """What is logged of a validation, with a momentum classifier."""
-    model = METHODS["mocov2plus"](prepare(method_cfg("mocov2plus", momentum__classifier=True)))
-    logged = {}
-    model.log_dict = lambda values, **kwargs: logged.update(values)
-    _, (images,), targets = random_batch(1)
-    model.eval().validation_step([images, targets], 0)
+def probe_classifiers(folder: Path) -> dict:
+    """Loss of a momentum classifier's step, and what is logged of it and of a validation."""
+    settings = {"momentum__classifier": True, "knn_eval": {"enabled": True, "k": 5}}
+    model = METHODS["mocov2plus"](prepare(method_cfg("mocov2plus", **settings)))
+    weights_for(model, folder / "classifiers.pt")
+    logged = logged_by(model)
+    model._trainer = SimpleNamespace(sanity_checking=False)
+    loss = model.train().training_step(random_batch(2), 0)
+    groups = [(group.get("name"), group.get("lr")) for group in model.learnable_params]
+    model.eval()
+    for size in (8, 5):
+        _, (images,), targets = random_batch(1, seed=size)
+        model.validation_step([images[:size], targets[:size]], 0)
     model.on_validation_epoch_end()
-    return {key: value.item() for key, value in logged.items()}
+    return {"loss": loss.item(), "logged": logged, "groups": groups}
+
+
+def probe_momentum() -> dict:
+    """A network's moving average, before and after an update, and tau of every step."""
+    torch.manual_seed(0)
+    online, momentum = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    host().initialize_momentum_params(online, momentum)
+    learned = [p.requires_grad for p in momentum.parameters()]
+    with torch.no_grad():
+        online.weight += 1
+        online.bias -= 1
+    updater, taus = host().MomentumUpdater(0.9, 0.99), []
+    updater.update(online, momentum)
+    for step in range(_STEPS + 1):
+        taus.append(updater.cur_tau)
+        updater.update_tau(step, _STEPS)
+    state = {key: value.clone() for key, value in momentum.state_dict().items()}
+    return {"learned": learned, "state": state, "taus": [*taus, updater.cur_tau]}
 
 
 def probe_rates() -> dict:
@@ -107,10 +139,14 @@ def probe_rates() -> dict:
         "less_than_a_step": {"warmup_epochs": 0.1},
         "all_warmup": {"warmup_epochs": 4},
         "longer_warmup": {"warmup_epochs": 10},
+        "epochs": {"warmup_epochs": 2, "interval": "epoch"},
+        "accumulated": {"warmup_epochs": 1, "min_lr": 0.002},
         "step": {"lr_decay_steps": [3, 7]},
     }.items():
         schedule = {"name": "step" if name == "step" else "warmup_cosine", **kwargs}
-        model = METHODS["simclr"](prepare(method_cfg("simclr", scheduler=schedule, max_epochs=4)))
+        cfg = method_cfg("simclr", scheduler=schedule, max_epochs=_EPOCHS)
+        cfg.accumulate_grad_batches = 2 if name == "accumulated" else None
+        model = METHODS["simclr"](prepare(cfg))
         model._trainer = None
         stub = SimpleNamespace(estimated_stepping_batches=_STEPS)
         type(model).trainer = property(lambda self, stub=stub: stub)
@@ -118,7 +154,7 @@ def probe_rates() -> dict:
         scheduler = schedulers[0]
         scheduler = scheduler["scheduler"] if isinstance(scheduler, dict) else scheduler
         rates[name] = []
-        for _ in range(_STEPS):
+        for _ in range(_EPOCHS if name == "epochs" else _STEPS):
             rates[name].append([group["lr"] for group in optimizers[0].param_groups])
             optimizers[0].step()
             scheduler.step()
@@ -155,9 +191,9 @@ def probe_optimizers(folder: Path) -> dict:
 def probe_knn() -> dict:
     """kNN accuracies on fixed features."""
     generator = torch.Generator().manual_seed(3)
-    targets = torch.arange(5).repeat(40)
-    centres = torch.randn(5, 16, generator=generator)
-    features = centres[targets] + 1.5 * torch.randn(200, 16, generator=generator)
+    targets = torch.arange(8).repeat(100)
+    centres = torch.randn(8, 16, generator=generator)
+    features = centres[targets] + 1.5 * torch.randn(800, 16, generator=generator)
     results = {}
     for distance in ("cosine", "euclidean"):
         for k in (1, 3, 20):
@@ -187,15 +223,22 @@ def probe_linear(folder: Path) -> dict:
     backbone = torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten())
     backbone.num_features = 3
     model = host().LinearModel(backbone, cfg=cfg).train()
-    quiet(model)
+    logged = logged_by(model)
     weights_for(model, folder / "linear.pt")
     _, (images,), targets = random_batch(1)
     loss = model.training_step([images, targets], 0)
-    model.classifier = torch.nn.Linear(3, 2)
+    model.eval()
+    for size in (8, 5):
+        _, (images,), targets = random_batch(1, seed=size)
+        model.validation_step([images[:size], targets[:size]], 0)
+    model.on_validation_epoch_end()
+    told = dict(logged)
+    model.train().classifier = torch.nn.Linear(3, 2)
     of_two_classes = model.training_step([images, targets % 2], 0)
     return {
         "cfg": OmegaConf.to_container(cfg),
         "loss": loss.item(),
+        "logged": told,
         "loss_of_two_classes": of_two_classes.item(),
     }
 
@@ -206,7 +249,8 @@ def main(folder: Path) -> None:
         "methods": {name: probe_method(name, folder) for name in BASELINES},
         "knn": probe_knn(),
         "linear": probe_linear(folder),
-        "validation": probe_validation(),
+        "classifiers": probe_classifiers(folder),
+        "momentum": probe_momentum(),
         "rates": probe_rates(),
         "optimizers": probe_optimizers(folder),
         "backbones": sorted(host().BaseMethod._BACKBONES),

@@ -95,6 +95,7 @@ def test_hosts_agree_on_names_and_shapes(both, method):
 def test_hosts_agree_on_loss_and_gradients(both, method):
     ours, theirs = (probe["methods"][method] for probe in both)
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    assert ours["logged"] == pytest.approx(theirs["logged"], rel=1e-5, abs=1e-6)
     assert ours["gradients"].keys() == theirs["gradients"].keys()
     for key, norm in ours["gradients"].items():
         assert norm == pytest.approx(theirs["gradients"][key], rel=1e-3, abs=1e-6), key
@@ -131,6 +132,8 @@ def test_hosts_agree_on_the_parameter_groups(both, method):
         "less_than_a_step",
         "all_warmup",
         "longer_warmup",
+        "epochs",
+        "accumulated",
         "step",
     ],
 )
@@ -160,9 +163,25 @@ def test_both_classifiers_are_validated(probe):
     names = {
         f"{prefix}val_{key}" for prefix in ("", "momentum_") for key in ("loss", "acc1", "acc5")
     }
-    assert probe["validation"].keys() == names
+    logged = probe["classifiers"]["logged"]
+    assert {key for key in logged if "val_" in key} == names | {"val_knn_acc1", "val_knn_acc5"}
     # Of the same features, under classifiers of their own.
-    assert probe["validation"]["val_loss"] != probe["validation"]["momentum_val_loss"]
+    assert logged["val_loss"] != logged["momentum_val_loss"]
+
+
+def test_hosts_agree_on_both_classifiers_and_the_online_knn(both):
+    ours, theirs = (probe["classifiers"] for probe in both)
+    assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    assert ours["logged"] == pytest.approx(theirs["logged"], rel=1e-5)
+    assert ours["groups"] == theirs["groups"]
+
+
+def test_hosts_agree_on_the_moving_average(both):
+    ours, theirs = (probe["momentum"] for probe in both)
+    assert ours["learned"] == theirs["learned"] == [False, False]
+    assert ours["taus"] == pytest.approx(theirs["taus"], rel=1e-12)
+    for key, value in ours["state"].items():
+        assert torch.allclose(value, theirs["state"][key], rtol=1e-6), key
 
 
 def test_a_probe_is_trained_on_fewer_classes_than_five(probe):
@@ -173,6 +192,7 @@ def test_hosts_agree_on_the_evaluators(both):
     ours, theirs = both
     assert ours["knn"] == theirs["knn"]
     assert ours["linear"]["loss"] == pytest.approx(theirs["linear"]["loss"], rel=1e-6)
+    assert ours["linear"]["logged"] == pytest.approx(theirs["linear"]["logged"], rel=1e-6)
     theirs["linear"]["cfg"].pop("dali", None)
     assert ours["linear"]["cfg"] == theirs["linear"]["cfg"]
 
