@@ -27,6 +27,7 @@ OPTIMIZERS = {
     "sgd": ("sgd", {"kwargs": {"nesterov": True}}),
     "sgd_excluded": ("sgd", _EXCLUDED),
     "adam": ("adam", {}),
+    "adamw": ("adamw", {}),
     "adamw_excluded": ("adamw", {**_EXCLUDED, "kwargs": {"betas": [0.9, 0.95]}}),
     "lars": ("lars", {"kwargs": {"eta": 0.02, "clip_lr": True}}),
     "lars_excluded": ("lars", {"kwargs": {"eta": 0.02, "exclude_bias_n_norm": True}}),
@@ -61,11 +62,26 @@ def logged_by(model: torch.nn.Module) -> dict:
     return logged
 
 
+def parameter_groups(model: torch.nn.Module) -> list[tuple]:
+    """Name, number of parameters, rate and weight decay of each."""
+    return [
+        (group.get("name"), len(list(group["params"])), group.get("lr"), group.get("weight_decay"))
+        for group in model.learnable_params
+    ]
+
+
 def probe_method(name: str, folder: Path) -> dict:
     """Loss, gradient and names of a method, and what it logs."""
     torch.manual_seed(0)
     model = METHODS[name](prepare(method_cfg(name))).train()
     logged = logged_by(model)
+    pairs = getattr(model, "momentum_pairs", [])
+    equal = [
+        torch.equal(online, momentum)
+        for pair in pairs
+        for online, momentum in zip(*(net.parameters() for net in pair), strict=True)
+    ]
+    keys = model.momentum_forward(random_batch(1)[1][0]) if pairs else {}
     weights_for(model, folder / f"{name}.pt")
     loss = model.training_step(random_batch(model.num_crops), 0)
     loss.backward()
@@ -73,18 +89,16 @@ def probe_method(name: str, folder: Path) -> dict:
         key: p.grad.norm().item() for key, p in model.named_parameters() if p.grad is not None
     }
     model.on_after_backward()
-    for pair in getattr(model, "momentum_pairs", []):
+    for pair in pairs:
         model.momentum_updater.update(*pair)
-    groups = [
-        (group.get("name"), len(list(group["params"])), group.get("lr"), group.get("weight_decay"))
-        for group in model.learnable_params
-    ]
     result = {
         "cfg": OmegaConf.to_container(model.cfg),
         "loss": loss.item(),
         "logged": dict(logged),
+        "momentum_starts_equal": equal,
+        "keys": {key: value.requires_grad for key, value in keys.items()},
         "gradients": gradients,
-        "groups": groups,
+        "groups": parameter_groups(model),
         "state_after": {key: value.clone() for key, value in model.state_dict().items()},
         "outputs": sorted(model.eval()(random_batch(1)[1][0])),
     }
@@ -94,15 +108,38 @@ def probe_method(name: str, folder: Path) -> dict:
     return result
 
 
+def probe_defaults(name: str) -> dict:
+    """A method's configuration where a user's says the least."""
+    cfg = prepare(method_cfg(name))
+    cfg.momentum = {}
+    if name != "leoclr":
+        del cfg.method_kwargs.queue_size
+    return OmegaConf.to_container(METHODS[name].add_and_assert_specific_cfg(cfg))
+
+
+def probe_parsed() -> dict:
+    """What the configuration's data set and processes make of it."""
+    names = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette")
+    cfgs = {name: method_cfg("simclr", data__dataset=name) for name in names}
+    cfgs["processes"] = method_cfg("simclr", devices=[0, 1], num_nodes=4)
+    parsed = [host().parse_pretrain_cfg(cfg) for cfg in cfgs.values()]
+    return {
+        name: (cfg.data.num_classes, cfg.optimizer.lr, cfg.optimizer.classifier_lr)
+        for name, cfg in zip(cfgs, parsed, strict=True)
+    }
+
+
 def probe_classifiers(folder: Path) -> dict:
     """Loss of a momentum classifier's step, and what is logged of it and of a validation."""
-    settings = {"momentum__classifier": True, "knn_eval": {"enabled": True, "k": 5}}
+    settings = {"momentum__classifier": True, "knn_eval": {"enabled": True, "k": 1}}
     model = METHODS["mocov2plus"](prepare(method_cfg("mocov2plus", **settings)))
     weights_for(model, folder / "classifiers.pt")
     logged = logged_by(model)
     model._trainer = SimpleNamespace(sanity_checking=False)
-    loss = model.train().training_step(random_batch(2), 0)
-    groups = [(group.get("name"), group.get("lr")) for group in model.learnable_params]
+    batch = random_batch(2)
+    batch[2][:2] = -1
+    loss = model.train().training_step(batch, 0)
+    groups = parameter_groups(model)
     model.eval()
     for size in (8, 5):
         _, (images,), targets = random_batch(1, seed=size)
@@ -205,7 +242,9 @@ def probe_knn() -> dict:
                 test_targets=targets[150:],
             )
             results[distance, k] = tuple(float(value) for value in knn.compute())
-    return results
+            results[distance, k, "again"] = tuple(knn.compute())
+    knn.update(train_features=features, train_targets=targets)
+    return {**results, "nothing to classify": tuple(knn.compute())}
 
 
 def linear_cfg(**changes):
@@ -247,6 +286,8 @@ def main(folder: Path) -> None:
     """Write FOLDER/<host>.pt."""
     result = {
         "methods": {name: probe_method(name, folder) for name in BASELINES},
+        "defaults": {name: probe_defaults(name) for name in BASELINES},
+        "parsed": probe_parsed(),
         "knn": probe_knn(),
         "linear": probe_linear(folder),
         "classifiers": probe_classifiers(folder),

@@ -118,6 +118,26 @@ def test_hosts_agree_on_the_parsed_configuration(both, method):
 
 
 @pytest.mark.parametrize("method", BASELINES)
+def test_hosts_agree_on_the_methods_defaults(both, method):
+    ours, theirs = (probe["defaults"][method] for probe in both)
+    for key in ("dali", "auto_umap"):
+        theirs.pop(key, None)
+    assert ours == theirs
+
+
+def test_hosts_agree_on_classes_and_on_rates_of_several_processes(both):
+    ours, theirs = (probe["parsed"] for probe in both)
+    assert ours == theirs
+    assert ours["processes"][1] == pytest.approx(8 * ours["imagenette"][1])
+
+
+@pytest.mark.parametrize("method", ["leoclr", "mocov2plus", "byol"])
+def test_momentum_networks_start_as_the_online_ones_and_learn_nothing(probe, method):
+    assert all(probe["methods"][method]["momentum_starts_equal"])
+    assert probe["methods"][method]["keys"] == {"feats": False, "z": False}
+
+
+@pytest.mark.parametrize("method", BASELINES)
 def test_hosts_agree_on_the_parameter_groups(both, method):
     ours, theirs = (probe["methods"][method]["groups"] for probe in both)
     assert ours == theirs
