@@ -225,6 +225,19 @@ def probe_optimizers(folder: Path) -> dict:
     return results
 
 
+def probe_backbones() -> dict:
+    """Names and shapes of every backbone's weights; a ResNet's first layers for small images."""
+    build = host().BaseMethod._BACKBONES
+    with torch.device("meta"):
+        networks = {name: build[name]("simclr") for name in build}
+        small = METHODS["simclr"](prepare(method_cfg("simclr", data__dataset="cifar10"))).backbone
+    shapes = {
+        name: {key: tuple(value.shape) for key, value in network.state_dict().items()}
+        for name, network in networks.items()
+    }
+    return {"shapes": shapes, "small": (str(small.conv1), str(small.maxpool))}
+
+
 def probe_knn() -> dict:
     """kNN accuracies on fixed features."""
     generator = torch.Generator().manual_seed(3)
@@ -294,7 +307,7 @@ def main(folder: Path) -> None:
         "momentum": probe_momentum(),
         "rates": probe_rates(),
         "optimizers": probe_optimizers(folder),
-        "backbones": sorted(host().BaseMethod._BACKBONES),
+        "backbones": probe_backbones(),
     }
     torch.save(result, folder / f"{host().name}.result")
 
