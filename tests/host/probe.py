@@ -1,23 +1,29 @@
 """Run under one host (LEOCLR_HOST): write what the contract suite compares to a file.
 
-Usage: python -m tests.host.probe FOLDER. Weights are read from FOLDER/<method>.pt where they are
-there, and written where not, so that the second host computes with the first one's.
+Usage: python -m tests.host.probe FOLDER IMAGES. Weights are read from FOLDER/<method>.pt where
+they are there, and written where not, so that the second host computes with the first one's.
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import torch
 from omegaconf import OmegaConf
 
-from leoclr_plugin.evaluation.checkpoint import load_state_dict
+from leoclr_plugin.evaluation.checkpoint import (
+    CheckpointFolder,
+    load_state_dict,
+    read_checkpoint,
+)
 from leoclr_plugin.evaluation.linear import parse_linear
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
-from leoclr_plugin.training.pretrain import prepare
+from leoclr_plugin.training.pretrain import prepare, pretrain
 from tests.configs import method_cfg
 
 BASELINES = ("leoclr", "mocov2plus", "simclr", "byol")
@@ -60,6 +66,19 @@ def logged_by(model: torch.nn.Module) -> dict:
     model.log_dict = log_dict
     model.log = lambda name, value, **kwargs: log_dict({name: value})
     return logged
+
+
+def validations(model: torch.nn.Module, logged: dict) -> list[dict]:
+    """What is logged of two validations, one of two batches and one of one."""
+    results = []
+    for sizes in ((8, 5), (3,)):
+        logged.clear()
+        for size in sizes:
+            _, (images,), targets = random_batch(1, seed=size)
+            model.eval().validation_step([images[:size], targets[:size]], 0)
+        model.on_validation_epoch_end()
+        results.append(dict(logged))
+    return results
 
 
 def parameter_groups(model: torch.nn.Module) -> list[tuple]:
@@ -108,6 +127,31 @@ def probe_method(name: str, folder: Path) -> dict:
     return result
 
 
+def probe_training(name: str, images: Path) -> dict:
+    """What a method's training of two epochs, by the seed alone, has logged and learned."""
+    # What it writes is the host's own affair.
+    with TemporaryDirectory() as folder:
+        cfg = method_cfg(
+            name,
+            data__dataset="custom",
+            data__train_path=str(images / "train"),
+            data__val_path=str(images / "val"),
+            checkpoint={"enabled": True, "dir": folder},
+            momentum__classifier=True,
+            knn_eval={"enabled": True, "k": 5},
+            scheduler={"name": "warmup_cosine", "warmup_epochs": 1},
+            # Rounding alone would tell two hosts apart within an epoch of float32.
+            precision="64-true",
+            enable_progress_bar=False,
+        )
+        run = pretrain(cfg)
+        with (run / "metrics.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        logged = [{key: float(value) for key, value in row.items() if value} for row in rows]
+        state = read_checkpoint(CheckpointFolder.open(run).checkpoint)["state_dict"]
+    return {"logged": logged, "state": state}
+
+
 def probe_defaults(name: str) -> dict:
     """A method's configuration where a user's says the least."""
     cfg = prepare(method_cfg(name))
@@ -140,12 +184,12 @@ def probe_classifiers(folder: Path) -> dict:
     batch[2][:2] = -1
     loss = model.train().training_step(batch, 0)
     groups = parameter_groups(model)
-    model.eval()
-    for size in (8, 5):
-        _, (images,), targets = random_batch(1, seed=size)
-        model.validation_step([images[:size], targets[:size]], 0)
-    model.on_validation_epoch_end()
-    return {"loss": loss.item(), "logged": logged, "groups": groups}
+    return {
+        "loss": loss.item(),
+        "logged": dict(logged),
+        "validations": validations(model, logged),
+        "groups": groups,
+    }
 
 
 def probe_momentum() -> dict:
@@ -279,12 +323,7 @@ def probe_linear(folder: Path) -> dict:
     weights_for(model, folder / "linear.pt")
     _, (images,), targets = random_batch(1)
     loss = model.training_step([images, targets], 0)
-    model.eval()
-    for size in (8, 5):
-        _, (images,), targets = random_batch(1, seed=size)
-        model.validation_step([images[:size], targets[:size]], 0)
-    model.on_validation_epoch_end()
-    told = dict(logged)
+    told = [dict(logged), *validations(model, logged)]
     model.train().classifier = torch.nn.Linear(3, 2)
     of_two_classes = model.training_step([images, targets % 2], 0)
     return {
@@ -295,9 +334,11 @@ def probe_linear(folder: Path) -> dict:
     }
 
 
-def main(folder: Path) -> None:
-    """Write FOLDER/<host>.pt."""
+def main(folder: Path, images: Path) -> None:
+    """Write FOLDER/<host>.result."""
     result = {
+        # First: one of the others gives methods a trainer that is none.
+        "trained": {name: probe_training(name, images) for name in BASELINES},
         "methods": {name: probe_method(name, folder) for name in BASELINES},
         "defaults": {name: probe_defaults(name) for name in BASELINES},
         "parsed": probe_parsed(),
@@ -313,4 +354,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -18,13 +18,13 @@ HOSTS = available_hosts()
 
 
 @pytest.fixture(scope="module")
-def probes(tmp_path_factory) -> dict[str, dict]:
+def probes(image_folder, tmp_path_factory) -> dict[str, dict]:
     """What each host computed, the second with the first one's weights."""
     folder = tmp_path_factory.mktemp("probe")
     results = {}
     for name in HOSTS:
         env = {**os.environ, "LEOCLR_HOST": name, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.host.probe", str(folder)]
+        command = [sys.executable, "-m", "tests.host.probe", str(folder), str(image_folder)]
         run = subprocess.run(
             command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
         )
@@ -109,6 +109,16 @@ def test_hosts_agree_on_the_state_after_a_step(both, method):
 
 
 @pytest.mark.parametrize("method", BASELINES)
+def test_hosts_train_the_same_run_by_the_same_seed(both, method):
+    ours, theirs = (probe["trained"][method] for probe in both)
+    for mine, other in zip(ours["logged"], theirs["logged"], strict=True):
+        assert mine == pytest.approx(other, rel=1e-6)
+    assert ours["state"].keys() == theirs["state"].keys()
+    for key, value in ours["state"].items():
+        assert torch.allclose(value, theirs["state"][key], rtol=1e-6, atol=1e-9), key
+
+
+@pytest.mark.parametrize("method", BASELINES)
 def test_hosts_agree_on_the_parsed_configuration(both, method):
     ours, theirs = (probe["methods"][method]["cfg"] for probe in both)
     # Keys of the real host's own optional parts (DALI, UMAP callback) are no part of it.
@@ -183,8 +193,8 @@ def test_both_classifiers_are_validated(probe):
     names = {
         f"{prefix}val_{key}" for prefix in ("", "momentum_") for key in ("loss", "acc1", "acc5")
     }
-    logged = probe["classifiers"]["logged"]
-    assert {key for key in logged if "val_" in key} == names | {"val_knn_acc1", "val_knn_acc5"}
+    logged, _ = probe["classifiers"]["validations"]
+    assert logged.keys() == names | {"val_knn_acc1", "val_knn_acc5"}
     # Of the same features, under classifiers of their own.
     assert logged["val_loss"] != logged["momentum_val_loss"]
 
@@ -193,6 +203,8 @@ def test_hosts_agree_on_both_classifiers_and_the_online_knn(both):
     ours, theirs = (probe["classifiers"] for probe in both)
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
     assert ours["logged"] == pytest.approx(theirs["logged"], rel=1e-5)
+    for mine, other in zip(ours["validations"], theirs["validations"], strict=True):
+        assert mine == pytest.approx(other, rel=1e-5)
     assert ours["groups"] == theirs["groups"]
 
 
@@ -212,7 +224,8 @@ def test_hosts_agree_on_the_evaluators(both):
     ours, theirs = both
     assert ours["knn"] == theirs["knn"]
     assert ours["linear"]["loss"] == pytest.approx(theirs["linear"]["loss"], rel=1e-6)
-    assert ours["linear"]["logged"] == pytest.approx(theirs["linear"]["logged"], rel=1e-6)
+    for mine, other in zip(ours["linear"]["logged"], theirs["linear"]["logged"], strict=True):
+        assert mine == pytest.approx(other, rel=1e-6)
     theirs["linear"]["cfg"].pop("dali", None)
     assert ours["linear"]["cfg"] == theirs["linear"]["cfg"]
 
