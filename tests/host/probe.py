@@ -142,6 +142,7 @@ def probe_training(name: str, images: Path) -> dict:
             scheduler={"name": "warmup_cosine", "warmup_epochs": 1},
             # Rounding alone would tell two hosts apart within an epoch of float32.
             precision="64-true",
+            log_every_n_steps=1,
             enable_progress_bar=False,
         )
         run = pretrain(cfg)
