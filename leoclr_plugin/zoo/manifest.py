@@ -86,7 +86,7 @@ def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
     """All entries by name.
 
     Raises:
-        UserError: for a file name that is more than a name.
+        UserError: for a damaged manifest, or a file name in it that is more than a name.
     """
     path = (folder or zoo_folder()) / "manifest.json"
     models = read_json(path)["models"]

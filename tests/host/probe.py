@@ -28,6 +28,23 @@ from tests.configs import method_cfg
 
 BASELINES = ("leoclr", "mocov2plus", "simclr", "byol")
 _STEPS, _EPOCHS = 20, 4
+
+
+def _cosine(**settings) -> dict:
+    return {"scheduler": {"name": "warmup_cosine", **settings}}
+
+
+SCHEDULES = {
+    "warmup_cosine": _cosine(warmup_epochs=1, warmup_start_lr=0.001, min_lr=0.002),
+    "no_warmup": _cosine(warmup_epochs=0),
+    "warmup_of_a_part": _cosine(warmup_epochs=0.9),
+    "less_than_a_step": _cosine(warmup_epochs=0.1),
+    "all_warmup": _cosine(warmup_epochs=4),
+    "longer_warmup": _cosine(warmup_epochs=10),
+    "epochs": _cosine(warmup_epochs=2, interval="epoch"),
+    "accumulated": {**_cosine(warmup_epochs=1, min_lr=0.002), "accumulate_grad_batches": 2},
+    "step": {"scheduler": {"name": "step", "lr_decay_steps": [3, 7]}},
+}
 _EXCLUDED = {"exclude_bias_n_norm_wd": True}
 OPTIMIZERS = {
     "sgd": ("sgd", {"kwargs": {"nesterov": True}}),
@@ -139,7 +156,7 @@ def probe_training(name: str, images: Path) -> dict:
             checkpoint={"enabled": True, "dir": folder},
             momentum__classifier=True,
             knn_eval={"enabled": True, "k": 5},
-            scheduler={"name": "warmup_cosine", "warmup_epochs": 1},
+            **_cosine(warmup_epochs=1),
             # Rounding alone would tell two hosts apart within an epoch of float32.
             precision="64-true",
             log_every_n_steps=1,
@@ -184,12 +201,11 @@ def probe_classifiers(folder: Path) -> dict:
     batch = random_batch(2)
     batch[2][:2] = -1
     loss = model.train().training_step(batch, 0)
-    groups = parameter_groups(model)
     return {
         "loss": loss.item(),
         "logged": dict(logged),
         "validations": validations(model, logged),
-        "groups": groups,
+        "groups": parameter_groups(model),
     }
 
 
@@ -212,29 +228,16 @@ def probe_momentum() -> dict:
 
 
 def probe_rates() -> dict:
-    """The learning rates of every step under each schedule."""
+    """The learning rates of every step, or epoch, under each schedule."""
     rates = {}
-    for name, kwargs in {
-        "warmup_cosine": {"warmup_epochs": 1, "warmup_start_lr": 0.001, "min_lr": 0.002},
-        "no_warmup": {"warmup_epochs": 0},
-        "warmup_of_a_part": {"warmup_epochs": 0.9},
-        "less_than_a_step": {"warmup_epochs": 0.1},
-        "all_warmup": {"warmup_epochs": 4},
-        "longer_warmup": {"warmup_epochs": 10},
-        "epochs": {"warmup_epochs": 2, "interval": "epoch"},
-        "accumulated": {"warmup_epochs": 1, "min_lr": 0.002},
-        "step": {"lr_decay_steps": [3, 7]},
-    }.items():
-        schedule = {"name": "step" if name == "step" else "warmup_cosine", **kwargs}
-        cfg = method_cfg("simclr", scheduler=schedule, max_epochs=_EPOCHS)
-        cfg.accumulate_grad_batches = 2 if name == "accumulated" else None
-        model = METHODS["simclr"](prepare(cfg))
+    for name, changes in SCHEDULES.items():
+        model = METHODS["simclr"](prepare(method_cfg("simclr", max_epochs=_EPOCHS, **changes)))
         model._trainer = SimpleNamespace(estimated_stepping_batches=_STEPS)
         optimizers, schedulers = model.configure_optimizers()
         scheduler = schedulers[0]
         scheduler = scheduler["scheduler"] if isinstance(scheduler, dict) else scheduler
         rates[name] = []
-        for _ in range(_EPOCHS if name == "epochs" else _STEPS):
+        for _ in range(_EPOCHS if model.scheduler_interval == "epoch" else _STEPS):
             rates[name].append([group["lr"] for group in optimizers[0].param_groups])
             optimizers[0].step()
             scheduler.step()
