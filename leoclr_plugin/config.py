@@ -26,6 +26,8 @@ _PATHS = (
     "data.val_path",
     "data.train_list",
     "data.val_list",
+    "data.labels",
+    "data.val_labels",
     "checkpoint.dir",
     "resume_from_checkpoint",
 )
@@ -97,6 +99,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
             cfg = compose(path.stem, overrides=[o.input_line for o in parsed])
         # For the interpolations alone, which would fail where they are first asked for.
         OmegaConf.to_container(cfg, resolve=True)
+        _take_folders_of_labels(cfg)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = one_line(error)
         raise UserError(f"config {config}: {reason}{_meant(reason, path)}") from error
@@ -111,6 +114,14 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         if isinstance(value, str):
             OmegaConf.update(cfg, key, _at_home(value))
     return cfg
+
+
+def _take_folders_of_labels(cfg: DictConfig) -> None:
+    # A labels file names its images, so their folder need not be named as well.
+    for labels, folder in (("labels", "train_path"), ("val_labels", "val_path")):
+        path = OmegaConf.select(cfg, f"data.{labels}")
+        if path and not OmegaConf.select(cfg, f"data.{folder}"):
+            cfg.data[folder] = str(Path(path).parent)
 
 
 def _meant(refused: str, path: Path) -> str:

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
+    from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import features_of
     from leoclr_plugin.evaluation.knn import knn
@@ -45,13 +46,14 @@ def run(args: argparse.Namespace) -> None:
     source, cfg = checkpoint_and_data(args)
     size = input_size(source.cfg)
     of_each = features_of(source.load_method(), cfg, size, args.feature_type)
+    classes = class_names(cfg.data)
     results = []
     for feature_type, features in zip(args.feature_type, of_each, strict=True):
         for distance, k in itertools.product(args.distance_function, args.k):
             # The other distance's weights have none.
             temperatures = args.temperature if distance == "cosine" else args.temperature[:1]
             for temperature in temperatures:
-                result = knn(*features, k, temperature, distance)
+                result = knn(*features, k, temperature, distance, classes)
                 results.append({**result, "feature_type": feature_type})
                 print(_line(results[-1]))
     first, *more = results
@@ -62,8 +64,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _line(result: dict[str, Any]) -> str:
+    from leoclr_plugin.evaluation.results import in_words
+
     distance = result["distance"]
     if distance == "cosine":
         distance += f", temperature={result['temperature']}"
     how = f"k={result['k']}, {distance}, {result['feature_type']}"
-    return f"kNN ({how}): top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %"
+    return f"kNN ({how}): {in_words(result)}"

@@ -21,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         help="a name under scripts/linear or a YAML file (default: that of the checkpoint's data)",
     )
+    parser.add_argument(
+        "--protocol",
+        choices=("sgd", "svm"),
+        default="sgd",
+        help="sgd trains the host's linear model; svm trains a linear SVM for each class on "
+        "features that are extracted once, as is the habit on VOC 2007",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -29,35 +36,46 @@ def run(args: argparse.Namespace) -> None:
     from omegaconf import OmegaConf
 
     from leoclr_plugin.config import load_config
+    from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+    from leoclr_plugin.evaluation.features import train_and_val_features
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
+    from leoclr_plugin.evaluation.results import in_words
+    from leoclr_plugin.evaluation.svm import linear_svm
     from leoclr_plugin.files import write_json
-    from leoclr_plugin.overrides import quote
+    from leoclr_plugin.overrides import parse_overrides, quote
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     config = args.config or linear_config_name(source.cfg.data.dataset)
     of_checkpoint = _of_checkpoint(source)
-    settled = {**of_checkpoint, **_data_of(source)}
-    defaults = [f"{key}={quote(str(value))}" for key, value in settled.items()]
+    changed = {override.key_or_group for override in parse_overrides(args.overrides)}
+    settled = {**of_checkpoint, **_data_of(source, changed)}
+    defaults = [f"++{key}={quote(str(value))}" for key, value in settled.items()]
     cfg = load_config(config, "linear", [*defaults, *args.overrides])
     for key, value in of_checkpoint.items():
         wanted = OmegaConf.select(cfg, key)
         if str(wanted) != str(value):
             raise UserError(f"{key}={wanted}, but the checkpoint's is {value}; leave it out")
     cfg = parse_linear(cfg)
-    backbone, size = source.load_method().backbone, input_size(source.cfg)
-    result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
+    method, size = source.load_method(), input_size(source.cfg)
+    if args.protocol == "svm":
+        name, path = "Linear SVM", source.folder / "svm.json"
+        features = train_and_val_features(method, cfg, size)
+        result = linear_svm(*features, class_names(cfg.data))
+    else:
+        name, path = "Linear probe", source.folder / "linear.json"
+        loaders = linear_train_loader(cfg, size), val_loader(cfg, size)
+        result = linear(method.backbone, cfg, *loaders)
     if rank_zero_only.rank:
         return
     if cfg.get("fast_dev_run"):
         # Of a batch or two: no result to take a real one's place.
         print(TRIED)
         return
-    path = source.folder / "linear.json"
     write_json(path, {**result, "checkpoint": source.checkpoint.name})
-    print(f"Linear probe: top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
+    print(f"{name}: {in_words(result)}")
     print(f"Written to {path}")
 
 
@@ -69,8 +87,12 @@ def _of_checkpoint(source: CheckpointFolder) -> dict[str, Any]:
     }
 
 
-def _data_of(source: CheckpointFolder) -> dict[str, Any]:
-    # What the probe is trained on unless the user says otherwise.
-    data = source.cfg.data
-    values = {key: data.get(key) for key in ("dataset", "train_path", "val_path")}
-    return {f"data.{key}": value for key, value in values.items() if value}
+def _data_of(source: CheckpointFolder, changed: set[str]) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    # What the probe is trained on unless the user says otherwise. The labels files are those of
+    # the checkpoint's own images.
+    own = ("data.dataset", "data.train_path", "data.val_path")
+    labels = () if changed.intersection(own) else ("data.labels", "data.val_labels")
+    values = {key: OmegaConf.select(source.cfg, key) for key in (*own, *labels)}
+    return {key: value for key, value in values.items() if value}

@@ -33,6 +33,10 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", help="data set (default: the checkpoint's own)")
     parser.add_argument("--train_data_path", help="folder of the training images")
     parser.add_argument("--val_data_path", help="folder of the validation images")
+    parser.add_argument(
+        "--train_labels", metavar="CSV", help="labels of training images that show several classes"
+    )
+    parser.add_argument("--val_labels", metavar="CSV", help="labels of the validation images")
     parser.add_argument("--batch_size", type=positive, default=256, help="images encoded at once")
     parser.add_argument("--num_workers", type=not_negative, help="loader processes")
 
@@ -50,6 +54,8 @@ def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, Dic
         args.val_data_path,
         args.batch_size,
         args.num_workers,
+        args.train_labels,
+        args.val_labels,
     )
     return source, cfg
 

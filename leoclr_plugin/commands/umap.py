@@ -21,17 +21,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Plot both splits."""
+    from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.data.loaders import plain_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import device
+    from leoclr_plugin.evaluation.one_colour import OneColour
     from leoclr_plugin.files import whole_file
     from leoclr_plugin.host import host
 
     source, cfg = checkpoint_and_data(args)
     backbone = source.load_method().backbone.to(device())
     size = input_size(source.cfg)
+    classes = class_names(cfg.data)
+    if classes:
+        print(
+            f"Colours: an image of one class has the class's column; {len(classes)} is several "
+            f"classes, {len(classes) + 1} none"
+        )
     for split, loader in (("train", plain_train_loader), ("val", val_loader)):
         path = source.folder / f"umap-{split}.png"
+        batches = loader(cfg, size)
         with whole_file(path) as part:
-            host().OfflineUMAP().plot(str(device()), backbone, loader(cfg, size), part)
+            host().OfflineUMAP().plot(
+                str(device()), backbone, OneColour(batches) if classes else batches, part
+            )
         print(f"Written to {path}")

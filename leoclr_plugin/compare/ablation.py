@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from leoclr_plugin.compare.rows import read_change
 from leoclr_plugin.compare.run import Budget, compare
-from leoclr_plugin.config import scripts_folder
-from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.files import read_json, read_text, write_json, write_text
+from leoclr_plugin.files import read_json, write_json, write_text
 from leoclr_plugin.report.tables import text_table
 
 HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
-
-
-def row_names() -> list[str]:
-    """Names of the rows under ``scripts/ablation``."""
-    return sorted(path.stem for path in (scripts_folder() / "ablation").glob("*.yaml"))
 
 
 def ablate(
@@ -29,7 +21,7 @@ def ablate(
 
     Args:
         config: of leoclr, see ``compare``.
-        row: one of ``row_names()``.
+        row: one of ``compare.rows.change_names()``.
         budget: of each method of the row.
         seeds: runs of each method.
         out: folder of the runs and of ``table.txt`` and ``rows.json``.
@@ -41,9 +33,7 @@ def ablate(
     Raises:
         UserError: for an unknown row, and where ``compare`` raises one.
     """
-    if row not in row_names():
-        raise UserError(f"--row {row} is no row{suggestion(row, row_names())}")
-    recipe = yaml.safe_load(read_text(scripts_folder() / "ablation" / f"{row}.yaml"))
+    recipe = read_change(row)
     changes = [*overrides, *recipe["overrides"]]
     content = compare(config, recipe["methods"], budget, seeds, out / row, changes)
     path = out / "rows.json"

@@ -15,15 +15,43 @@ from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
 
+# The figures of a run that are columns where some run has them: title and digits.
 _COLUMNS = {
     "knn_top1": ("kNN top-1 %", 2),
     "linear_top1": ("linear top-1 %", 2),
+    "knn_map": ("kNN mAP %", 2),
+    "linear_map": ("linear mAP %", 2),
+}
+_COSTS = {
     "images_per_second": ("images/s", 1),
     "seconds_per_epoch": ("s/epoch", 1),
     "peak_memory_mib": ("peak MiB", 0),
     "epochs": ("epochs", 0),
+    "work_per_step": ("work a step", 1),
 }
-HEADER = ("method", *(title for title, _ in _COLUMNS.values()))
+
+
+def columns_of(runs: Sequence[dict[str, Any]]) -> dict[str, tuple[str, int]]:
+    """The columns of a table of runs: what they measured, transfers included, and what it cost.
+
+    Returns:
+        For each column's key its title and digits. A transfer's key is ``NAME/KEY``.
+    """
+    transfers = dict.fromkeys(name for run in runs for name in run.get("transfer", ()))
+    columns = {key: column for key, column in _COLUMNS.items() if any(key in run for run in runs)}
+    # A table of failed runs alone has columns as well.
+    columns = columns or dict(list(_COLUMNS.items())[:2])
+    for name in transfers:
+        for key in ("knn_top1", "linear_top1"):
+            title, digits = _COLUMNS[key]
+            columns[f"{name}/{key}"] = (f"{name} {title}", digits)
+    return {**columns, **_COSTS}
+
+
+def value_of(run: dict[str, Any], key: str) -> float | None:
+    """A run's figure of one of ``columns_of``; None where it has none."""
+    name, slash, inner = key.rpartition("/")
+    return run.get("transfer", {}).get(name, {}).get(inner) if slash else run.get(key)
 
 
 def write_report(
@@ -40,10 +68,15 @@ def write_report(
         The content of ``results.json``.
     """
     methods = list(dict.fromkeys(run["method"] for run in runs))
-    rows = [_row(method, [run for run in runs if run["method"] == method]) for method in methods]
+    columns = columns_of(runs)
+    header = ("method", *(title for title, _ in columns.values()))
+    rows = [
+        _row(method, [run for run in runs if run["method"] == method], columns)
+        for method in methods
+    ]
     foot = _foot(methods, runs)
     content = {
-        "header": HEADER,
+        "header": header,
         "rows": rows,
         "foot": foot,
         "runs": list(runs),
@@ -53,34 +86,84 @@ def write_report(
     write_json(out / "results.json", content)
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(["method", "seed", *_COLUMNS, "error"])
+    writer.writerow(["method", "seed", *columns, "error"])
     for run in runs:
-        writer.writerow(
-            [run["method"], run["seed"], *(run.get(key) for key in _COLUMNS), run.get("error")]
-        )
+        values = (value_of(run, key) for key in columns)
+        writer.writerow([run["method"], run["seed"], *values, run.get("error")])
     write_text(out / "results.csv", lines.getvalue())
-    table = "\n".join([text_table(HEADER, rows), _about(settings), *foot])
+    table = "\n".join([text_table(header, rows), _about(settings), *foot])
     write_text(out / "table.txt", f"{table}\n")
 
     report = Report("Methods compared")
     report.text(_about(settings))
-    report.table(HEADER, rows)
+    report.table(header, rows)
     for line in foot:
         report.text(line)
+    multilabel = any("linear_map" in run for run in runs)
+    for key, (title, _) in columns.items():
+        if key in _COSTS:
+            break
+        trends = trends_of(runs, key)
+        if any(len(points) > 1 for points in trends.values()):
+            for over, unit in (("epochs", "epoch"), ("work", "work")):
+                report.heading(f"{title} over {over}")
+                report.svg(loss_curves(trends_of(runs, key, over), unit))
     curves = {run["method"]: run["curve"] for run in reversed(runs) if run.get("curve")}
     if curves:
-        report.heading("Validation accuracy of the online linear classifier, %")
+        measure = "Mean average precision" if multilabel else "Validation accuracy"
+        report.heading(f"{measure} of the online linear classifier, %")
         report.text("Of each method's first seed, over the epochs.")
         report.svg(loss_curves(dict(reversed(curves.items()))))
     report.write(out / "report.html")
     return content
 
 
-def _row(method: str, runs: Sequence[dict[str, Any]]) -> list[str]:
+def trends_of(
+    runs: Sequence[dict[str, Any]], key: str, over: str = "epochs"
+) -> dict[str, list[tuple[float, float]]]:
+    """A figure of each method after its legs and its last epoch, as means over its seeds.
+
+    Args:
+        runs: of a comparison.
+        key: of a column.
+        over: ``"epochs"``, or ``"work"``, thousands of units of ``compare.work`` a batch.
+
+    Returns:
+        For each method the points (epochs or work, figure), from the untrained network on where
+        there is one.
+    """
+    start = [value_of(run, key) for run in runs if run.get("epochs") == 0]
+    start = [value for value in start if value is not None]
+    trends = {}
+    for method in dict.fromkeys(run["method"] for run in runs):
+        values: dict[float, list[float]] = {}
+        for run in (run for run in runs if run["method"] == method):
+            for part in [*run.get("legs", ()), run]:
+                value = value_of(part, key)
+                if value is None or not part.get("epochs"):
+                    continue
+                work = part.get("work_per_step", 0) * part.get("steps_per_epoch", 0) / 1000
+                at = part["epochs"] * (work if over == "work" else 1)
+                values.setdefault(at, []).append(value)
+        if values:
+            points = [(at, mean(found)) for at, found in sorted(values.items())]
+            trends[method] = [*([(0.0, mean(start))] if start else []), *points]
+    return trends
+
+
+def _row(
+    method: str, runs: Sequence[dict[str, Any]], columns: dict[str, tuple[str, int]]
+) -> list[str]:
     done = [run for run in runs if "error" not in run]
     if not done:
-        return [method, "failed", *[""] * (len(_COLUMNS) - 1)]
-    return [method, *(_cell([run.get(key) for run in done], d) for key, (_, d) in _COLUMNS.items())]
+        return [method, "failed", *[""] * (len(columns) - 1)]
+    return [
+        method,
+        *(
+            _cell([value_of(run, key) for run in done], digits)
+            for key, (_, digits) in columns.items()
+        ),
+    ]
 
 
 def _cell(values: Sequence[float | None], digits: int) -> str:

@@ -1,8 +1,10 @@
 """One method and seed, in processes of their own: what they break or take up is their own.
 
-usage: python -m leoclr_plugin.compare.worker STEP FOLDER, with ``config.yaml`` and ``budget.json``
-in it. Of the processes that one training has the first writes its figures; the evaluation, and a
-second training, would wait for the others.
+usage: python -m leoclr_plugin.compare.worker STEP FOLDER [EPOCHS]
+
+The folder holds ``config.yaml`` and ``budget.json``. Where a training has several processes, the
+first one writes its figures. The evaluation has a process of its own, since the other processes of
+the training would wait for it.
 """
 
 from __future__ import annotations
@@ -15,26 +17,35 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
+from safetensors.torch import save_file
 
+from leoclr_plugin.compare.legs import StopAfterEpochs
+from leoclr_plugin.compare.work import WorkPerStep
+from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.evaluation.data import evaluation_cfg
-from leoclr_plugin.evaluation.features import train_and_val_features
-from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.evaluation.features import Features, train_and_val_features
+from leoclr_plugin.evaluation.knn import knn, knn_scores
 from leoclr_plugin.evaluation.probe import tuned_linear_probe
-from leoclr_plugin.files import read_json, write_json
+from leoclr_plugin.files import read_json, whole_file, write_json
+from leoclr_plugin.metrics.average_precision import map_of
 from leoclr_plugin.report.curves import read_resumed_metric
+from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
 # What is to be done, and the file that says that it is.
 STEPS = {"trial": "trial.json", "train": "training.json", "evaluate": "result.json"}
+# The validation's accuracy by epoch, whichever of them is logged.
+_CURVES = ("val_mAP", "val_acc1")
 _TRIAL_STEPS = 12
 _WARMUP_STEPS = 2
 
@@ -75,10 +86,26 @@ class StepTimes(Callback):
         self.seconds = list(state_dict["seconds"])
 
 
-def run(step: str, folder: Path) -> None:
-    """Do one of ``STEPS``: ``trial`` turns minutes into epochs, ``train`` goes on where it was."""
+def written_by(step: str, leg: int | None) -> str:
+    """Name of the file that says that a step is done; ``leg`` is None for the last epoch's."""
+    name = STEPS[step]
+    return name if leg is None else name.replace(".json", f"-{leg}.json")
+
+
+def run(step: str, folder: Path, leg: int | None = None) -> None:
+    """Do one of ``STEPS``.
+
+    Args:
+        step: ``trial`` turns minutes into epochs, ``train`` trains or goes on where it was, and
+            ``evaluate`` measures the network.
+        folder: of the run.
+        leg: epochs after which the training stops to be evaluated; None for its last one.
+    """
     cfg = OmegaConf.load(folder / "config.yaml")
-    {"trial": _trial, "train": _train, "evaluate": _evaluate}[step](cfg, folder)
+    if step == "trial":
+        _trial(cfg, folder)
+    else:
+        {"train": _train, "evaluate": _evaluate}[step](cfg, folder, leg)
 
 
 def _trial(cfg: DictConfig, folder: Path) -> None:
@@ -97,59 +124,116 @@ def _trial(cfg: DictConfig, folder: Path) -> None:
     write_json(folder / STEPS["trial"], {"epochs": epochs, "seconds": times.seconds})
 
 
-def _train(cfg: DictConfig, folder: Path) -> None:
+def _train(cfg: DictConfig, folder: Path, leg: int | None) -> None:
     trial = folder / STEPS["trial"]
     if trial.exists():
         # The schedules need to know the last epoch from the first one on, and a run that goes on
         # must find the same.
         cfg.max_epochs = read_json(trial)["epochs"]
     batch_size = processes(cfg) * cfg.optimizer.batch_size
-    times = StepTimes()
-    checkpoint = pretrain(cfg, [times])
+    times, counted = StepTimes(), WorkPerStep()
+    stop = [StopAfterEpochs(leg)] if leg else []
+    checkpoint = pretrain(cfg, [times, counted, *stop])
     if rank_zero_only.rank:
         return
     # A training that was found complete has its times in the checkpoint alone.
-    state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)
-    step = median(state["callbacks"][times.state_key]["seconds"])
+    state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)["callbacks"]
+    step = median(state[times.state_key]["seconds"])
+    metrics = list(checkpoint.parent.glob("*/metrics.csv"))
+    curves = (read_resumed_metric(metrics, name) for name in _CURVES)
     content = {
         "checkpoint": str(checkpoint),
-        "epochs": cfg.max_epochs,
+        "epochs": leg or cfg.max_epochs,
+        "steps_per_epoch": cfg.images // batch_size,
+        "work_per_step": state[counted.state_key]["units"],
         "seconds_per_epoch": step * (cfg.images // batch_size),
         "images_per_second": batch_size / step,
         "peak_memory_mib": _peak_memory(),
-        "curve": read_resumed_metric(checkpoint.parent.glob("*/metrics.csv"), "val_acc1"),
+        "curve": next((curve for curve in curves if curve), []),
     }
-    # Kept for the case that the evaluation is what fails, or is interrupted.
-    write_json(folder / STEPS["train"], content)
+    # The evaluation may fail or be interrupted, and must find this.
+    write_json(folder / written_by("train", leg), content)
 
 
-def _evaluate(cfg: DictConfig, folder: Path) -> None:
+def _evaluate(cfg: DictConfig, folder: Path, leg: int | None) -> None:
     if cfg.name == UNTRAINED:
         cfg = prepare(cfg)
         seed_everything(cfg.seed)
         trained: dict[str, Any] = {"epochs": 0}
         method = build_method(cfg).eval()
     else:
-        trained = read_json(folder / STEPS["train"])
+        trained = read_json(folder / written_by("train", leg))
         method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
-    measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
-    write_json(folder / STEPS["evaluate"], {**trained, **measured, "environment": environment()})
+    kept = f"-{trained['epochs']}" if cfg.name != UNTRAINED else ""
+    state = {name: tensor.contiguous() for name, tensor in method.backbone.state_dict().items()}
+    with whole_file(folder / f"backbone{kept}.safetensors") as part:
+        save_file(state, part)
+    measured = evaluate(method, cfg, tuple(cfg.evaluated_at), folder / f"scores{kept}.npz")
+    content = {**trained, **measured, "environment": environment()}
+    write_json(folder / written_by("evaluate", leg), content)
 
 
-def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) -> dict[str, float]:
-    """Top-1 in percent of kNN (k = 20) and of a linear probe on features that were extracted once.
+def transfer_cfg(cfg: DictConfig, name: str) -> DictConfig:
+    """The data of a transfer: the folders ``train`` and ``val`` of ``cfg.transfer[name]``."""
+    folder = Path(cfg.transfer[name])
+    return evaluation_cfg(cfg, "custom", str(folder / "train"), str(folder / "val"))
 
-    ``size`` is the images' height and width in pixels; ``linear_lr`` is the probe's rate, chosen
-    on a tenth of the training images.
+
+def evaluate(
+    method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int], scores: Path | None = None
+) -> dict[str, Any]:
+    """Measure a network by kNN (k = 20) and a linear probe on features that are extracted once.
+
+    Args:
+        method: one of the host's methods.
+        cfg: the configuration it was trained with. ``cfg.transfer``, where there is one, names
+            the folders of other data sets that are measured likewise; kNN has k = 5 there if a
+            class has fewer than 20 training images.
+        size: height and width in pixels of the images.
+        scores: where the scores of the validation images are written, if they have several labels.
+
+    Returns:
+        ``knn_top1`` and ``linear_top1`` in percent, or ``knn_map`` and ``linear_map``, and
+        ``by_count``, the same of the images that show one class, two, and three or more;
+        ``linear_lr`` is the probe's rate, chosen on a tenth of the training images. ``transfer``
+        has ``knn_top1``, ``linear_top1`` and ``linear_lr`` by data set.
     """
     data = evaluation_cfg(cfg)
     train, val = train_and_val_features(method, data, size)
-    linear = tuned_linear_probe(data.data, train, val)
-    return {
-        "knn_top1": knn(train, val)["top1"],
-        "linear_top1": linear["top1"],
-        "linear_lr": linear["lr"],
-    }
+    result = _measure(data, train, val, 20, scores)
+    transfers = {}
+    for name in cfg.get("transfer") or {}:
+        data = transfer_cfg(cfg, name)
+        train, val = train_and_val_features(method, data, size)
+        k = 20 if train[1].bincount().min() >= 20 else 5
+        transfers[name] = _measure(data, train, val, k)
+    return {**result, "transfer": transfers} if transfers else result
+
+
+def _measure(
+    data: DictConfig, train: Features, val: Features, k: int, scores: Path | None = None
+) -> dict[str, Any]:
+    ranking = ValidationMAP(class_names(data.data) or ())
+    linear = tuned_linear_probe(data.data, train, val, ranking)
+    if train[1].dim() == 1:
+        top1 = {"knn_top1": knn(train, val, k)["top1"], "linear_top1": linear["top1"]}
+        return {**top1, "linear_lr": linear["lr"]}
+    targets = val[1]
+    by_measure = {"knn": knn_scores(train, val[0], k), "linear": ranking.scores}
+    if scores is not None:
+        arrays = {name: values.numpy() for name, values in by_measure.items()}
+        with whole_file(scores) as part, part.open("wb") as file:
+            np.savez_compressed(file, targets=targets.numpy(), **arrays)
+    figures = {f"{name}_map": map_of(values, targets) for name, values in by_measure.items()}
+    counts = (targets == 1).sum(dim=1)
+    by_count = {}
+    for count, chosen in (("1", counts == 1), ("2", counts == 2), ("3 or more", counts >= 3)):
+        if chosen.any():
+            by_count[count] = {
+                "images": int(chosen.sum()),
+                **{f"{n}_map": map_of(v[chosen], targets[chosen]) for n, v in by_measure.items()},
+            }
+    return {**figures, "linear_lr": linear["lr"], "by_count": by_count}
 
 
 def _peak_memory() -> float:
@@ -160,7 +244,7 @@ def _peak_memory() -> float:
 
 if __name__ == "__main__":
     try:
-        run(sys.argv[1], Path(sys.argv[2]))
+        run(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
     except UserError as error:
         print(f"UserError: {error}", file=sys.stderr)
         sys.exit(2)

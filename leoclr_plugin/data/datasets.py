@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 from sklearn.model_selection import train_test_split
 from torch.utils.data import Dataset, Subset
@@ -14,25 +17,46 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, listing, open_rgb
+from leoclr_plugin.data.labels import (
+    UNKNOWN,
+    LabelTable,
+    read_classes,
+    read_labels,
+    tell_classes_without_positive,
+)
+from leoclr_plugin.data.multilabel_sets import (
+    MULTILABEL_SETS,
+    multilabel_classes,
+    read_multilabel_set,
+)
 from leoclr_plugin.errors import UserError, check_known, one_line
 from leoclr_plugin.files import read_text
 
-DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
+DATASETS = (
+    "cifar10",
+    "cifar100",
+    "stl10",
+    "imagenet",
+    "imagenet100",
+    "imagenette",
+    "custom",
+    *MULTILABEL_SETS,
+)
 FORMATS = ("image_folder", "dali")
 _ARCHIVES = ("cifar10", "cifar100", "stl10")
 _SPLIT_SEED = 42
 
 
-class UnlabelledFolder(Dataset):
-    """All images under a folder, each with the target -1.
+class UnlabelledImages(Dataset):
+    """Images without labels, each with the target -1.
 
     Attributes:
         samples: pairs (path, -1).
         targets: -1 for each image.
     """
 
-    def __init__(self, root: str | Path, transform: Callable | None) -> None:
-        self.samples = [(str(path), -1) for path in list_images(Path(root))]
+    def __init__(self, paths: Sequence[str | Path], transform: Callable | None) -> None:
+        self.samples = [(str(path), -1) for path in paths]
         self.targets = [-1] * len(self.samples)
         self.transform = transform
 
@@ -42,6 +66,36 @@ class UnlabelledFolder(Dataset):
     def __getitem__(self, index: int) -> tuple[Any, int]:
         path, target = self.samples[index]
         return self.transform(open_rgb(path)), target
+
+
+class MultilabelImages(Dataset):
+    """Images that may show several classes: items ``(image, labels [C] int8)``.
+
+    Attributes:
+        samples: pairs (path, labels); a label is 1, 0, or -1 where it is not known.
+        targets: the labels of all images, ``[N, C]`` int8.
+        classes: names of the classes.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[tuple[str, np.ndarray]],
+        classes: Sequence[str],
+        transform: Callable | None,
+    ) -> None:
+        self.samples, self.classes, self.transform = list(samples), tuple(classes), transform
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The labels of all images."""
+        return np.stack([labels for _, labels in self.samples])
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
+        path, labels = self.samples[index]
+        return self.transform(open_rgb(path)), labels
 
 
 class WithIndex(Dataset):
@@ -67,13 +121,35 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
         transform: from a PIL image to its views; None where only the files are wanted.
 
     Returns:
-        Items ``(index, views, target)``; stl10 is its labelled and its unlabelled part.
+        Items ``(index, views, target)``; stl10 is its labelled and its unlabelled part, and
+        images without a row in ``data.labels`` have unknown labels.
 
     Raises:
         UserError: for an unknown data set or format, or data that is not there.
     """
-    split = "train+unlabeled" if data.dataset == "stl10" else "train"
-    return WithIndex(build_dataset(data, split, transform))
+    return WithIndex(build_dataset(data, "train+unlabeled", transform))
+
+
+def class_names(data: DictConfig) -> tuple[str, ...] | None:
+    """Names of the classes of a data set whose images have several labels; None for all others.
+
+    Args:
+        data: the ``data`` node. ``data.labels`` names the training images' labels file; where it
+            is not given, ``data.val_labels`` names that of the validation images.
+    """
+    if data.get("no_labels", False):
+        return None
+    if data.dataset in MULTILABEL_SETS:
+        return multilabel_classes(data.dataset, Path(data.train_path))
+    path = data.get("labels") or data.get("val_labels")
+    return read_classes(Path(path)) if path else None
+
+
+def take_classes_of_labels(data: DictConfig) -> None:
+    """Set ``data.num_classes`` where labels name the classes: the hosts count folders."""
+    names = class_names(data)
+    if names:
+        data.num_classes = len(names)
 
 
 def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> Dataset:
@@ -83,7 +159,7 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
         data: the ``data`` node of the configuration; its ``fraction`` is of the training images
             alone, the same share of every class, and its ``num_classes``, where there is one, is
             how many the classifier has.
-        split: ``"train"``, ``"val"`` or, for stl10, ``"train+unlabeled"``.
+        split: ``"train"``, ``"val"`` or ``"train+unlabeled"``, for pretraining.
         transform: of a PIL image; None where only the files are wanted.
 
     Raises:
@@ -96,7 +172,9 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
     if split == "val" or fraction == -1:
         return dataset
     labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
-    stratify = None if data.get("no_labels", False) else labels
+    # Several labels make too many combinations for each of them to keep its share.
+    of_one_class = not data.get("no_labels", False) and not isinstance(dataset, MultilabelImages)
+    stratify = labels if of_one_class else None
     try:
         kept, _ = train_test_split(
             range(len(dataset)), train_size=fraction, stratify=stratify, random_state=_SPLIT_SEED
@@ -121,12 +199,23 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
     if name == "imagenette" and download and not root.is_dir():
         _download_imagenette(root)
     labelled = not data.get("no_labels", False)
-    dataset = _folder(root, transform, labelled)
-    if split == "val" and labelled:
-        _number_as_in(Path(data.train_path), dataset)
-    key = "val_list" if split == "val" else "train_list"
-    if data.get(key):
-        _keep_listed(dataset, root, Path(data[key]), f"data.{key}")
+    part = "val" if split == "val" else "train"
+    if name in MULTILABEL_SETS:
+        samples, classes = read_multilabel_set(name, root, part, download)
+        dataset = MultilabelImages(samples, classes, transform)
+        if not labelled:
+            dataset = UnlabelledImages([path for path, _ in samples], transform)
+    elif labelled and (data.get("labels") or data.get("val_labels")):
+        dataset = _labelled_by_file(data, root, split, transform)
+    else:
+        dataset = _folder(root, transform, labelled)
+        if split == "val" and labelled:
+            _number_as_in(Path(data.train_path), dataset)
+    if data.get(f"{part}_list"):
+        _keep_listed(dataset, root, Path(data[f"{part}_list"]), f"data.{part}_list")
+    if isinstance(dataset, MultilabelImages):
+        _check_unlabelled(dataset, root, split)
+        return dataset
     classes = data.get("num_classes", math.inf)
     if max(dataset.targets) >= classes:
         raise UserError(
@@ -151,7 +240,8 @@ def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
         raise UserError(f"{key}={listed} is not a file; leoclr check-data --write-list makes one")
     wanted = {str(root / line) for line in read_text(listed).split("\n")}
     dataset.samples = [sample for sample in dataset.samples if sample[0] in wanted]
-    dataset.targets = [target for _, target in dataset.samples]
+    if not isinstance(dataset, MultilabelImages):
+        dataset.targets = [target for _, target in dataset.samples]
     if not dataset.samples:
         raise UserError(f"{key}={listed} names no image under {root}; list that folder")
 
@@ -163,6 +253,12 @@ def check_data(data: DictConfig) -> None:
         UserError: naming the key and what it may be.
     """
     check_known("data.dataset", data.dataset, DATASETS, "a data set")
+    labels = data.get("labels") or data.get("val_labels")
+    if labels and data.dataset != "custom":
+        raise UserError(
+            f"data.dataset={data.dataset} has labels of its own, besides those of {labels}; set "
+            "data.dataset=custom, or leave out the labels file"
+        )
     form = data.get("format", "image_folder")
     check_known("data.format", form, FORMATS, "a format")
     if form == "dali" and data.dataset in _ARCHIVES:
@@ -175,6 +271,55 @@ def check_data(data: DictConfig) -> None:
     fraction = data.get("fraction", -1)
     if fraction != -1 and not (isinstance(fraction, float) and 0 < fraction < 1):
         raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
+
+
+def _labelled_by_file(
+    data: DictConfig, root: Path, split: str, transform: Callable | None
+) -> MultilabelImages:
+    key, other = ("val_labels", "labels") if split == "val" else ("labels", "val_labels")
+    if not data.get(key):
+        raise UserError(
+            f"data.{other} is given and data.{key} is not; name a labels file for "
+            f"{'the validation images, or set data.val_path=null' if split == 'val' else root}"
+        )
+    if not root.is_dir():
+        raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
+    # A class is its column's place in the training labels, whatever the order of the others is.
+    known = read_classes(Path(data.labels)) if split == "val" and data.get("labels") else None
+    table = read_labels(Path(data[key]), known)
+    samples = _pair_with_images(table, root, f"data.{key}")
+    tell_classes_without_positive(table)
+    return MultilabelImages(samples, table.classes, transform)
+
+
+def _pair_with_images(table: LabelTable, root: Path, key: str) -> list[tuple[str, np.ndarray]]:
+    resolved, given = str(root.resolve()), str(root)
+    images = {f"{resolved}{str(path)[len(given) :]}": str(path) for path in list_images(root)}
+    gone = [image for image in table.rows if image not in images]
+    if gone:
+        raise UserError(
+            f"{key}={table.path}: {len(gone)} of {len(table.rows)} images are not under {root}, "
+            f"the first is {os.path.relpath(gone[0], table.path.parent.resolve())}; mend their "
+            "paths, which are relative to the file's folder, or leave out their rows"
+        )
+    unknown = np.full(len(table.classes), UNKNOWN, np.int8)
+    return [(path, table.rows.get(image, unknown)) for image, path in images.items()]
+
+
+def _check_unlabelled(dataset: MultilabelImages, root: Path, split: str) -> None:
+    unlabelled = [path for path, labels in dataset.samples if (labels == UNKNOWN).all()]
+    if not unlabelled:
+        return
+    about = (
+        f"{len(unlabelled)} of {len(dataset)} images under {root} have no labels, the first is "
+        f"{unlabelled[0]}"
+    )
+    if split != "train+unlabeled":
+        key = "val_list" if split == "val" else "train_list"
+        raise UserError(
+            f"{about}; add their rows to the labels file, or list the others: data.{key}"
+        )
+    print(f"{about}; they are trained on without labels", file=sys.stderr)
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
@@ -204,7 +349,7 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
     if not root.is_dir():
         raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
     if not labelled:
-        dataset = UnlabelledFolder(root, transform)
+        dataset = UnlabelledImages(list_images(root), transform)
         if not len(dataset):
             raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
         return dataset

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
@@ -14,6 +16,8 @@ def evaluation_cfg(
     val_path: str | None = None,
     batch_size: int = 256,
     num_workers: int | None = None,
+    train_labels: str | None = None,
+    val_labels: str | None = None,
 ) -> DictConfig:
     """Build the ``data`` and ``optimizer.batch_size`` nodes that the loaders read.
 
@@ -24,16 +28,27 @@ def evaluation_cfg(
         val_path: folder of the validation images.
         batch_size: images encoded at once.
         num_workers: loader processes.
+        train_labels: labels file of the training images, whose folder is their default.
+        val_labels: labels file of the validation images, likewise.
 
     Raises:
         UserError: where there is no validation set.
     """
     own = trained.data
+    if train_labels or val_labels:
+        dataset = dataset or "custom"
+        train_path = train_path or (str(Path(train_labels).parent) if train_labels else None)
+        val_path = val_path or (str(Path(val_labels).parent) if val_labels else None)
+    elif not (dataset or train_path or val_path):
+        # They are those of the checkpoint's own images alone.
+        train_labels, val_labels = own.get("labels"), own.get("val_labels")
     data = {
         "format": "image_folder",
         "dataset": dataset or own.dataset,
         "train_path": train_path or own.train_path,
         "val_path": val_path or own.get("val_path"),
+        "labels": train_labels,
+        "val_labels": val_labels,
         "num_workers": own.num_workers if num_workers is None else num_workers,
     }
     if data["val_path"] is None:

@@ -9,6 +9,8 @@ from omegaconf import DictConfig
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from leoclr_plugin.config import config_names
+from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.data.sampler import ShardSampler, sampler_of
 from leoclr_plugin.errors import UserError
@@ -16,6 +18,7 @@ from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.host import host
 from leoclr_plugin.training.fit import fit, validate
 from leoclr_plugin.training.keys import tell_unknown_keys
+from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
@@ -26,8 +29,9 @@ _FOLDERS = {"cifar10": "cifar", "cifar100": "cifar", "imagenet100": "imagenet-10
 
 
 def linear_config_name(dataset: str) -> str:
-    """The packaged configuration of the probe for a data set."""
-    return f"{_FOLDERS.get(dataset, dataset)}/leoclr"
+    """The packaged configuration of the probe for a data set, by default that of any folder."""
+    name = f"{_FOLDERS.get(dataset, dataset)}/leoclr"
+    return name if name in config_names("linear") else "custom/leoclr"
 
 
 def linear(backbone: nn.Module, cfg: DictConfig, train: Loader, val: Loader) -> dict[str, Any]:
@@ -42,17 +46,20 @@ def linear(backbone: nn.Module, cfg: DictConfig, train: Loader, val: Loader) -> 
         val: the same of the validation set.
 
     Returns:
-        ``top1`` and ``top5`` in percent on the validation set after the last epoch, ``loss`` and
-        ``epochs``.
+        ``top1`` and ``top5`` in percent on the validation set after the last epoch, or ``mAP`` and
+        ``AP`` of each class where images have several labels; ``loss`` and ``epochs``.
     """
     return _train(backbone, cfg, train, val, sampler_of(train))
 
 
-def linear_on_features(cfg: DictConfig, train: Features, val: Features) -> dict[str, Any]:
+def linear_on_features(
+    cfg: DictConfig, train: Features, val: Features, ranking: ValidationMAP | None = None
+) -> dict[str, Any]:
     """Train the host's ``LinearModel`` on features that were extracted once, unaugmented.
 
     Takes seconds where ``linear`` encodes every image anew in every epoch. Arguments and result
     are those of ``linear``, with features ``[M, F]`` and targets ``[M]`` in place of the loaders.
+    ``ranking`` keeps the scores of the validation images, where they have several labels.
     """
     # A matrix of features has no channels to put last.
     cfg.performance = {"disable_channel_last": True}
@@ -64,6 +71,7 @@ def linear_on_features(cfg: DictConfig, train: Features, val: Features) -> dict[
         cfg,
         DataLoader(TensorDataset(*train), batch_size, shuffle=True, drop_last=True),
         DataLoader(TensorDataset(*val), batch_size),
+        ranking=ranking,
     )
 
 
@@ -73,23 +81,26 @@ def _train(
     train: Loader,
     val: Loader,
     sampler: ShardSampler | None = None,
+    ranking: ValidationMAP | None = None,
 ) -> dict[str, Any]:
     seed_everything(cfg.seed, workers=True)
     # A checkpoint's backbone is in evaluation mode, in which Lightning would leave a finetuned one.
     model = host().LinearModel(backbone, cfg=cfg).train()
     earlier = resume(cfg, "linear", model)
-    trainer = build_trainer(cfg, "linear", sampler=sampler, earlier=earlier)
+    classes = class_names(cfg.data)
+    ranking = ranking or ValidationMAP(classes or ())
+    callbacks = [ranking] if classes else []
+    trainer = build_trainer(cfg, "linear", callbacks, sampler, earlier)
     if earlier is not None and earlier.complete:
         validate(trainer, model, val)
     else:
         fit(trainer, model, train, val, earlier)
-    metrics = trainer.callback_metrics
-    return {
-        "top1": float(metrics["val_acc1"]),
-        "top5": float(metrics["val_acc5"]),
-        "loss": float(metrics["val_loss"]),
-        "epochs": cfg.max_epochs,
-    }
+    metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+    if classes:
+        result = {"mAP": metrics["val_mAP"], "AP": ranking.by_class}
+    else:
+        result = {"top1": metrics["val_acc1"], "top5": metrics["val_acc5"]}
+    return {**result, "loss": metrics["val_loss"], "epochs": cfg.max_epochs}
 
 
 def parse_linear(cfg: DictConfig) -> DictConfig:
@@ -109,4 +120,6 @@ def parse_linear(cfg: DictConfig) -> DictConfig:
                 "same checkpoint"
             )
     settle_hardware(cfg)
-    return host().parse_linear_cfg(cfg)
+    cfg = host().parse_linear_cfg(cfg)
+    take_classes_of_labels(cfg.data)
+    return cfg

@@ -14,7 +14,9 @@ from leoclr_plugin.config import load_config
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_config_name, linear_on_features, parse_linear
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES
+from leoclr_plugin.evaluation.results import headline
 from leoclr_plugin.overrides import quote
+from leoclr_plugin.training.multilabel import ValidationMAP
 
 _HELD_OUT = 0.1
 _SPLIT_SEED = 0
@@ -26,6 +28,7 @@ def linear_probe(
     val: Features,
     lr: float,
     seed: int | None = None,
+    ranking: ValidationMAP | None = None,
 ) -> dict[str, Any]:
     """Train the host's linear model for 50 epochs with the data set's packaged configuration.
 
@@ -35,14 +38,16 @@ def linear_probe(
         val: the same of the validation images.
         lr: learning rate at 256 images a batch.
         seed: of the classifier and of the order, by default the configuration's.
+        ranking: keeps the scores of the validation images, where they have several labels.
 
     Returns:
         See ``evaluation.linear.linear``.
     """
     with tempfile.TemporaryDirectory() as temporary, _one_thread():
+        keys = ("dataset", "train_path", "val_path", "labels", "val_labels")
+        given = {key: data[key] for key in keys if data.get(key)}
         overrides = [
-            f"data.train_path={quote(str(data.train_path))}",
-            f"data.val_path={quote(str(data.val_path))}",
+            *(f"++data.{key}={quote(str(value))}" for key, value in given.items()),
             f"max_epochs={LINEAR_EPOCHS}",
             f"optimizer.lr={lr}",
             f"checkpoint.dir={quote(temporary)}",
@@ -51,10 +56,12 @@ def linear_probe(
         cfg.optimizer.batch_size = min(cfg.optimizer.batch_size, len(train[0]))
         if seed is not None:
             cfg.seed = seed
-        return linear_on_features(parse_linear(cfg), train, val)
+        return linear_on_features(parse_linear(cfg), train, val, ranking)
 
 
-def tuned_linear_probe(data: DictConfig, train: Features, val: Features) -> dict[str, Any]:
+def tuned_linear_probe(
+    data: DictConfig, train: Features, val: Features, ranking: ValidationMAP | None = None
+) -> dict[str, Any]:
     """``linear_probe`` at that of ``RATES`` which does best on training images held out for it.
 
     Args:
@@ -62,6 +69,7 @@ def tuned_linear_probe(data: DictConfig, train: Features, val: Features) -> dict
         train: features ``[M, F]`` and targets ``[M]`` of the training images; a tenth of them,
             drawn once and for all, is held out to choose the rate by, then all train the probe.
         val: the same of the validation set, of which the choice knows nothing.
+        ranking: see ``linear_probe``.
 
     Returns:
         See ``evaluation.linear.linear``, and the rate as ``lr``.
@@ -71,8 +79,8 @@ def tuned_linear_probe(data: DictConfig, train: Features, val: Features) -> dict
     order = torch.randperm(len(targets), generator=generator)
     out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
     parts = [(features[part], targets[part]) for part in (kept, out)]
-    lr = max(RATES, key=lambda rate: linear_probe(data, *parts, rate)["top1"])
-    return {**linear_probe(data, train, val, lr), "lr": lr}
+    lr = max(RATES, key=lambda rate: headline(linear_probe(data, *parts, rate)))
+    return {**linear_probe(data, train, val, lr, ranking=ranking), "lr": lr}
 
 
 @contextmanager

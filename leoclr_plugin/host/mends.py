@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
@@ -65,28 +66,31 @@ def mend_accuracies(*modules: ModuleType) -> None:
         module.accuracy_at_k = metrics.accuracy_at_k
 
 
-def mend_classifier_losses(BaseMethod: type, BaseMomentumMethod: type) -> None:
-    """Let the host's online classifiers lose 0 in a batch without labels.
+def mend_classifier_losses(*modules: ModuleType) -> None:
+    """Let the host's linear classifiers learn from several labels an image, and from none.
 
-    It is a mean over the labelled images, of none not a number, though with a gradient of zero:
-    the training goes on as it should, and its loss says nothing any more.
+    The host's loss is the cross entropy of one class an image. In a batch without labels it is a
+    mean over nothing: its gradient is zero and the training goes on, but its value is not a number.
+
+    Args:
+        modules: those of the host that compute a classifier's loss by ``F.cross_entropy``.
     """
-    for model, name in (
-        (BaseMethod, "_base_shared_step"),
-        (BaseMomentumMethod, "_shared_step_momentum"),
-    ):
-        setattr(model, name, _losing_0_without_labels(getattr(model, name)))
+    for module in modules:
+        module.F = _FunctionalWithLabels()
 
 
-def _losing_0_without_labels(original: Callable[..., dict[str, Any]]) -> Callable:
-    @wraps(original)
-    def step(self: Any, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
-        out = original(self, X, targets)
-        if "loss" in out:
-            out["loss"] = torch.where((targets != -1).any(), out["loss"], 0.0)
-        return out
+class _FunctionalWithLabels:
+    """``torch.nn.functional``, where ``cross_entropy`` takes several labels an image or none."""
 
-    return step
+    def __getattr__(self, name: str) -> Any:
+        return getattr(F, name)
+
+    @staticmethod
+    def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        if targets.dim() == 2:
+            return metrics.cross_entropy(logits, targets)
+        loss = F.cross_entropy(logits, targets, **kwargs)
+        return torch.where((targets != -1).any(), loss, 0.0)
 
 
 def mend_configure_optimizers(model: type) -> None:

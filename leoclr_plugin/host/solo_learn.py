@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.data.images import list_images
+from leoclr_plugin.data.multilabel_sets import MULTILABEL_SETS
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
 from leoclr_plugin.host.mends import (
@@ -58,14 +59,15 @@ def _load(choice: Choice) -> Host:
 
     mend_knn_classifier(WeightedKNNClassifier)
     mend_accuracies(base, linear)
-    mend_classifier_losses(BaseMethod, BaseMomentumMethod)
+    mend_classifier_losses(base, linear)
     for model in (BaseMethod, LinearModel):
         mend_configure_optimizers(model)
-    # The host's list of data sets ends before Imagenette; its tables are open to additions.
+    # The host's tables of data sets end before ours, and are open to additions.
     for module in (pretrain_args, linear_args):
-        if "imagenette" not in module._SUPPORTED_DATASETS:
-            module._SUPPORTED_DATASETS.append("imagenette")
-        module._N_CLASSES_PER_DATASET.setdefault("imagenette", 10)
+        for name, classes in {"imagenette": 10, **MULTILABEL_SETS}.items():
+            if name not in module._SUPPORTED_DATASETS:
+                module._SUPPORTED_DATASETS.append(name)
+            module._N_CLASSES_PER_DATASET.setdefault(name, classes)
 
     return Host(
         name="solo-learn",

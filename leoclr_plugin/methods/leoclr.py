@@ -312,7 +312,7 @@ class LeOCLR(host().BaseMomentumMethod):
         """The host's outputs of each momentum forward, and the key of each view ``[N, D]``."""
         batches = [torch.cat(views)] if self.key_forward == "joint" else views
         together = len(views) // len(batches)
-        targets = targets.repeat(together)
+        targets = torch.cat([targets] * together)
         outs = []
         for batch in batches:
             if self.shuffle_keys:

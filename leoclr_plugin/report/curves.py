@@ -32,9 +32,15 @@ def read_resumed_metric(files: Iterable[Path], name: str) -> list[tuple[float, f
     return sorted(dict(points).items())
 
 
-def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Draw each named curve of points (epoch, value) and return an ``<svg>`` element."""
+def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str = "epoch") -> str:
+    """Draw each named curve of points (epoch, value) and return an ``<svg>`` element.
+
+    Args:
+        curves: by name; the names are the legend.
+        across: what the first number of a point counts.
+    """
     points = [point for curve in curves.values() for point in curve]
+    left = min((x for x, _ in points), default=1)
     right = max((x for x, _ in points), default=1)
     low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
     span = (high - low) or 1.0
@@ -42,7 +48,7 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     height = _HEIGHT - _MARGIN + top
 
     def place(x: float, y: float) -> str:
-        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - 1) / max(right - 1, 1)
+        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - left) / max(right - left, 1)
         down = height - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
         return f"{across:.1f},{down:.1f}"
 
@@ -54,7 +60,7 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         'stroke="#888"/>',
         f'<text x="4" y="{top + 4}">{high:.2f}</text>',
         f'<text x="4" y="{height - _MARGIN + 4}">{low:.2f}</text>',
-        f'<text x="{_MARGIN}" y="{height - 24}">epoch 1</text>',
+        f'<text x="{_MARGIN}" y="{height - 24}">{escape(across)} {left:.0f}</text>',
         f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
     ]
     for i, (name, curve) in enumerate(curves.items()):

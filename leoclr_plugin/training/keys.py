@@ -13,8 +13,8 @@ TRAINER_KEYS = frozenset(inspect.signature(Trainer.__init__).parameters) - {"sel
 # Those of the nodes whose keys are the same for all methods, solo-learn's and ours.
 _NODES = {
     "data": (
-        "dataset train_path val_path train_list val_list format num_workers no_labels fraction "
-        "download num_classes num_large_crops num_small_crops"
+        "dataset train_path val_path train_list val_list labels val_labels format num_workers "
+        "no_labels fraction download num_classes num_large_crops num_small_crops"
     ),
     "backbone": "name kwargs",
     "momentum": "base_tau final_tau classifier",

@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from leoclr_plugin.data.datasets import check_data
+from leoclr_plugin.data.datasets import check_data, class_names, take_classes_of_labels
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import check_leoclr_views, check_views, view_size
@@ -21,6 +21,7 @@ from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.keys import tell_unknown_keys
+from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
@@ -30,6 +31,8 @@ _ANY_VIEWS = ("leoclr", "wmse", "mae")
 # Where a batch's keys are put in at once: solo-learn's methods stop at an assertion in their first
 # step.
 _WHOLE_BATCHES = ("all4one", "mocov2plus", "nnbyol", "nnclr", "nnsiam", "ressl")
+# They read the targets as one class for each image, in their losses or for what they log.
+_ONE_CLASS = ("all4one", "nnbyol", "nnclr", "nnsiam", "supcon")
 # Of solo-learn's main_pretrain.py, and what does it here.
 _NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
 
@@ -58,6 +61,9 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None
     if earlier is not None and earlier.complete:
         return earlier.checkpoint.parent
 
+    classes = class_names(cfg.data)
+    if classes and val is not None:
+        callbacks = [*callbacks, ValidationMAP(classes)]
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), earlier)
     fit(trainer, model, train, val, earlier)
     return None if trainer.fast_dev_run else Path(trainer.loggers[-1].log_dir)
@@ -87,17 +93,35 @@ def prepare(cfg: DictConfig) -> DictConfig:
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
     cfg = host().parse_pretrain_cfg(cfg)
+    take_classes_of_labels(cfg.data)
     large = cfg.data.num_large_crops
     if large != 2 and cfg.method not in _ANY_VIEWS:
         raise UserError(
             f"method={cfg.method} takes two views of the first pipeline's crop_size, and the "
             f"augmentations make {large}; change num_crops"
         )
+    if class_names(cfg.data):
+        _settle_several_labels(cfg)
     if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
         # Its features would be kept from epoch to epoch, for an evaluation that never comes.
         print("knn_eval.enabled=True needs labelled validation images; it is off", file=sys.stderr)
         cfg.knn_eval.enabled = False
     return cfg
+
+
+def _settle_several_labels(cfg: DictConfig) -> None:
+    if cfg.method in _ONE_CLASS:
+        raise UserError(
+            f"method={cfg.method} takes one class for each image, and the images have several "
+            "labels; train it with data.no_labels=True and name the labels to the evaluators"
+        )
+    if OmegaConf.select(cfg, "knn_eval.enabled"):
+        print(
+            "knn_eval.enabled=True takes one class for each image; it is off, and leoclr knn "
+            "measures images of several labels",
+            file=sys.stderr,
+        )
+        cfg.knn_eval.enabled = False
 
 
 def build_method(cfg: DictConfig) -> nn.Module:

@@ -62,7 +62,7 @@ class DaliLoader:
         self.collate, self._sampler = collate, sampler
         self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._prefetch, self._images, self._graph = prefetch, images, graph
-        self._targets = torch.tensor([target for _, target in samples])
+        self._targets = torch.from_numpy(np.array([target for _, target in samples]))
         self._pipeline: Graph | None = None
         self._feed: Iterator[Named] = iter(())
         # The epoch and the batch in it that the graph is at, where it stopped between two epochs.

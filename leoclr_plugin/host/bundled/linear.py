@@ -7,7 +7,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
@@ -15,7 +14,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.bundled import optimizers
 from leoclr_plugin.host.bundled.backbones import features_dim
 from leoclr_plugin.host.bundled.cfg import set_defaults
-from leoclr_plugin.host.bundled.metrics import accuracy_at_k, weighted_mean
+from leoclr_plugin.host.bundled.metrics import accuracy_at_k, cross_entropy, weighted_mean
 
 _DEFAULTS = {
     **optimizers.DEFAULTS,
@@ -45,7 +44,7 @@ class LinearModel(pl.LightningModule):
             )
         self.backbone = backbone
         self.classifier = nn.Linear(features_dim(backbone), cfg.data.num_classes)
-        self.loss_func = loss_func or nn.CrossEntropyLoss()
+        self.loss_func = loss_func or cross_entropy
         self.finetune: bool = cfg.finetune
         self.backbone.requires_grad_(self.finetune)
         optimizers.take_settings(self, cfg)
@@ -83,7 +82,7 @@ class LinearModel(pl.LightningModule):
         X, targets = batch
         logits = self(X)["logits"]
         acc1, acc5 = accuracy_at_k(logits, targets)
-        loss = F.cross_entropy(logits, targets)
+        loss = cross_entropy(logits, targets)
         metrics = {"val_loss": loss, "val_acc1": acc1, "val_acc5": acc5}
         self.validation_step_outputs.append({**metrics, "batch_size": len(targets)})
         return metrics

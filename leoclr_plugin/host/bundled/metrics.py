@@ -12,19 +12,40 @@ import torch.nn.functional as F
 def accuracy_at_k(
     outputs: torch.Tensor, targets: torch.Tensor, top_k: Sequence[int] = (1, 5)
 ) -> list[torch.Tensor]:
-    """Percent of rows of ``outputs`` ``[N, C]`` with ``targets`` ``[N]`` among the first k.
+    """Percent of images that show one of the k classes with the highest outputs.
 
-    A k above C counts as C. Each accuracy has shape ``[1]``.
+    Args:
+        outputs: ``[N, C]``.
+        targets: one class for each image, ``[N]``, or labels ``[N, C]`` of which those that the
+            image shows are 1.
+        top_k: a k above C counts as C.
+
+    Returns:
+        For each k a tensor of shape ``[1]``.
     """
     best = outputs.topk(min(max(top_k), outputs.shape[1]), dim=1).indices
-    hits = best == targets[:, None]
+    hits = targets.gather(1, best) == 1 if targets.dim() == 2 else best == targets[:, None]
     return [100.0 * hits[:, :k].any(dim=1).float().mean().unsqueeze(0) for k in top_k]
 
 
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross entropy over the labelled rows (target not -1); 0 where there is none."""
+    """Loss of a linear classifier, over the labels that are known; 0 where there is none.
+
+    Args:
+        logits: ``[N, C]``.
+        targets: one class for each image, ``[N]``, -1 where it is not known: the loss is the mean
+            cross entropy. Or labels ``[N, C]``, 1, 0, or -1 where that is not known: the loss is
+            the mean binary cross entropy of the known ones.
+    """
+    known = targets != -1
+    if targets.dim() == 2:
+        exact = torch.promote_types(logits.dtype, torch.float32)
+        every = F.binary_cross_entropy_with_logits(
+            logits.to(exact), targets.clamp(min=0).to(exact), reduction="none"
+        )
+        return (every * known).sum() / known.sum().clamp(min=1)
     total = F.cross_entropy(logits, targets, ignore_index=-1, reduction="sum")
-    return total / (targets != -1).sum().clamp(min=1)
+    return total / known.sum().clamp(min=1)
 
 
 def weighted_mean(outputs: Sequence[dict], key: str) -> torch.Tensor:

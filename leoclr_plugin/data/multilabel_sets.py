@@ -1,0 +1,142 @@
+"""Public data sets whose pictures have several labels, in the layouts that torchvision reads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from torchvision import datasets as tv
+
+from leoclr_plugin.data.labels import UNKNOWN
+from leoclr_plugin.errors import UserError
+
+# Number of classes by data set.
+MULTILABEL_SETS = {"voc2007": 20, "voc2012": 20, "coco": 80}
+VOC_CLASSES = (
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+# The sets that the field trains and tests on: the labels of VOC 2012's test set are not public.
+_VOC_SPLITS = {
+    "voc2007": {"train": "trainval", "val": "test"},
+    "voc2012": {"train": "train", "val": "val"},
+}
+Samples = list[tuple[str, np.ndarray]]
+
+
+def read_multilabel_set(
+    name: str, root: Path, split: str, download: bool
+) -> tuple[Samples, tuple[str, ...]]:
+    """List the images of a public data set with their labels.
+
+    Args:
+        name: one of ``MULTILABEL_SETS``.
+        root: the folder that holds ``VOCdevkit``, or COCO's ``train2017``, ``val2017`` and
+            ``annotations``.
+        split: ``"train"`` or ``"val"``. Of VOC 2007 these are trainval and test.
+        download: whether to fetch VOC where it is not there.
+
+    Returns:
+        Pairs of an image's path and its labels ``[C]`` int8, and the names of the classes. A class
+        of which VOC's picture shows only objects marked as difficult is unknown, -1, as in VOC's
+        own protocol.
+
+    Raises:
+        UserError: where the data set is not there, or pycocotools is not installed.
+    """
+    if name == "coco":
+        return _coco(root, split)
+    return _voc(root, name, split, download)
+
+
+def multilabel_classes(name: str, root: Path) -> tuple[str, ...]:
+    """Names of the classes of one of ``MULTILABEL_SETS``, in the order of its labels."""
+    if name == "coco":
+        return tuple(category["name"] for category in _categories(_open_coco(root, "train")))
+    return VOC_CLASSES
+
+
+def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tuple[str, ...]]:
+    part = _VOC_SPLITS[name][split]
+    dataset = _open(
+        lambda: tv.VOCDetection(root, name.removeprefix("voc"), part, download=download),
+        f"data.dataset={name}: {root} does not hold VOCdevkit/{name.upper()} with its {part} set",
+        "name the folder of VOCdevkit, or set data.download=True",
+    )
+    number = {label: i for i, label in enumerate(VOC_CLASSES)}
+    samples = []
+    for image, annotation in zip(dataset.images, dataset.annotations, strict=True):
+        labels = np.zeros(len(VOC_CLASSES), np.int8)
+        for thing in ElementTree.parse(annotation).getroot().iter("object"):
+            column = number[thing.findtext("name")]
+            if thing.findtext("difficult", "0").strip() != "1":
+                labels[column] = 1
+            elif labels[column] == 0:
+                labels[column] = UNKNOWN
+        samples.append((str(image), labels))
+    return samples, VOC_CLASSES
+
+
+def _coco(root: Path, split: str) -> tuple[Samples, tuple[str, ...]]:
+    dataset = _open_coco(root, split)
+    categories = _categories(dataset)
+    number = {category["id"]: i for i, category in enumerate(categories)}
+    samples = []
+    for image in dataset.ids:
+        labels = np.zeros(len(categories), np.int8)
+        for annotation in dataset.coco.imgToAnns[image]:
+            labels[number[annotation["category_id"]]] = 1
+        path = Path(dataset.root, dataset.coco.imgs[image]["file_name"])
+        samples.append((str(path), labels))
+    return samples, tuple(category["name"] for category in categories)
+
+
+def _open_coco(root: Path, split: str) -> tv.CocoDetection:
+    if not find_spec("pycocotools"):
+        raise UserError(
+            'data.dataset=coco needs pycocotools; run: pip install "leoclr-plugin[coco]"'
+        )
+    folder = root / f"{split}2017"
+    annotations = root / "annotations" / f"instances_{split}2017.json"
+    return _open(
+        lambda: tv.CocoDetection(folder, annotations),
+        f"data.dataset=coco: {annotations} is not there",
+        f"name the folder that holds annotations and {split}2017",
+    )
+
+
+def _categories(dataset: tv.CocoDetection) -> list[dict[str, Any]]:
+    return sorted(dataset.coco.cats.values(), key=lambda category: category["id"])
+
+
+def _open(make: Callable[[], Any], missing: str, remedy: str) -> Any:
+    try:
+        # pycocotools prints what it does, and stdout is for a command's results.
+        with redirect_stdout(sys.stderr):
+            return make()
+    except (FileNotFoundError, RuntimeError) as error:
+        raise UserError(f"{missing}; {remedy}") from error
