@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import TRIED, add_checkpoint_argument, add_overrides_argument
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_checkpoint_argument(parser)
     add_overrides_argument(parser)
+    add_out_argument(parser)
     parser.add_argument(
         "--config",
         help="a name under scripts/linear or a YAML file (default: that of the checkpoint's data)",
@@ -32,8 +34,8 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+    from leoclr_plugin.evaluation.data import take_lists
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
-    from leoclr_plugin.files import write_json
     from leoclr_plugin.overrides import quote
 
     source = CheckpointFolder.open(args.checkpoint_dir)
@@ -46,7 +48,11 @@ def run(args: argparse.Namespace) -> None:
         wanted = OmegaConf.select(cfg, key)
         if str(wanted) != str(value):
             raise UserError(f"{key}={wanted}, but the checkpoint's is {value}; leave it out")
+    take_lists(cfg.data, source.cfg.data)
     cfg = parse_linear(cfg)
+    if not cfg.get("fast_dev_run"):
+        # Before the training, which may take hours.
+        results_folder(args.out, source.folder)
     backbone, size = source.load_method().backbone, input_size(source.cfg)
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
     if rank_zero_only.rank:
@@ -55,10 +61,9 @@ def run(args: argparse.Namespace) -> None:
         # Of a batch or two: no result to take a real one's place.
         print(TRIED)
         return
-    path = source.folder / "linear.json"
-    write_json(path, {**result, "checkpoint": source.checkpoint.name})
     print(f"Linear probe: top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %")
-    print(f"Written to {path}")
+    content = {**result, "checkpoint": source.checkpoint.name}
+    write_result(args.out, source.folder, "linear.json", content)
 
 
 def _of_checkpoint(source: CheckpointFolder) -> dict[str, Any]:

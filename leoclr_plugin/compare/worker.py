@@ -128,22 +128,28 @@ def _evaluate(cfg: DictConfig, folder: Path) -> None:
         cfg = prepare(cfg)
         seed_everything(cfg.seed)
         trained: dict[str, Any] = {"epochs": 0}
-        method = build_method(cfg).eval()
+        method, source = build_method(cfg).eval(), cfg.name
     else:
         trained = read_json(folder / STEPS["train"])
-        method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
-    measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
+        run = CheckpointFolder.open(trained.pop("checkpoint"))
+        method, source = run.load_method(), run.checkpoint
+    measured = evaluate(method, cfg, tuple(cfg.evaluated_at), source)
     write_json(folder / STEPS["evaluate"], {**trained, **measured, "environment": environment()})
 
 
-def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) -> dict[str, float]:
+def evaluate(
+    method: torch.nn.Module,
+    cfg: DictConfig,
+    size: tuple[int, int],
+    source: object = "the network",
+) -> dict[str, float]:
     """Top-1 in percent of kNN (k = 20) and of a linear probe on features that were extracted once.
 
     ``size`` is the images' height and width in pixels; ``linear_lr`` is the probe's rate, chosen
-    on a tenth of the training images.
+    on a tenth of the training images. ``source`` is the method's checkpoint, which an error names.
     """
     data = evaluation_cfg(cfg)
-    train, val = train_and_val_features(method, data, size)
+    train, val = train_and_val_features(method, data, size, source)
     linear = tuned_linear_probe(data.data, train, val)
     return {
         "knn_top1": knn(train, val)["top1"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.images import EXTENSIONS, list_images, listing, open_rgb
+from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb, walk_images
+from leoclr_plugin.data.lists import keep_listed
 from leoclr_plugin.errors import UserError, check_known, one_line
-from leoclr_plugin.files import read_text
 
 DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
 FORMATS = ("image_folder", "dali")
@@ -42,6 +43,36 @@ class UnlabelledFolder(Dataset):
     def __getitem__(self, index: int) -> tuple[Any, int]:
         path, target = self.samples[index]
         return self.transform(open_rgb(path)), target
+
+
+class LabelledFolder(tv.ImageFolder):
+    """torchvision's data set of class folders, whose files are listed as all our listings are.
+
+    Raises:
+        UserError: for class folders without an image, and links that would list images twice.
+    """
+
+    def __init__(self, root: Path, transform: Callable | None) -> None:
+        super().__init__(root, transform, loader=open_rgb)
+
+    @staticmethod
+    def make_dataset(
+        directory: Path, class_to_idx: dict[str, int], *args: Any, **kwargs: Any
+    ) -> list[tuple[str, int]]:
+        """Called by torchvision; gives the pairs (path, class) in torchvision's order."""
+        found = [walked for walked in walk_images(directory) if walked[0] is not None]
+        samples = [
+            (f"{folder}{os.sep}{name}", class_to_idx[label])
+            for label, folder, names in sorted(found)
+            for name in sorted(names)
+        ]
+        empty = class_to_idx.keys() - {label for label, _, names in found if names}
+        if empty:
+            raise UserError(
+                f"the data folder {directory} has {len(empty)} class folders without an image, the "
+                f"first is {min(empty)}; images end in {', '.join(EXTENSIONS)}"
+            )
+        return samples
 
 
 class WithIndex(Dataset):
@@ -126,7 +157,7 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
         _number_as_in(Path(data.train_path), dataset)
     key = "val_list" if split == "val" else "train_list"
     if data.get(key):
-        _keep_listed(dataset, root, Path(data[key]), f"data.{key}")
+        keep_listed(dataset, root, Path(data[key]), f"data.{key}")
     classes = data.get("num_classes", math.inf)
     if max(dataset.targets) >= classes:
         raise UserError(
@@ -146,16 +177,6 @@ def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
     return list(dataset.samples)
 
 
-def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
-    if not listed.is_file():
-        raise UserError(f"{key}={listed} is not a file; leoclr check-data --write-list makes one")
-    wanted = {str(root / line) for line in read_text(listed).split("\n")}
-    dataset.samples = [sample for sample in dataset.samples if sample[0] in wanted]
-    dataset.targets = [target for _, target in dataset.samples]
-    if not dataset.samples:
-        raise UserError(f"{key}={listed} names no image under {root}; list that folder")
-
-
 def check_data(data: DictConfig) -> None:
     """Check the data set's name and format, and the part of it to use.
 
@@ -172,6 +193,12 @@ def check_data(data: DictConfig) -> None:
         )
     if form == "dali":
         require_dali()
+    for key in ("train_list", "val_list"):
+        if data.get(key) and data.dataset in _ARCHIVES:
+            raise UserError(
+                f"data.{key}={data[key]} lists image files, and {data.dataset} is an archive; "
+                "leave it out"
+            )
     fraction = data.get("fraction", -1)
     if fraction != -1 and not (isinstance(fraction, float) and 0 < fraction < 1):
         raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
@@ -216,18 +243,7 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
             f"the data folder {root} has {found} images but no class folders; put them into one "
             "folder a class, or set data.no_labels=True"
         )
-    with listing(root) as bar:
-
-        def is_image(path: str) -> bool:
-            bar.update()
-            return path.lower().endswith(EXTENSIONS)
-
-        try:
-            return tv.ImageFolder(root, transform, loader=open_rgb, is_valid_file=is_image)
-        except FileNotFoundError as error:
-            endings = ", ".join(EXTENSIONS)
-            reason = one_line(error)
-            raise UserError(f"the data folder {root}: {reason} Images end in {endings}") from error
+    return LabelledFolder(root, transform)
 
 
 def _number_as_in(train: Path, dataset: tv.ImageFolder) -> None:

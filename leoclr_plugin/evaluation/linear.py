@@ -13,6 +13,7 @@ from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.data.sampler import ShardSampler, sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features
+from leoclr_plugin.evaluation.finite import check_score
 from leoclr_plugin.host import host
 from leoclr_plugin.training.fit import fit, validate
 from leoclr_plugin.training.keys import tell_unknown_keys
@@ -84,6 +85,11 @@ def _train(
     else:
         fit(trainer, model, train, val, earlier)
     metrics = trainer.callback_metrics
+    check_score(
+        "the probe's loss on the validation images",
+        float(metrics["val_loss"]),
+        cfg.get("pretrained_feature_extractor") or "the network",
+    )
     return {
         "top1": float(metrics["val_acc1"]),
         "top5": float(metrics["val_acc5"]),
