@@ -52,6 +52,19 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def check_writable(folder: Path) -> None:
+    """Check that ``whole_file`` can write into a folder, which is left as it is.
+
+    Raises:
+        UserError: with the reason.
+    """
+    try:
+        with TemporaryDirectory(prefix=_FOLDER, dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(of_file(folder, error)) from error
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give the file to write in the place of ``path``, whose name it gets at the block's end.

@@ -56,5 +56,4 @@ def _undecodable(paths: list[str]) -> dict[str, str]:
 
     from leoclr_plugin.data.dali.graph import undecodable
 
-    bad = undecodable(tqdm(paths, desc="Checking images with DALI"), "cpu")
-    return dict.fromkeys(bad, "DALI cannot decode it")
+    return dict(undecodable(tqdm(paths, desc="Checking images with DALI"), "cpu"))

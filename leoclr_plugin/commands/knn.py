@@ -6,6 +6,7 @@ import argparse
 import itertools
 from typing import Any
 
+from leoclr_plugin.commands.results import add_out_argument, write_result
 from leoclr_plugin.commands.shared import (
     above_zero,
     add_checkpoint_argument,
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments; of several values of one, each is evaluated with each."""
     add_checkpoint_argument(parser)
     add_data_arguments(parser)
+    add_out_argument(parser)
     parser.add_argument("--k", type=positive, nargs="+", default=[20], help="neighbours")
     parser.add_argument(
         "--temperature",
@@ -41,12 +43,13 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import features_of
     from leoclr_plugin.evaluation.knn import knn
-    from leoclr_plugin.files import write_json
 
     source, cfg = checkpoint_and_data(args)
     size = input_size(source.cfg)
-    of_each = features_of(source.load_method(), cfg, size, args.feature_type)
     classes = class_names(cfg.data)
+    of_each = features_of(
+        source.load_method(), cfg, size, args.feature_type, source=source.checkpoint
+    )
     results = []
     for feature_type, features in zip(args.feature_type, of_each, strict=True):
         for distance, k in itertools.product(args.distance_function, args.k):
@@ -57,10 +60,9 @@ def run(args: argparse.Namespace) -> None:
                 results.append({**result, "feature_type": feature_type})
                 print(_line(results[-1]))
     first, *more = results
-    path = source.folder / "knn.json"
     others = {"more": more} if more else {}
-    write_json(path, {**first, "checkpoint": source.checkpoint.name, **others})
-    print(f"Written to {path}")
+    content = {**first, "checkpoint": source.checkpoint.name, **others}
+    write_result(args.out, source.folder, "knn.json", content)
 
 
 def _line(result: dict[str, Any]) -> str:

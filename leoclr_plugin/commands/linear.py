@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import TRIED, add_checkpoint_argument, add_overrides_argument
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_checkpoint_argument(parser)
     add_overrides_argument(parser)
+    add_out_argument(parser)
     parser.add_argument(
         "--config",
         help="a name under scripts/linear or a YAML file (default: that of the checkpoint's data)",
@@ -40,11 +42,11 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+    from leoclr_plugin.evaluation.data import take_lists
     from leoclr_plugin.evaluation.features import train_and_val_features
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
     from leoclr_plugin.evaluation.results import in_words
     from leoclr_plugin.evaluation.svm import linear_svm
-    from leoclr_plugin.files import write_json
     from leoclr_plugin.overrides import parse_overrides, quote
 
     source = CheckpointFolder.open(args.checkpoint_dir)
@@ -58,14 +60,18 @@ def run(args: argparse.Namespace) -> None:
         wanted = OmegaConf.select(cfg, key)
         if str(wanted) != str(value):
             raise UserError(f"{key}={wanted}, but the checkpoint's is {value}; leave it out")
+    take_lists(cfg.data, source.cfg.data)
     cfg = parse_linear(cfg)
+    if not cfg.get("fast_dev_run"):
+        # The training may take hours, so its results must have a place before it starts.
+        results_folder(args.out, source.folder)
     method, size = source.load_method(), input_size(source.cfg)
     if args.protocol == "svm":
-        name, path = "Linear SVM", source.folder / "svm.json"
-        features = train_and_val_features(method, cfg, size)
+        name, file = "Linear SVM", "svm.json"
+        features = train_and_val_features(method, cfg, size, source.checkpoint)
         result = linear_svm(*features, class_names(cfg.data))
     else:
-        name, path = "Linear probe", source.folder / "linear.json"
+        name, file = "Linear probe", "linear.json"
         loaders = linear_train_loader(cfg, size), val_loader(cfg, size)
         result = linear(method.backbone, cfg, *loaders)
     if rank_zero_only.rank:
@@ -74,9 +80,9 @@ def run(args: argparse.Namespace) -> None:
         # Of a batch or two: no result to take a real one's place.
         print(TRIED)
         return
-    write_json(path, {**result, "checkpoint": source.checkpoint.name})
     print(f"{name}: {in_words(result)}")
-    print(f"Written to {path}")
+    content = {**result, "checkpoint": source.checkpoint.name}
+    write_result(args.out, source.folder, file, content)
 
 
 def _of_checkpoint(source: CheckpointFolder) -> dict[str, Any]:

@@ -37,6 +37,12 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--train_labels", metavar="CSV", help="labels of training images that show several classes"
     )
     parser.add_argument("--val_labels", metavar="CSV", help="labels of the validation images")
+    for split in ("train", "val"):
+        parser.add_argument(
+            f"--{split}_list",
+            metavar="FILE",
+            help=f"list of the {split} images to take (default: the checkpoint's own; '' for all)",
+        )
     parser.add_argument("--batch_size", type=positive, default=256, help="images encoded at once")
     parser.add_argument("--num_workers", type=not_negative, help="loader processes")
 
@@ -54,6 +60,8 @@ def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, Dic
         args.val_data_path,
         args.batch_size,
         args.num_workers,
+        args.train_list,
+        args.val_list,
         args.train_labels,
         args.val_labels,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from leoclr_plugin.commands.results import add_out_argument, results_folder
 from leoclr_plugin.commands.shared import (
     add_checkpoint_argument,
     add_data_arguments,
@@ -17,32 +18,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_checkpoint_argument(parser)
     add_data_arguments(parser)
+    add_out_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Plot both splits."""
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
     from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.data.loaders import plain_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import input_size
-    from leoclr_plugin.evaluation.features import device
-    from leoclr_plugin.evaluation.one_colour import OneColour
+    from leoclr_plugin.evaluation.features import device, extract_features
+    from leoclr_plugin.evaluation.one_colour import one_colour
     from leoclr_plugin.files import whole_file
     from leoclr_plugin.host import host
 
     source, cfg = checkpoint_and_data(args)
-    backbone = source.load_method().backbone.to(device())
-    size = input_size(source.cfg)
+    folder = results_folder(args.out, source.folder)
+    method, size = source.load_method(), input_size(source.cfg)
     classes = class_names(cfg.data)
     if classes:
         print(
             f"Colours: an image of one class has the class's column; {len(classes)} is several "
             f"classes, {len(classes) + 1} none"
         )
-    for split, loader in (("train", plain_train_loader), ("val", val_loader)):
-        path = source.folder / f"umap-{split}.png"
-        batches = loader(cfg, size)
+    for split, make in (("train", plain_train_loader), ("val", val_loader)):
+        ((features, targets),) = extract_features(
+            method, make(cfg, size), ["backbone"], f"Features of {split}", source.checkpoint
+        )
+        path = folder / f"umap-{split}.png"
+        # The host's plot encodes images, which is done: these are encoded to themselves.
+        colours = one_colour(targets) if classes else targets
+        encoded = DataLoader(TensorDataset(features, colours), args.batch_size)
         with whole_file(path) as part:
-            host().OfflineUMAP().plot(
-                str(device()), backbone, OneColour(batches) if classes else batches, part
-            )
+            host().OfflineUMAP().plot(str(device()), nn.Identity(), encoded, part)
         print(f"Written to {path}")

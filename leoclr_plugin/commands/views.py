@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     from PIL import Image
 
     from leoclr_plugin.config import load_config
-    from leoclr_plugin.data.images import UnreadableImage, list_images, open_rgb
+    from leoclr_plugin.data.images import list_images, open_rgb
     from leoclr_plugin.data.views import check_views
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.files import whole_file
@@ -42,10 +42,7 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     # Evenly over the folder, so that several classes are seen.
     paths = paths[:: max(1, len(paths) // args.images)][: args.images]
-    try:
-        images = [open_rgb(path) for path in paths]
-    except UnreadableImage as error:
-        raise UserError(f"an image cannot be read: {error}") from error
+    images = [open_rgb(path) for path in paths]
     cfg = load_config(args.config, "pretrain", args.overrides)
     check_views(cfg.augmentations)
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -160,15 +160,17 @@ def _evaluate(cfg: DictConfig, folder: Path, leg: int | None) -> None:
         cfg = prepare(cfg)
         seed_everything(cfg.seed)
         trained: dict[str, Any] = {"epochs": 0}
-        method = build_method(cfg).eval()
+        method, source = build_method(cfg).eval(), cfg.name
     else:
         trained = read_json(folder / written_by("train", leg))
-        method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
+        run = CheckpointFolder.open(trained.pop("checkpoint"))
+        method, source = run.load_method(), run.checkpoint
     kept = f"-{trained['epochs']}" if cfg.name != UNTRAINED else ""
     state = {name: tensor.contiguous() for name, tensor in method.backbone.state_dict().items()}
     with whole_file(folder / f"backbone{kept}.safetensors") as part:
         save_file(state, part)
-    measured = evaluate(method, cfg, tuple(cfg.evaluated_at), folder / f"scores{kept}.npz")
+    size, scores = tuple(cfg.evaluated_at), folder / f"scores{kept}.npz"
+    measured = evaluate(method, cfg, size, source, scores)
     content = {**trained, **measured, "environment": environment()}
     write_json(folder / written_by("evaluate", leg), content)
 
@@ -180,7 +182,11 @@ def transfer_cfg(cfg: DictConfig, name: str) -> DictConfig:
 
 
 def evaluate(
-    method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int], scores: Path | None = None
+    method: torch.nn.Module,
+    cfg: DictConfig,
+    size: tuple[int, int],
+    source: object = "the network",
+    scores: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a network by kNN (k = 20) and a linear probe on features that are extracted once.
 
@@ -190,6 +196,7 @@ def evaluate(
             the folders of other data sets that are measured likewise; kNN has k = 5 there if a
             class has fewer than 20 training images.
         size: height and width in pixels of the images.
+        source: the method's checkpoint, which an error names.
         scores: where the scores of the validation images are written, if they have several labels.
 
     Returns:
@@ -199,12 +206,12 @@ def evaluate(
         has ``knn_top1``, ``linear_top1`` and ``linear_lr`` by data set.
     """
     data = evaluation_cfg(cfg)
-    train, val = train_and_val_features(method, data, size)
+    train, val = train_and_val_features(method, data, size, source)
     result = _measure(data, train, val, 20, scores)
     transfers = {}
     for name in cfg.get("transfer") or {}:
         data = transfer_cfg(cfg, name)
-        train, val = train_and_val_features(method, data, size)
+        train, val = train_and_val_features(method, data, size, source)
         k = 20 if train[1].bincount().min() >= 20 else 5
         transfers[name] = _measure(data, train, val, k)
     return {**result, "transfer": transfers} if transfers else result

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.images import EXTENSIONS, list_images, listing, open_rgb
+from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb, walk_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
     LabelTable,
@@ -24,13 +24,13 @@ from leoclr_plugin.data.labels import (
     read_labels,
     tell_classes_without_positive,
 )
+from leoclr_plugin.data.lists import keep_listed
 from leoclr_plugin.data.multilabel_sets import (
     MULTILABEL_SETS,
     multilabel_classes,
     read_multilabel_set,
 )
 from leoclr_plugin.errors import UserError, check_known, one_line
-from leoclr_plugin.files import read_text
 
 DATASETS = (
     "cifar10",
@@ -73,7 +73,7 @@ class MultilabelImages(Dataset):
 
     Attributes:
         samples: pairs (path, labels); a label is 1, 0, or -1 where it is not known.
-        targets: the labels of all images, ``[N, C]`` int8.
+        targets: the labels of each image.
         classes: names of the classes.
     """
 
@@ -84,11 +84,7 @@ class MultilabelImages(Dataset):
         transform: Callable | None,
     ) -> None:
         self.samples, self.classes, self.transform = list(samples), tuple(classes), transform
-
-    @property
-    def targets(self) -> np.ndarray:
-        """The labels of all images."""
-        return np.stack([labels for _, labels in self.samples])
+        self.targets = [labels for _, labels in samples]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -96,6 +92,36 @@ class MultilabelImages(Dataset):
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
         path, labels = self.samples[index]
         return self.transform(open_rgb(path)), labels
+
+
+class LabelledFolder(tv.ImageFolder):
+    """torchvision's data set of class folders, whose files are listed as all our listings are.
+
+    Raises:
+        UserError: for class folders without an image, and links that would list images twice.
+    """
+
+    def __init__(self, root: Path, transform: Callable | None) -> None:
+        super().__init__(root, transform, loader=open_rgb)
+
+    @staticmethod
+    def make_dataset(
+        directory: Path, class_to_idx: dict[str, int], *args: Any, **kwargs: Any
+    ) -> list[tuple[str, int]]:
+        """Called by torchvision; gives the pairs (path, class) in torchvision's order."""
+        found = [walked for walked in walk_images(directory) if walked[0] is not None]
+        samples = [
+            (f"{folder}{os.sep}{name}", class_to_idx[label])
+            for label, folder, names in sorted(found)
+            for name in sorted(names)
+        ]
+        empty = class_to_idx.keys() - {label for label, _, names in found if names}
+        if empty:
+            raise UserError(
+                f"the data folder {directory} has {len(empty)} class folders without an image, the "
+                f"first is {min(empty)}; images end in {', '.join(EXTENSIONS)}"
+            )
+        return samples
 
 
 class WithIndex(Dataset):
@@ -212,7 +238,7 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
         if split == "val" and labelled:
             _number_as_in(Path(data.train_path), dataset)
     if data.get(f"{part}_list"):
-        _keep_listed(dataset, root, Path(data[f"{part}_list"]), f"data.{part}_list")
+        keep_listed(dataset, root, Path(data[f"{part}_list"]), f"data.{part}_list")
     if isinstance(dataset, MultilabelImages):
         _check_unlabelled(dataset, root, split)
         return dataset
@@ -233,17 +259,6 @@ def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
         samples = samples_of(dataset.dataset)
         return [samples[i] for i in dataset.indices]
     return list(dataset.samples)
-
-
-def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
-    if not listed.is_file():
-        raise UserError(f"{key}={listed} is not a file; leoclr check-data --write-list makes one")
-    wanted = {str(root / line) for line in read_text(listed).split("\n")}
-    dataset.samples = [sample for sample in dataset.samples if sample[0] in wanted]
-    if not isinstance(dataset, MultilabelImages):
-        dataset.targets = [target for _, target in dataset.samples]
-    if not dataset.samples:
-        raise UserError(f"{key}={listed} names no image under {root}; list that folder")
 
 
 def check_data(data: DictConfig) -> None:
@@ -268,6 +283,12 @@ def check_data(data: DictConfig) -> None:
         )
     if form == "dali":
         require_dali()
+    for key in ("train_list", "val_list"):
+        if data.get(key) and data.dataset in _ARCHIVES:
+            raise UserError(
+                f"data.{key}={data[key]} lists image files, and {data.dataset} is an archive; "
+                "leave it out"
+            )
     fraction = data.get("fraction", -1)
     if fraction != -1 and not (isinstance(fraction, float) and 0 < fraction < 1):
         raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
@@ -361,18 +382,7 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
             f"the data folder {root} has {found} images but no class folders; put them into one "
             "folder a class, or set data.no_labels=True"
         )
-    with listing(root) as bar:
-
-        def is_image(path: str) -> bool:
-            bar.update()
-            return path.lower().endswith(EXTENSIONS)
-
-        try:
-            return tv.ImageFolder(root, transform, loader=open_rgb, is_valid_file=is_image)
-        except FileNotFoundError as error:
-            endings = ", ".join(EXTENSIONS)
-            reason = one_line(error)
-            raise UserError(f"the data folder {root}: {reason} Images end in {endings}") from error
+    return LabelledFolder(root, transform)
 
 
 def _number_as_in(train: Path, dataset: tv.ImageFolder) -> None:

@@ -1,41 +1,65 @@
-"""Opening images, and naming those that cannot be opened."""
+"""Opening images, naming those that cannot be opened, and listing them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
+
+from leoclr_plugin.data.grey import eight_bits
+from leoclr_plugin.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _SECONDS = 2.0  # before a bar is shown
-_BAD_FILE = (OSError, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError)
 
 
-class UnreadableImage(Exception):
-    """An image file that PIL cannot decode; its text is the path and the reason."""
+class UnreadableImage(UserError):
+    """An image file that cannot be decoded; its text names the file, the reason and what to do.
+
+    Attributes:
+        reason: why, without the file's name; empty where a loader's worker process raised it.
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 def open_rgb(path: str | Path) -> Image.Image:
-    """Decode an image file to RGB, of 16 bits as DALI does, by its high bytes.
+    """Decode an image file to RGB, deep grey levels as ``data.grey.eight_bits`` scales them.
 
     Raises:
-        UnreadableImage: where it cannot be decoded.
+        UnreadableImage: where it cannot be decoded, whatever PIL says of it.
+        MemoryError: where there is no room for it, which is not the file's fault.
     """
     try:
         with Image.open(path) as image:
-            # Which PIL itself makes white wherever a level is above 255; before 10.3 its PNGs
-            # are of mode I.
-            if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PNG"):
-                levels = np.asarray(image)
-                return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
-            return image.convert("RGB")
-    except _BAD_FILE as error:
-        raise UnreadableImage(f"{path}: {error}") from error
+            return eight_bits(image).convert("RGB")
+    except MemoryError:
+        raise
+    # A damaged file can raise nearly anything in PIL's many readers.
+    except Exception as error:
+        raise unreadable(path, _reason(error)) from error
+
+
+def unreadable(path: str | Path, reason: str) -> UnreadableImage:
+    """The error that says why the image at ``path`` cannot be read."""
+    return UnreadableImage(f"{path} cannot be read: {reason}; mend or remove it", reason)
+
+
+def _reason(error: Exception) -> str:
+    text = one_line(error)
+    # The text of a lookup's error is the key alone.
+    return f"{type(error).__name__} {text}" if isinstance(error, LookupError) or not text else text
 
 
 def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
@@ -49,7 +73,7 @@ def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
         try:
             open_rgb(path)
         except UnreadableImage as error:
-            return str(error).removeprefix(f"{path}: ")
+            return error.reason
         return None
 
     with ThreadPool() as pool:
@@ -57,17 +81,104 @@ def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
         return {str(path): reason for path, reason in zip(paths, reasons, strict=True) if reason}
 
 
+@contextmanager
+def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
+    """Where reading an image fails within, look through all of ``dataset`` and name the bad ones.
+
+    Raises:
+        UserError: with the number of unreadable images and the first of them.
+    """
+    try:
+        yield
+    except UnreadableImage as error:
+        while hasattr(dataset, "dataset"):
+            dataset = dataset.dataset
+        paths = [path for path, _ in dataset.samples]
+        problems = find_unreadable(paths)
+        if not problems:
+            # A worker's error has its traceback before its own text.
+            own = str(error).splitlines()[-1].rpartition(f"{UnreadableImage.__name__}: ")[2]
+            raise UserError(own) from error
+        path, reason = next(iter(problems.items()))
+        raise UserError(
+            f"{len(problems)} of {len(paths)} images cannot be read, the first is {path}: "
+            f"{reason}; mend or remove them, or train without them: leoclr check-data --help"
+        ) from error
+
+
 def list_images(folder: Path) -> list[Path]:
     """All image files under ``folder``, in a fixed order; in folders that are links too.
 
-    A part of ImageNet is often a folder of links to its classes, and torchvision follows them.
+    Raises:
+        UserError: for a link that would list images twice, see ``walk_images``.
     """
-    paths = []
+    return sorted(Path(inner, name) for _, inner, names in walk_images(folder) for name in names)
+
+
+def walk_images(folder: Path) -> Iterator[tuple[str | None, str, list[str]]]:
+    """Look through ``folder`` and the folders in it, following links.
+
+    A part of ImageNet is often a folder of links to its classes.
+
+    Yields:
+        The name of the folder directly under ``folder`` that this is or lies in, None for
+        ``folder`` itself; the path; and the names of the images in it, in no order.
+
+    Raises:
+        UserError: for a link to a folder that is listed without it, or that holds one that is.
+    """
+    listed = _Listed(folder)
+    pending: list[tuple[str | None, str]] = [(None, os.fspath(folder))]
     with listing(folder) as bar:
-        for inner, _, names in os.walk(folder, followlinks=True):
-            bar.update(len(names))
-            paths += [Path(inner, name) for name in names]
-    return sorted(path for path in paths if path.suffix.lower() in EXTENSIONS)
+        while pending:
+            top, inner = pending.pop()
+            names, folders, files = [], [], 0
+            with os.scandir(inner) as entries:
+                for entry in entries:
+                    if _is_folder(entry):
+                        folders.append(entry)
+                        continue
+                    files += 1
+                    if entry.name.lower().endswith(EXTENSIONS):
+                        names.append(entry.name)
+            for entry in sorted(folders, key=lambda entry: entry.name, reverse=True):
+                if entry.is_symlink():
+                    listed.add(entry.path)
+                pending.append((top or entry.name, entry.path))
+            bar.update(files)
+            yield top, inner, names
+
+
+class _Listed:
+    """The folders that a listing was told of or came to by a link, by their real paths.
+
+    A real folder lies under one of these, so that only links need to be looked at.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._shown: dict[str, str] = {}
+        self._holding: dict[str, str] = {}
+        self.add(os.fspath(folder))
+
+    def add(self, path: str) -> None:
+        real = os.path.realpath(path)
+        above = list(map(str, Path(real).parents))
+        other = next((self._shown[at] for at in (real, *above) if at in self._shown), None)
+        other = other or self._holding.get(real)
+        if other is not None:
+            raise UserError(
+                f"{path} is a link to {real}, whose images are listed under {other} as well and "
+                "would be taken twice; remove the link"
+            )
+        self._shown[real] = path
+        self._holding |= dict.fromkeys(above, path)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def listing(folder: Path) -> tqdm:

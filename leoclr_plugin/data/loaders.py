@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
 from leoclr_plugin.data.evaluation import train_transform, val_transform
+from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 from leoclr_plugin.data.views import Views
@@ -83,7 +84,8 @@ def _dali_loader(
     samples, threads = samples_of(dataset), max(1, cfg.data.num_workers)
     images = None
     if cfg.dali.cache_mb:
-        images = decode_all([path for path, _ in samples], cfg.dali.cache_mb, threads)
+        with naming_unreadable_images(dataset):
+            images = decode_all([path for path, _ in samples], cfg.dali.cache_mb, threads)
     return DaliLoader(
         dataset,
         samples,

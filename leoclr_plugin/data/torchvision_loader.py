@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.sampler import ShardSampler
 
 
@@ -76,5 +77,9 @@ class TorchvisionLoader(DataLoader):
 
         Lightning makes the iterator of a training's first epoch before it tells the sampler
         which epoch that is.
+
+        Raises:
+            UserError: for an unreadable image, naming it and counting the others.
         """
-        yield from super().__iter__()
+        with naming_unreadable_images(self.dataset):
+            yield from super().__iter__()

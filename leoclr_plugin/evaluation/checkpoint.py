@@ -15,6 +15,7 @@ from torch import nn
 
 from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
+from leoclr_plugin.evaluation.finite import check_weights
 from leoclr_plugin.files import read_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
@@ -59,7 +60,8 @@ class CheckpointFolder:
         """Build the method as it was trained, with its weights, in evaluation mode.
 
         Raises:
-            UserError: for a method that the host lacks, or weights of another one.
+            UserError: for a method that the host lacks, weights of another one, and a backbone
+                whose weights are not finite.
         """
         name = self.cfg.get("method")
         if name not in METHODS:
@@ -70,6 +72,7 @@ class CheckpointFolder:
         with refused_values(f"{self.folder}/args.json", AttributeError, KeyError):
             model = METHODS[name](self.cfg)
         load_state_dict(model, read_checkpoint(self.checkpoint)["state_dict"], self.checkpoint)
+        check_weights(model.backbone.state_dict(), self.checkpoint)
         return model.eval()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,8 @@ def evaluation_cfg(
     val_path: str | None = None,
     batch_size: int = 256,
     num_workers: int | None = None,
+    train_list: str | None = None,
+    val_list: str | None = None,
     train_labels: str | None = None,
     val_labels: str | None = None,
 ) -> DictConfig:
@@ -30,6 +33,8 @@ def evaluation_cfg(
         num_workers: loader processes.
         train_labels: labels file of the training images, whose folder is their default.
         val_labels: labels file of the validation images, likewise.
+        train_list: list of the training images to take, ``""`` for all; see ``take_lists``.
+        val_list: the same of the validation images.
 
     Raises:
         UserError: where there is no validation set.
@@ -55,4 +60,24 @@ def evaluation_cfg(
         raise UserError(
             "the checkpoint was trained without a validation set; name one with --val_data_path"
         )
-    return OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
+    given = {"train_list": train_list, "val_list": val_list}
+    data |= {key: value for key, value in given.items() if value is not None}
+    cfg = OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
+    take_lists(cfg.data, own)
+    return cfg
+
+
+def take_lists(data: DictConfig, trained: DictConfig) -> None:
+    """Evaluate on the listed images that a run was trained on, unless other ones are asked for.
+
+    Args:
+        data: node of the evaluation. Where its ``train_path`` is the training's and it says
+            nothing of a ``train_list``, it gets the training's; ``val_list`` in the same way.
+        trained: node of the pretraining.
+    """
+    for split in ("train", "val"):
+        listed = trained.get(f"{split}_list")
+        folders = [node.get(f"{split}_path") for node in (data, trained)]
+        same = len({os.path.realpath(str(folder)) for folder in folders}) == 1
+        if listed and same and f"{split}_list" not in data:
+            OmegaConf.update(data, f"{split}_list", listed, force_add=True)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from leoclr_plugin.data.loaders import plain_train_loader, val_loader
-from leoclr_plugin.training.failures import naming_unreadable_images
+from leoclr_plugin.evaluation.finite import check_features
 
 FEATURE_TYPES = {"backbone": "feats", "projector": "z"}
 Features = tuple[torch.Tensor, torch.Tensor]  # features [M, F] in float32, targets [M]
@@ -24,7 +24,11 @@ def device() -> torch.device:
 
 @torch.no_grad()
 def extract_features(
-    method: nn.Module, loader: DataLoader, feature_types: Sequence[str], name: str
+    method: nn.Module,
+    loader: DataLoader,
+    feature_types: Sequence[str],
+    name: str,
+    source: object = "the network",
 ) -> list[Features]:
     """Encode ``[images, targets]`` batches.
 
@@ -33,31 +37,40 @@ def extract_features(
         loader: batches ``[images, targets]``.
         feature_types: ``"backbone"`` for the features, ``"projector"`` for the projections.
         name: title of the progress bar.
+        source: the checkpoint of the method, for the message of an error.
 
     Returns:
         Of each type the features ``[M, F]`` in float32 and the targets ``[M]``, on the CPU.
+
+    Raises:
+        UserError: for features that are not finite, and images that cannot be read.
     """
     where = device()
     method = method.to(where).eval()
     encoded, targets = [], []
-    with naming_unreadable_images(loader.dataset):
-        for images, labels in tqdm(loader, desc=name):
-            out = method(images.to(where, non_blocking=True))
-            encoded.append([out[FEATURE_TYPES[kind]].float().cpu() for kind in feature_types])
-            targets.append(labels)
+    for images, labels in tqdm(loader, desc=name):
+        out = method(images.to(where, non_blocking=True))
+        encoded.append([out[FEATURE_TYPES[kind]].float().cpu() for kind in feature_types])
+        for features in encoded[-1]:
+            check_features(features, source)
+        targets.append(labels)
     return [(torch.cat(features), torch.cat(targets)) for features in zip(*encoded, strict=True)]
 
 
 def train_and_val_features(
-    method: nn.Module, cfg: DictConfig, size: tuple[int, int]
+    method: nn.Module, cfg: DictConfig, size: tuple[int, int], source: object = "the network"
 ) -> tuple[Features, Features]:
     """The backbone's features of the training and of the validation images, as ``features_of``."""
-    (both,) = features_of(method, cfg, size, ["backbone"])
+    (both,) = features_of(method, cfg, size, ["backbone"], source)
     return both
 
 
 def features_of(
-    method: nn.Module, cfg: DictConfig, size: tuple[int, int], feature_types: Sequence[str]
+    method: nn.Module,
+    cfg: DictConfig,
+    size: tuple[int, int],
+    feature_types: Sequence[str],
+    source: object = "the network",
 ) -> list[tuple[Features, Features]]:
     """Encode the training and the validation images of ``cfg.data``, both as for validation.
 
@@ -66,11 +79,15 @@ def features_of(
         cfg: nodes ``data`` and ``optimizer.batch_size``.
         size: height and width in pixels of the images.
         feature_types: ``"backbone"``, ``"projector"``, or both.
+        source: see ``extract_features``.
 
     Returns:
         Of each type the training's and the validation's.
+
+    Raises:
+        UserError: see ``extract_features``.
     """
     train, val = plain_train_loader(cfg, size), val_loader(cfg, size)
-    bank = extract_features(method, train, feature_types, "Training images")
-    test = extract_features(method, val, feature_types, "Validation images")
+    bank = extract_features(method, train, feature_types, "Training images", source)
+    test = extract_features(method, val, feature_types, "Validation images", source)
     return list(zip(bank, test, strict=True))

@@ -15,6 +15,7 @@ from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.data.sampler import ShardSampler, sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features
+from leoclr_plugin.evaluation.finite import check_score
 from leoclr_plugin.host import host
 from leoclr_plugin.training.fit import fit, validate
 from leoclr_plugin.training.keys import tell_unknown_keys
@@ -96,6 +97,8 @@ def _train(
     else:
         fit(trainer, model, train, val, earlier)
     metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+    network = cfg.get("pretrained_feature_extractor") or "the network"
+    check_score("the probe's loss on the validation images", metrics["val_loss"], network)
     if classes:
         result = {"mAP": metrics["val_mAP"], "AP": ranking.by_class}
     else:

@@ -15,7 +15,6 @@ from lightning.pytorch.loggers import CSVLogger
 
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.errors import UserError, one_line
-from leoclr_plugin.training.failures import naming_unreadable_images
 from leoclr_plugin.training.resume import EarlierRun
 
 # Of the host and of Lightning's logger, which in 2.1 writes one whatever comes of the training.
@@ -45,7 +44,7 @@ def fit(
         KeyboardInterrupt: after Ctrl-C.
     """
     _check_interval(trainer, train)
-    with _running(trainer, train):
+    with _running(trainer):
         checkpoint = earlier.checkpoint if earlier else None
         try:
             trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
@@ -56,8 +55,8 @@ def fit(
 
 
 @contextmanager
-def _running(trainer: Trainer, loader: Loader) -> Iterator[None]:
-    with naming_unreadable_images(loader.dataset), redirect_stdout(sys.stderr):
+def _running(trainer: Trainer) -> Iterator[None]:
+    with redirect_stdout(sys.stderr):
         try:
             yield
         except SystemExit as left:
@@ -94,7 +93,7 @@ def _remove_folder_without_results(trainer: Trainer) -> None:
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
     """Measure ``model`` on the validation set, with the progress bar on stderr."""
-    with _running(trainer, val):
+    with _running(trainer):
         trainer.validate(model, val, verbose=False)
 
 

@@ -66,7 +66,7 @@ def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, di
         ``spread``; ``linear`` with their means over three seeds of the probe, and as ``spread``
         the standard deviation of ``top1`` over these.
     """
-    train, val = train_and_val_features(Encoder(backbone), cfg, entry.size)
+    train, val = train_and_val_features(Encoder(backbone), cfg, entry.size, entry.name)
     near = knn(train, val)
     share = near["top1"] / 100
     probes = [linear_probe(cfg.data, train, val, ZOO_RATE, seed) for seed in _PROBE_SEEDS]

@@ -43,7 +43,7 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     model = load(entry.name)
     loader, backbone = val_loader(cfg, entry.size), model.backbone
     ((features, targets),) = extract_features(
-        Encoder(backbone), loader, ["backbone"], "Validation images"
+        Encoder(backbone), loader, ["backbone"], "Validation images", entry.name
     )
     with whole_file(paths[0]) as part:
         umap_scatter(features, targets, model.classes, part)

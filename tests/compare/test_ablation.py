@@ -5,7 +5,7 @@ import json
 import pytest
 from omegaconf import OmegaConf
 
-from leoclr_plugin.compare.ablation import row_names
+from leoclr_plugin.compare.rows import change_names
 from leoclr_plugin.config import load_config, scripts_folder
 from leoclr_plugin.methods import LeOCLR
 from leoclr_plugin.training.pretrain import prepare
@@ -15,7 +15,7 @@ from tests.conftest import run_leoclr
 WITHOUT = {"no-jitter": "color_jitter", "no-grey": "grayscale", "no-blur": "gaussian_blur"}
 
 
-@pytest.mark.parametrize("row", row_names())
+@pytest.mark.parametrize("row", change_names())
 def test_rows_change_what_they_say(row):
     recipe = OmegaConf.load(scripts_folder() / "ablation" / f"{row}.yaml")
     data = ["data.train_path=nowhere", "data.val_path=null"]

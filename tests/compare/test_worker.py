@@ -49,14 +49,16 @@ def trainings(tmp_path, monkeypatch):
     done = []
 
     def pretrain(cfg, callbacks):
-        (times,) = callbacks
+        times, counted, *stops = callbacks
+        counted.units = 5.0
         done.append(cfg.copy())
+        done[-1].stops = [stop.epochs for stop in stops]
         times.seconds += [1.0, 9.0, 2.0]
         folder = tmp_path / cfg.checkpoint.dir / f"run{len(done)}"
         folder.mkdir(parents=True)
         (folder / "metrics.csv").write_text("epoch,val_acc1\n0,30.5\n")
         (folder / "args.json").write_text(json.dumps(OmegaConf.to_container(cfg)))
-        state = {times.state_key: times.state_dict()}
+        state = {callback.state_key: callback.state_dict() for callback in (times, counted)}
         torch.save({"state_dict": {}, "callbacks": state}, folder / "ep=6.ckpt")
         return folder
 
@@ -100,6 +102,8 @@ def test_speed_is_that_of_the_median_step_of_all_processes(folder, trainings):
     assert record == {
         "checkpoint": str(folder / "runs" / "run1"),
         "epochs": 7,
+        "steps_per_epoch": 10,
+        "work_per_step": 5.0,
         "seconds_per_epoch": 20.0,
         "images_per_second": 8.0,
         "curve": [[1.0, 30.5]],

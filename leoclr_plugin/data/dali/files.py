@@ -15,8 +15,11 @@ import numpy as np
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
+from leoclr_plugin.data.dali.depths import STARTS, misread
 from leoclr_plugin.data.dali.draws import Drawn
+from leoclr_plugin.data.images import unreadable
 
+_STARTS = sorted(STARTS)
 # A batch's sample indexes [n], its images or the paths of their files, and the draws of each view.
 Named = tuple[np.ndarray, Any, Sequence[Drawn]]
 # The same, of paths the files; with the images' heights and widths [n, 2].
@@ -31,6 +34,11 @@ def encode_paths(paths: Sequence[str]) -> np.ndarray:
     """
     encoded = np.array([os.fsencode(path) for path in paths])
     return encoded.view(np.uint8).reshape(len(paths), -1)
+
+
+def decode_path(encoded: np.ndarray) -> str:
+    """One of the paths that ``encode_paths`` encoded."""
+    return os.fsdecode(encoded.tobytes().rstrip(b"\0"))
 
 
 class Files:
@@ -54,7 +62,7 @@ class Files:
 
         def paths() -> np.ndarray:
             index, encoded, drawn = source()
-            under_way.append((index, drawn))
+            under_way.append((index, encoded, drawn))
             return encoded
 
         self._pipeline = _read(
@@ -72,9 +80,14 @@ class Files:
         Raises:
             StopIteration: where ``source`` did.
             RuntimeError: where a file cannot be read or is no image.
+            UnreadableImage: where DALI would decode one to wrong levels.
         """
-        encoded, shapes = self._pipeline.run()
-        index, drawn = self._under_way.popleft()
+        encoded, starts, shapes = self._pipeline.run()
+        index, paths, drawn = self._under_way.popleft()
+        for place in np.flatnonzero(np.isin(np.asarray(starts.as_tensor()) @ (256, 1), _STARTS)):
+            reason = misread(np.asarray(encoded[int(place)]).tobytes())
+            if reason is not None:
+                raise unreadable(decode_path(paths[place]), reason)
         return index, encoded, np.asarray(shapes.as_tensor())[:, :2], drawn
 
     def reset(self) -> None:
@@ -99,6 +112,7 @@ class Decoded:
 
 
 @pipeline_def
-def _read(source: Callable[[], np.ndarray]) -> tuple[DataNode, DataNode]:
+def _read(source: Callable[[], np.ndarray]) -> tuple[DataNode, DataNode, DataNode]:
     encoded = fn.io.file.read(fn.external_source(source, dtype=types.UINT8, ndim=1))
-    return encoded, fn.peek_image_shape(encoded, adjust_orientation=False)
+    starts = fn.slice(encoded, 0, 2, axes=[0], out_of_bounds_policy="pad")
+    return encoded, starts, fn.peek_image_shape(encoded, adjust_orientation=False)

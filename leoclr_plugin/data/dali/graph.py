@@ -17,6 +17,7 @@ from nvidia.dali import Pipeline, fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.crop import crop_regions
+from leoclr_plugin.data.dali.depths import misread
 from leoclr_plugin.data.dali.draws import Drawn, draw
 from leoclr_plugin.data.dali.files import Decoded, Files, Named, encode_paths
 from leoclr_plugin.data.dali.finish import finish_views
@@ -115,6 +116,7 @@ class Graph:
         Raises:
             StopIteration: where ``source`` did.
             RuntimeError: where DALI could not read or decode an image.
+            UnreadableImage: where DALI would decode one to wrong levels.
         """
         awaited = self._next or self._thread.submit(self._batch)
         self._next = None
@@ -216,8 +218,12 @@ def _graph(
     return tuple(finished)
 
 
-def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
-    """Decode files one by one on ``device``, ``"cpu"`` or ``"gpu"``, and yield those that fail."""
+def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
+    """Decode files one by one on ``device``, ``"cpu"`` or ``"gpu"``.
+
+    Yields:
+        The path of each file that fails, and why.
+    """
     pipeline = None
     for path in paths:
         if pipeline is None:
@@ -232,15 +238,20 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[str]:
             )
             with pipeline:
                 name = fn.external_source(name="path", dtype=types.UINT8, ndim=1)
-                pipeline.set_outputs(decode(fn.io.file.read(name), device))
+                encoded = fn.io.file.read(name)
+                pipeline.set_outputs(encoded, decode(encoded, device))
             pipeline.build()
         try:
             pipeline.feed_input("path", encode_paths([path]))
-            pipeline.run()
+            encoded, _ = pipeline.run()
         except RuntimeError:
             # A pipeline does not outlive an error.
             pipeline = None
-            yield path
+            yield path, "DALI cannot decode it"
+            continue
+        reason = misread(np.asarray(encoded[0]).tobytes())
+        if reason is not None:
+            yield path, reason
 
 
 def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:

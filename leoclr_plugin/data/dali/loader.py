@@ -16,7 +16,11 @@ from leoclr_plugin.data.dali.files import Named, encode_paths
 from leoclr_plugin.data.dali.graph import Graph, undecodable
 from leoclr_plugin.data.dali.transfer import to_device
 from leoclr_plugin.data.dali.views import View
-from leoclr_plugin.data.images import UnreadableImage
+from leoclr_plugin.data.images import (
+    UnreadableImage,
+    naming_unreadable_images,
+    unreadable,
+)
 from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
 from leoclr_plugin.memory import shortage
 
@@ -78,8 +82,12 @@ class DaliLoader:
         """Yield the batches of one epoch, each with tensors of its own.
 
         Raises:
-            UnreadableImage: naming a file that DALI cannot decode.
+            UserError: naming a file that cannot be decoded.
         """
+        with naming_unreadable_images(self.dataset):
+            yield from self._epoch_of_batches()
+
+    def _epoch_of_batches(self) -> Iterator[Batch]:
         epoch, first = self._sampler.epoch, self._sampler.skipped
         self._sampler.skipped = 0
         if self._ahead != (epoch, first):
@@ -92,6 +100,9 @@ class DaliLoader:
         for number in range(first, len(self)):
             try:
                 indexes, views = self._pipeline.run()
+            except UnreadableImage:
+                self._pipeline = None
+                raise
             except RuntimeError as error:
                 self._pipeline = None
                 raise self._name_the_file(error) from error
@@ -154,4 +165,4 @@ class DaliLoader:
             return error
         paths = [self._path(index) for index in np.concatenate(self._in_flight)]
         bad = next(undecodable(paths, self._graph["device"]), None)
-        return error if bad is None else UnreadableImage(f"{bad}: DALI cannot decode it")
+        return error if bad is None else unreadable(*bad)
