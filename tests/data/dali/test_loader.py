@@ -126,8 +126,10 @@ def test_an_epoch_left_early_changes_no_other(colours):
 def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
     made, fresh = loader(colours), loader(colours)
     asked = []
-    given = made._given
-    monkeypatch.setattr(made, "_given", lambda indexes: asked.extend(indexes) or given(indexes))
+    paths = made._images_or_paths
+    monkeypatch.setattr(
+        made, "_images_or_paths", lambda indexes: asked.extend(indexes) or paths(indexes)
+    )
 
     def asked_for() -> int:
         # When the batch under way is there.
@@ -246,9 +248,9 @@ def test_a_corrupt_file_is_named_before_the_training(colours, tmp_path):
     ("changes", "message"),
     [
         (
-            # They are of (20 + 13 i) x (90 - 3 i) pixels: 0.477 MB.
+            # Image i has (20 + 13 i) x (90 - 3 i) pixels; together they take 0.477 MB.
             {"dali__cache_mb": 0.47},
-            r"cache_mb=0\.47 does not hold the 21 images, which take about 0\.5 MB decoded",
+            r"cache_mb=0\.47 is too small for the 21 images, which take about 0\.5 MB when decoded",
         ),
         ({"data__dataset": "cifar10"}, "cifar10 is an archive; use data.format=image_folder"),
         ({"dali__prefetch": 0}, "dali.prefetch=0; it must be a whole number of at least 1"),
