@@ -166,7 +166,7 @@ def test_stock_dali_of_another_method_refuses_an_exact_size(image_folder):
         *("wandb.enabled=False", "backbone.name=resnet18", "data.num_workers=1"),
     )
     assert run.returncode != 0
-    assert "of DALI's loaders only leoclr's takes that" in run.stderr
+    assert "crop_size is [height, width], which only leoclr's DALI loader takes" in run.stderr
 
 
 PROGRAM = """
