@@ -60,7 +60,7 @@ def test_images_where_the_hosts_pipeline_does_not_look(photographs, tmp_path):
 def test_too_few_images(tmp_path):
     run = bench(tmp_path)
     assert run.returncode == 2
-    assert "has 0 images; a batch is 4" in run.stderr
+    assert "has 0 images, but a batch takes 4; name a folder with more images" in run.stderr
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
