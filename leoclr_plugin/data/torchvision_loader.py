@@ -31,7 +31,7 @@ class SeededItems(Dataset):
 
 
 class SeededBatches:
-    """The batches of a sampler as lists of keys ``(index, seed)``."""
+    """The batches of a sampler; each is a list of keys ``(index, seed)``."""
 
     def __init__(self, sampler: ShardSampler) -> None:
         self.sampler = sampler

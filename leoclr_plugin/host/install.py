@@ -55,7 +55,7 @@ def install(ref: str = TESTED_REF, destination: Path | None = None) -> Path:
     if folder.exists():
         if destination is None:
             return folder
-        raise UserError(f"--dest {folder} is there already; name a new folder")
+        raise UserError(f"--dest {folder} exists already; name a new folder")
     if shutil.which("git") is None:
         raise UserError(
             "git is not installed; install it, or unpack solo-learn and name its folder: leoclr "

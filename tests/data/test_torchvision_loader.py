@@ -75,6 +75,6 @@ def test_the_trainings_own_generator_is_left_as_it_was(workers):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_evaluation_is_in_order_and_whole():
+def test_evaluation_has_all_samples_in_order():
     batches = epoch(make_loader(training=False), 0)
     assert [i for batch, _ in batches for i in batch] == list(range(23))

@@ -261,7 +261,7 @@ def probe_optimizers(folder: Path) -> dict:
             configured.step()
         results[name] = {
             "cfg": OmegaConf.to_container(model.cfg.optimizer),
-            "given": model.extra_optimizer_args,
+            "arguments": model.extra_optimizer_args,
             "groups": [
                 (group["name"], len(group["params"]), group["lr"], group["weight_decay"])
                 for group in configured.param_groups

@@ -172,8 +172,8 @@ def test_hosts_agree_on_optimizers(both, optimizer):
 def test_an_optimizer_gets_plain_values(probe, optimizer):
     # Some of torch's optimizers store the values as they are given, and a checkpoint with values of
     # OmegaConf could not be loaded.
-    given = probe["optimizers"][optimizer]["given"]
-    assert {type(value) for value in given.values()} <= {bool, float, list}
+    arguments = probe["optimizers"][optimizer]["arguments"]
+    assert {type(value) for value in arguments.values()} <= {bool, float, list}
 
 
 def test_both_classifiers_are_validated(probe):

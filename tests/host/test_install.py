@@ -82,7 +82,7 @@ def test_a_folder_and_a_branch_can_be_named(leoclr_host, repository, tmp_path):
     assert str(destination) in leoclr_host("show", source=source).stdout
     again = leoclr_host("install", "--dest", destination, source=source)
     assert again.returncode == 2
-    assert "is there already; name a new folder" in again.stderr
+    assert "exists already; name a new folder" in again.stderr
 
 
 @pytest.mark.parametrize("problem", ["no network", "no such ref"])

@@ -1,4 +1,4 @@
-"""Small arrays on their way to the GPU."""
+"""Copying small arrays to the GPU."""
 
 from __future__ import annotations
 

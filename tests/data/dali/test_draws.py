@@ -1,4 +1,4 @@
-"""The draws have torchvision's rates and ranges."""
+"""The random draws have the same rates and ranges as torchvision's."""
 
 import numpy as np
 import pytest

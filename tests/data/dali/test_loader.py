@@ -118,10 +118,10 @@ def test_every_epoch_runs_all_of_its_steps(colours):
 
 
 def test_an_epoch_left_early_changes_no_other(colours):
-    loader, whole = make_loader(colours), make_loader(colours)
+    loader, uninterrupted = make_loader(colours), make_loader(colours)
     for _ in range(2):
         next(iter(loader))
-    assert same(epoch(loader, 1), epoch(whole, 1))
+    assert same(epoch(loader, 1), epoch(uninterrupted, 1))
 
 
 def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
@@ -176,7 +176,7 @@ def test_fraction_and_folders_without_labels(colours):
     assert all((targets == -1).all() for _, _, targets in epoch(without_labels))
 
 
-def test_validation_is_whole_and_in_order_every_time(colours):
+def test_validation_has_all_images_in_order_every_time(colours):
     loader = val_loader(prepare(config(colours)), (32, 32))
     for _ in range(2):
         batches = list(loader)
@@ -191,7 +191,7 @@ def test_linear_training_is_shuffled_and_drops_the_last(colours):
     assert torch.cat([targets for _, targets in batches]).tolist() != sorted([0, 1, 2] * 7)[:20]
 
 
-def test_linear_training_on_a_part_of_the_images(colours):
+def test_linear_training_on_a_fraction_of_the_images(colours):
     loader = linear_train_loader(prepare(config(colours, data__fraction=0.5)), (32, 32))
     assert len(loader.samples) == 10
     assert sum(len(targets) for _, targets in loader) == 8
@@ -281,7 +281,7 @@ def test_a_missing_gpu_is_refused(colours, monkeypatch):
         prepare(config(colours, dali__device="gpu"))
 
 
-def test_two_view_methods_of_the_host_get_their_two_views(colours):
+def test_methods_with_two_views_get_two_views(colours):
     augmentations = OmegaConf.create([pipeline(32, 2, color_jitter=1.0)])
     (_, views, _), *_ = epoch(make_loader(colours, method="simclr", augmentations=augmentations))
     assert len(views) == 2
