@@ -1,8 +1,8 @@
-"""What runs with split and shuffled batch norm learned: accuracies, and how they solve their task.
+"""Collect accuracies and training curves of runs with split and shuffled batch norm.
 
 usage: python benchmarks/batch_norm.py COMPARISON... --out benchmarks/batch-norm.json
 
-``COMPARISON`` is the folder that ``leoclr compare --out COMPARISON`` wrote.
+``COMPARISON`` is a folder that ``leoclr compare --out COMPARISON`` wrote.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TASK = ("train_nce_acc1_epoch", "train_nce_loss_epoch")
 
 
 def with_task(comparison: Path) -> dict[str, Any]:
-    """The comparison's results, each run with its curves (epoch, value) of the task's metrics."""
+    """Return the comparison's results; each run gets its curves (epoch, value) of the task."""
     content = read_json(comparison / "results.json")
     for run in content["runs"]:
         folder = comparison / f"{run['method']}-{run['seed']}"
@@ -30,7 +30,7 @@ def with_task(comparison: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Gather the comparisons, write the JSON and print the table."""
+    """Collect the comparisons, write the JSON and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comparisons", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)

@@ -1,11 +1,11 @@
-"""Images per second of three finished views as several commits make them, on a CPU, in turns.
+"""Compare how many images per second several commits turn into three views, on a CPU, in turns.
 
 usage: python benchmarks/data_commits.py FOLDER COMMIT... [--size 224] [--rounds 5]
        --out benchmarks/data-commits.json
 
-Each commit is checked out into a temporary folder and measured by its own ``leoclr bench data``,
-alone in a process of its own, so that no pipeline shares one with another. The ratios are to the
-first commit named.
+Each commit is checked out into a temporary folder and measured by its own ``leoclr bench data``.
+Each measurement has its own process, so that no two pipelines share one. The ratios are to the
+first commit that is named.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from leoclr_plugin.files import write_json
 from leoclr_plugin.report.tables import text_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TURNS = 2  # of eight batches, in each process
+TURNS = 2  # Each process measures so many turns of eight batches.
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints of the repository in ``folder``."""
+    """Run git in the repository in ``folder`` and return what it prints."""
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def check_out(commit: str, folder: Path) -> None:
-    """Put the commit's files into ``folder``."""
+    """Check out the commit into ``folder``."""
     git(REPOSITORY, "clone", "--quiet", "--shared", "--no-checkout", ".", str(folder))
     git(folder, "checkout", "--quiet", "--detach", commit)
 
 
 def images_per_second(checkout: Path, commit: str, data: Path, size: int) -> float:
-    """The three views' speed by this checkout's own benchmark."""
+    """Return the speed of the three views, measured by this checkout's own benchmark."""
     command = [sys.executable, "-m", "leoclr_plugin", "bench", "data", "--data", str(data)]
     options = ["--size", str(size), "--device", "cpu", "--rounds", str(TURNS), "--json"]
     result = subprocess.run(
@@ -57,10 +57,10 @@ def images_per_second(checkout: Path, commit: str, data: Path, size: int) -> flo
     if result.returncode:
         raise SystemExit(f"{commit}: {result.stderr[-2000:]}")
     content = json.loads(result.stdout)
-    # An installed package could stand before the checkout.
-    measured = content["environment"]["commit"]
-    if not measured.startswith(commit):
-        raise SystemExit(f"{commit}: its process ran {measured}")
+    # Python might have imported an installed package instead of the checkout.
+    measured_commit = content["environment"]["commit"]
+    if not measured_commit.startswith(commit):
+        raise SystemExit(f"{commit}: its process ran the commit {measured_commit} instead")
     return content["images_per_second"]["three_views"]
 
 
@@ -69,7 +69,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("commits", nargs="+")
-    parser.add_argument("--size", type=int, default=224, help="of a view, pixels")
+    parser.add_argument(
+        "--size", type=int, default=224, help="height and width of a view in pixels"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -86,8 +88,8 @@ def main() -> None:
                 for commit, checkout in checkouts.items():
                     raw[commit].append(images_per_second(checkout, commit, data, args.size))
                     bar.update()
-    first = raw[commits[0]]
-    ratios = {commit: ratio_spread(values, first) for commit, values in raw.items()}
+    baseline = raw[commits[0]]
+    ratios = {commit: ratio_spread(values, baseline) for commit, values in raw.items()}
     content = {
         "images_per_second": {commit: median(values) for commit, values in raw.items()},
         "ratio": ratios,
@@ -105,7 +107,7 @@ def main() -> None:
         )
         for commit, ratio in ratios.items()
     ]
-    print(text_table(("", "images/s", "by the first"), rows))
+    print(text_table(("", "images/s", "ratio to the first"), rows))
 
 
 if __name__ == "__main__":

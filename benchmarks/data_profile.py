@@ -1,10 +1,10 @@
-"""Processor time per image, and images per second, of the DALI graph, one part after another.
+"""Measure the processor time per image, and images per second, of parts of the DALI graph.
 
 usage: python benchmarks/data_profile.py FOLDER [--size 224] [--device gpu] [--batch-size 32]
        [--threads 2] [--rounds 9] [--out benchmarks/data-profile.json]
 
-Processor time is of all threads; other work on the machine disturbs it less than images per
-second, which are what counts on a GPU.
+The processor time is the sum over all threads. Other work on the machine disturbs it less than it
+disturbs images per second. On a GPU only images per second matter.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def views(
     augmentations: tuple[str, ...],
     **dali: float,
 ) -> Iterator[Any]:
-    """Batches of the graph with these augmentations alone; ``dali`` are keys of that node."""
+    """Yield batches of a graph with only these augmentations; ``dali`` sets keys of that node."""
     cfg = three_views_config(folder, "dali", **settings)
     cfg.dali.update(dali)
     for node in cfg.augmentations:
@@ -59,7 +59,7 @@ def views(
 
 
 def measure(batches: Iterator[Any], batch_size: int) -> tuple[float, float]:
-    """Processor time per image of the next batches in ms, and images per second."""
+    """Return the next batches' processor time per image in ms, and their images per second."""
     get_ready(batches)
     processor, wall = time.process_time(), time.perf_counter()
     for _ in range(BATCHES):
@@ -75,7 +75,9 @@ def main() -> None:
     """Measure in turns, write the file and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", type=int, default=224, help="of a view, pixels")
+    parser.add_argument(
+        "--size", type=int, default=224, help="height and width of a view in pixels"
+    )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
@@ -89,7 +91,7 @@ def main() -> None:
         "workers": args.threads,
         "device": args.device,
     }
-    all_of_it = partial(views, args.folder, settings, tuple(PROBS))
+    whole_graph = partial(views, args.folder, settings, tuple(PROBS))
     paths = [str(path) for path in list_images(args.folder)]
     parts = {
         "decoding alone": decode_and_resize(paths, 0, **settings),
@@ -97,15 +99,15 @@ def main() -> None:
         "three views, resized or cropped, and normalised": views(args.folder, settings, ()),
         "and jitter and grey": views(args.folder, settings, COLOUR),
         "and blur, without jitter": views(args.folder, settings, ("gaussian_blur",)),
-        **{f"all, prefetch {depth}": all_of_it(prefetch=depth) for depth in PREFETCH},
-        "all, decoded images in memory": all_of_it(cache_mb=CACHE_MB),
+        **{f"all, prefetch {depth}": whole_graph(prefetch=depth) for depth in PREFETCH},
+        "all, decoded images in memory": whole_graph(cache_mb=CACHE_MB),
     }
     if args.device == "cpu":
         with mock.patch.object(operators, "operators_on", lambda device, threads: operators.GPU):
             parts["decoding and three resizes by DALI"] = decode_and_resize(paths, 3, **settings)
     else:
         for load in HW_DECODER_LOADS:
-            parts[f"all, hw_decoder_load {load}"] = all_of_it(hw_decoder_load=load)
+            parts[f"all, hw_decoder_load {load}"] = whole_graph(hw_decoder_load=load)
     for batches in parts.values():
         measure(batches, args.batch_size)
     raw: dict[str, list[tuple[float, float]]] = {name: [] for name in parts}

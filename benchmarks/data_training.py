@@ -1,10 +1,10 @@
-"""Training from files through DALI against training on images that are there already.
+"""Compare training from files through DALI to training on images that are in memory already.
 
 usage: python benchmarks/data_training.py FOLDER [--device gpu] [--backbone resnet50] [--size 224]
        [--batch-size 256] [--workers 16] [--precision bf16-mixed]
        [--cache-mb 2000] --out FILE.json
 
-LeOCLR's step on both, in turns; 1.0 means that the files cost nothing.
+LeOCLR trains on both in turns. A ratio of 1.0 means that reading the files costs no time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from leoclr_plugin.environment import environment
 from leoclr_plugin.files import write_json
 from leoclr_plugin.training.pretrain import prepare
 
-ROUNDS, STEPS, READY = 5, 8, 4
+ROUNDS, STEPS = 5, 8
+WARMUP_STEPS = 4
 
 
 def main() -> None:
@@ -38,14 +39,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--precision", choices=("32", "bf16-mixed"), default="bf16-mixed")
-    parser.add_argument("--cache-mb", type=int, default=0, help="for decoded images")
+    parser.add_argument(
+        "--cache-mb", type=int, default=0, help="memory for decoded images; 0 decodes each time"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
     cfg = three_views_config(
         args.folder, "dali", args.size, args.batch_size, args.workers, args.device
     )
-    # By which the views are of half precision, as in a training.
+    # The precision decides whether the views are in half precision, as in a training.
     cfg.precision = args.precision
     cfg.dali.cache_mb = args.cache_mb
     batches = endless(pretrain_loader(prepare(cfg)))
@@ -53,13 +56,14 @@ def main() -> None:
     synthetic = runner.batch
 
     def speed(files: bool) -> float:
-        for number in range(READY + STEPS):
-            if number == READY:
+        for number in range(WARMUP_STEPS + STEPS):
+            if number == WARMUP_STEPS:
                 runner.synchronize()
                 start = time.perf_counter()
             runner.batch = next(batches) if files else synthetic
             runner.step()
-        # Between the steps nobody waits for the GPU, as in a training.
+        # The clock waits for the GPU only once, after the last step: a training does not wait for
+        # it between steps.
         runner.synchronize()
         return STEPS * args.batch_size / (time.perf_counter() - start)
 
@@ -78,7 +82,7 @@ def main() -> None:
     if torch.cuda.is_available():
         content["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
     write_json(args.out, content)
-    print("{median:.3f} ({min:.3f} to {max:.3f}) of synthetic's speed".format(**ratio))
+    print("{median:.3f} ({min:.3f} to {max:.3f}) of the speed without files".format(**ratio))
 
 
 if __name__ == "__main__":

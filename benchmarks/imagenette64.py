@@ -1,4 +1,4 @@
-"""Evaluate two finished Imagenette runs and the untrained network; write the JSON and the curves.
+"""Evaluate finished Imagenette runs and the untrained network; write the JSON and the curves.
 
 usage: python benchmarks/imagenette64.py LEOCLR_RUN MOCOV2PLUS_RUN
 """
@@ -33,8 +33,8 @@ def main(runs: list[str]) -> None:
         results[name] = evaluate(source.load_method(), source.cfg, size)
         metrics = source.folder / "metrics.csv"
         with metrics.open() as file:
-            known = set(next(csv.reader(file)))
-        curves[name] = {key: read_metric(metrics, key) for key in CURVES if key in known}
+            logged = set(next(csv.reader(file)))
+        curves[name] = {key: read_metric(metrics, key) for key in CURVES if key in logged}
         configs[name] = read_json(source.folder / "args.json")
         if name == "leoclr":
             torch.manual_seed(source.cfg.seed)

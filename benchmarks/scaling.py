@@ -1,4 +1,4 @@
-"""Seconds and memory of a LeOCLR step against each thing that grows; writes raw JSON.
+"""Measure how the time and memory of a LeOCLR step grow with each setting; write raw JSON.
 
 usage: python benchmarks/scaling.py OUT.json [--rounds N]
 """
@@ -30,12 +30,12 @@ AXES = {
 }
 PROCESSES = [1, 2, 4]
 WARMUP_STEPS = 2
-# Images of a process in the runs of several, and their steps.
+# In the runs of several processes each process has batches of so many images, for so many steps.
 IMAGES, STEPS = 32, 12
 
 
 def measure(point: dict[str, int], rounds: int) -> dict[str, Any]:
-    """Seconds of ``rounds`` steps, and the memory of one, at one point of the axes."""
+    """Return the seconds of ``rounds`` steps and the memory of one step, with these settings."""
     changes = {"method_kwargs.queue_size": point["queue_size"]}
     runner = StepRunner(
         "leoclr",
@@ -57,7 +57,7 @@ def measure(point: dict[str, int], rounds: int) -> dict[str, Any]:
 
 
 def process_seconds(processes: int, folder: Path) -> dict[str, Any]:
-    """Median seconds of a step of a training by ``processes``, each with a batch of its own."""
+    """Return the median seconds of a step when ``processes`` train, each with its own batch."""
     out = folder / f"{processes}.json"
     command = [sys.executable, __file__, str(out), "--train", str(processes)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -66,7 +66,7 @@ def process_seconds(processes: int, folder: Path) -> dict[str, Any]:
 
 
 def train(out: Path, processes: int) -> None:
-    """Train for some steps on made images, as ``leoclr pretrain`` does, and write the median."""
+    """Train for some steps on random images, as ``leoclr pretrain`` does, and write the median."""
     from leoclr_plugin.compare.worker import StepTimes
     from leoclr_plugin.config import load_config
     from leoclr_plugin.training.pretrain import pretrain
@@ -110,7 +110,7 @@ def _make_images(folder: Path, number: int) -> None:
 
 
 def main() -> None:
-    """Measure all points in turn, each as often as the others."""
+    """Measure each value of each setting, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,11 +1,11 @@
-"""Add comparisons on the split to the raw data, with the linear probe at several rates.
+"""Add comparisons on the tuning split to the raw data, with the linear probe at several rates.
 
 usage: python benchmarks/split_rows.py COMPARISON... --out benchmarks/zoo-tuning.json
            [--data SPLIT]
 
-``COMPARISON`` is the folder that ``leoclr compare --out COMPARISON`` wrote, or a row's of ``leoclr
-ablation``; its runs' checkpoints must still be there. ``--data`` measures on ``SPLIT/train`` and
-``SPLIT/val`` what was trained on other images.
+``COMPARISON`` is a folder that ``leoclr compare --out COMPARISON`` wrote, or the folder of a row of
+``leoclr ablation``. The checkpoints of its runs must still exist. With ``--data`` the runs are
+measured on ``SPLIT/train`` and ``SPLIT/val``, even if they were trained on other images.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ _FOLDERS = tuple(f"data.{part}_path" for part in _PARTS)
 
 
 def measure(folder: Path, data: Path | None) -> dict[str, Any]:
-    """A run's kNN, and top-1 in percent of the probe by learning rate, for each seed."""
+    """Return a run's kNN accuracy, and the probe's by learning rate and seed, in percent."""
     cfg = OmegaConf.load(folder / "config.yaml")
     record = read_json(folder / "training.json")
     method = CheckpointFolder.open(record["checkpoint"]).load_method()
     paths = {} if data is None else {f"{part}_path": str(data / part) for part in _PARTS}
-    where = evaluation_cfg(cfg, **paths)
-    features = train_and_val_features(method, where, input_size(cfg))
+    eval_cfg = evaluation_cfg(cfg, **paths)
+    features = train_and_val_features(method, eval_cfg, input_size(cfg))
     return {
         "trained_on": Path(cfg.data.train_path).name,
         "knn_top1": round(knn(*features)["top1"], 2),
         "linear_top1_by_rate": {
             str(rate): [
-                round(linear_probe(where.data, *features, rate, s)["top1"], 2) for s in _SEEDS
+                round(linear_probe(eval_cfg.data, *features, rate, seed)["top1"], 2)
+                for seed in _SEEDS
             ]
             for rate in _RATES
         },
@@ -50,7 +51,7 @@ def measure(folder: Path, data: Path | None) -> dict[str, Any]:
 
 
 def rows(comparison: Path, common: list[str], data: Path | None) -> list[dict[str, Any]]:
-    """The comparison's runs, without the overrides that all have in ``common``."""
+    """Return a row for each run of the comparison, without the overrides in ``common``."""
     results = read_json(comparison / "results.json")
     overrides = [
         override
@@ -76,8 +77,10 @@ def main() -> None:
     """Probe the runs and add their rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comparisons", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="to which the rows are added")
-    parser.add_argument("--data", type=Path, metavar="SPLIT", help="with train and val")
+    parser.add_argument("--out", type=Path, required=True, help="the file that gets the rows")
+    parser.add_argument(
+        "--data", type=Path, metavar="SPLIT", help="a folder with train and val to measure on"
+    )
     args = parser.parse_args()
     content = read_json(args.out)
     for comparison in args.comparisons:

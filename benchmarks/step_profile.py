@@ -1,9 +1,10 @@
-"""Which operators a training step of LeOCLR spends its time in.
+"""Measure how much of a training step's time each operator takes.
 
 usage: python benchmarks/step_profile.py [--size 64] [--batch-size 64]
 
-Writes ``step-profile.json``: each operator's share of the processor time, without the operators
-that it calls, forward and backward apart, of those that take a hundredth or more.
+It writes ``step-profile.json``: the share of the processor time of each operator that takes a
+hundredth or more. The share leaves out the operators that an operator calls. Forward and backward
+operators count separately.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from leoclr_plugin.report.tables import text_table
 
 _WARMUP_STEPS = 2
 _STEPS = 3
-_SMALLEST = 1.0
+_SMALLEST_PERCENT = 1.0
 
 
 def shares(runner: StepRunner) -> dict[str, float]:
-    """Percent of the processor time of some steps by operator, the largest first."""
+    """Return each operator's percent of the processor time of some steps, largest first."""
     for _ in range(_WARMUP_STEPS):
         runner.step()
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(_STEPS):
             runner.step()
     times = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
-    whole = sum(times.values())
+    total = sum(times.values())
     ordered = sorted(times, key=times.__getitem__, reverse=True)
-    percent = {name: round(100 * times[name] / whole, 1) for name in ordered}
-    return {name: share for name, share in percent.items() if share >= _SMALLEST}
+    percent = {name: round(100 * times[name] / total, 1) for name in ordered}
+    return {name: share for name, share in percent.items() if share >= _SMALLEST_PERCENT}
 
 
 def main() -> None:

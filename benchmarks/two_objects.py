@@ -1,10 +1,10 @@
-"""Make pictures of two objects out of pictures of one: each half shows an image of another class.
+"""Make pictures with two objects from pictures with one; each half shows another class.
 
 usage: python benchmarks/two_objects.py SPLIT/train TWO [--seed 0]
 
-Each image of ``SPLIT/train`` gives one picture in ``TWO``, square: the middle half of its central
-square on the left, that of a random image of another class on the right. The folder's class is
-the left one's.
+Each image of ``SPLIT/train`` gives one square picture in ``TWO``. Its left half is the middle half
+of the image's central square. Its right half is taken in the same way from a random image of
+another class. The picture is stored under the class of its left half.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tqdm import tqdm
 
 from leoclr_plugin.data.images import list_images, open_rgb
 
-_SIZE = 160  # px, the shorter side of Imagenette's images
+_SIZE = 160  # Imagenette's images have a shorter side of 160 pixels.
 _QUALITY = 95
 
 
 def middle(path: Path) -> Image.Image:
-    """The middle half, by width, of an image's central square."""
+    """Return the middle half, by width, of an image's central square."""
     square = ImageOps.fit(open_rgb(path), (_SIZE, _SIZE), Image.Resampling.BICUBIC)
     return square.crop((_SIZE // 4, 0, _SIZE // 4 + _SIZE // 2, _SIZE))
 
@@ -33,14 +33,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of the right halves")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random choice of the right halves"
+    )
     args = parser.parse_args()
-    draw = random.Random(args.seed)
+    rng = random.Random(args.seed)
     images = list_images(args.folder)
     classes = {path.parent for path in images}
-    others = {one: [path for path in images if path.parent != one] for one in classes}
+    other_classes = {own: [path for path in images if path.parent != own] for own in classes}
     for left in tqdm(images, desc="Pictures"):
-        right = draw.choice(others[left.parent])
+        right = rng.choice(other_classes[left.parent])
         picture = Image.new("RGB", (_SIZE, _SIZE))
         picture.paste(middle(left), (0, 0))
         picture.paste(middle(right), (_SIZE // 2, 0))

@@ -1,9 +1,10 @@
-"""How OpenMP's threads wait for one another, and what a training on a CPU makes of it.
+"""Measure how the way in which OpenMP's threads wait for one another changes a training on a CPU.
 
 usage: python benchmarks/waiting.py FOLDER --out FILE.json [--rounds 5]
 
-LeOCLR's first steps with each policy, in turns: images decoded between the steps, by torchvision's
-two workers and by DALI; alone, and beside a process that keeps one core busy.
+LeOCLR makes its first steps with each policy of waiting, in turns. The images are decoded between
+the steps, by two workers of torchvision, or by DALI. One case runs beside another process that
+keeps one core busy.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from leoclr_plugin.environment import environment
 from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.overrides import quote
 
-# Turns for which libgomp's threads spin until they sleep; by default 300,000, some milliseconds.
+# libgomp's threads spin for so many turns before they sleep. The default is 300,000, which takes
+# some milliseconds.
 POLICIES = {
     "default": {},
     "10,000": {"GOMP_SPINCOUNT": "10000"},
@@ -45,7 +47,7 @@ SIZE, BATCH_SIZE = 64, 64
 
 
 def seconds(folder: Path, changes: list[str], policy: dict[str, str]) -> list[float]:
-    """Seconds of each of a training's first steps, but those that wait for the loader to start."""
+    """Return the seconds of each of the first steps, without those that wait for the loader."""
     cfg = load_config(
         "imagenette/leoclr",
         "pretrain",
@@ -58,11 +60,10 @@ def seconds(folder: Path, changes: list[str], policy: dict[str, str]) -> list[fl
         ],
     )
     cfg.images = len(list_images(folder))
-    environ = {
-        k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    }
+    policy_keys = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    environ = {key: value for key, value in os.environ.items() if key not in policy_keys}
     with tempfile.TemporaryDirectory() as temporary:
-        # The trial by which leoclr compare turns minutes into epochs.
+        # leoclr compare times such a trial to turn minutes into epochs.
         OmegaConf.save(cfg, Path(temporary) / "config.yaml")
         write_json(Path(temporary) / "budget.json", {"minutes": 1})
         subprocess.run(
@@ -75,9 +76,9 @@ def seconds(folder: Path, changes: list[str], policy: dict[str, str]) -> list[fl
 
 
 @contextmanager
-def busy_core(wanted: bool) -> Iterator[None]:
-    """Another process that computes all the while."""
-    if not wanted:
+def busy_core(enabled: bool) -> Iterator[None]:
+    """Keep one core busy with another process while the context lasts."""
+    if not enabled:
         yield
         return
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
@@ -90,7 +91,7 @@ def busy_core(wanted: bool) -> Iterator[None]:
 def main() -> None:
     """Measure, write the file and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="with a folder of images for each class")
+    parser.add_argument("folder", type=Path, help="has a folder of images for each class")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -98,11 +99,12 @@ def main() -> None:
     raw: dict[str, dict[str, list[float]]] = {case: {p: [] for p in POLICIES} for case in CASES}
     with tqdm(total=args.rounds * len(CASES) * len(POLICIES), desc="Trainings") as bar:
         for number in range(args.rounds):
-            # Turned round each time, since a machine may become slower all the while.
+            # The order is reversed in every second round, because the machine may become slower
+            # during the measurement.
             order = list(POLICIES)[:: -1 if number % 2 else 1]
-            for case, (changes, beside) in CASES.items():
+            for case, (changes, beside_busy_core) in CASES.items():
                 for name in order:
-                    with busy_core(beside):
+                    with busy_core(beside_busy_core):
                         steps = seconds(args.folder, changes, POLICIES[name])
                     raw[case][name].append(BATCH_SIZE * len(steps) / sum(steps))
                     bar.update()
@@ -114,8 +116,8 @@ def main() -> None:
         }
         for case, speeds in raw.items()
     }
-    for case, others in ratios.items():
-        for name, ratio in others.items():
+    for case, case_ratios in ratios.items():
+        for name, ratio in case_ratios.items():
             print(f"{case}, {name}:", "{median:.2f} ({min:.2f} to {max:.2f})".format(**ratio))
     content = {
         "ratios_to_default": ratios,

@@ -1,10 +1,11 @@
-"""What the runs of the zoo learned: online accuracy by epoch, and how well they solve their task.
+"""Measure what the zoo's runs learned: online accuracy by epoch, and accuracy in their own task.
 
 usage: python benchmarks/zoo_runs.py LEOCLR_RUN MOCOV2PLUS_RUN --data FOLDER --out FILE.json
 
-The task, for ``FOLDER/train`` and ``FOLDER/val``: percent of queries whose own key is the nearest
-of 512 by cosine, in evaluation mode. The query is the augmented original or a crop, the key a crop;
-views are those of the LeOCLR run for all runs.
+The task is to find a query's own key among 512 keys, by cosine, in evaluation mode. The result is
+the percent of queries for which the own key is the nearest, on ``FOLDER/train`` and on
+``FOLDER/val``. A query is the augmented original or a crop, and a key is a crop. All runs see the
+views of the LeOCLR run.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _BATCHES = 4
 
 @torch.no_grad()
 def nearest_is_own(method: nn.Module, cfg: DictConfig, folder: Path) -> dict[str, float]:
-    """Percent of originals and of crops whose nearest key is that of their own image's crop."""
+    """Return the percent of originals and of crops whose nearest key is their own image's."""
     cfg.data.train_path, cfg.data.format = str(folder), "image_folder"
     cfg.optimizer.batch_size = _KEYS
     seed_everything(0)
@@ -48,7 +49,7 @@ def nearest_is_own(method: nn.Module, cfg: DictConfig, folder: Path) -> dict[str
 def main() -> None:
     """Measure all runs, write the JSON and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="+", type=Path, help="the first of leoclr")
+    parser.add_argument("runs", nargs="+", type=Path, help="the first one is a run of leoclr")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

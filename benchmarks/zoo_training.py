@@ -3,9 +3,9 @@
 usage: python benchmarks/zoo_training.py TITLE NAME RUN... --out benchmarks/zoo-training.json
            [--zoo FOLDER]
 
-``NAME`` is that of ``python -m leoclr_plugin.zoo.publish RUN NAME ...``, ``RUN...`` the run's
-folder and those of its resumptions. A run that is not to be published is measured by that in
-another clone, whose folder ``zoo`` is then named.
+``NAME`` is the name that ``python -m leoclr_plugin.zoo.publish RUN NAME ...`` was given. ``RUN...``
+are the folder of the run and the folders of its resumptions. A run that is not meant for
+publication is published in another clone only, whose folder ``zoo`` is named by ``--zoo``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from leoclr_plugin.zoo.manifest import read_manifest, zoo_folder
 def main() -> None:
     """Parse the arguments and add the row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("title", help="of the row")
+    parser.add_argument("title", help="title of the row")
     parser.add_argument("name")
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--zoo", type=Path, default=zoo_folder(), help="with the manifest")
+    parser.add_argument(
+        "--zoo", type=Path, default=zoo_folder(), help="the folder that holds the manifest"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     entry = read_manifest(args.zoo)[args.name]

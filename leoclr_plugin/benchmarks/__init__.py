@@ -1,1 +1,1 @@
-"""Measurements behind ``leoclr bench``."""
+"""The measurements of ``leoclr bench``."""

@@ -1,4 +1,4 @@
-"""Images per second of finished views, against what bounds them and against other loaders."""
+"""How many images per second become finished views, compared to bounds and to other loaders."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.training.pretrain import prepare
 
-# Batches that a loader may have ready; taken before the clock starts.
-_READY = 6
-# MoCo-v2's recipe, on all three views.
+# A loader may have so many batches ready; they are taken before the clock starts.
+_BATCHES_READY = 6
+# All three views are augmented by MoCo-v2's recipe.
 _APPEARANCE = {
     "color_jitter": {
         "prob": 0.8,
@@ -52,33 +52,40 @@ def data_benchmark(
     rounds: int = 5,
     batches: int = 8,
 ) -> dict[str, Any]:
-    """Time three finished views of MoCo-v2's recipe, round about with what they compare to.
+    """Time three finished views of MoCo-v2's recipe, in turns with what they are compared to.
 
     Args:
-        folder: images, in folders or not.
-        form: ``"dali"`` or ``"torchvision"``, of the three views that are asked for.
-        device: of DALI, ``"cpu"`` or ``"gpu"``.
-        compare: time also decoding alone, decoding and three resizes alone, the torchvision
-            loader and, where the real host is, its own DALI pipeline.
+        folder: a folder of images, with or without subfolders.
+        form: the loader that makes the three views, ``"dali"`` or ``"torchvision"``.
+        device: where DALI runs, ``"cpu"`` or ``"gpu"``.
+        compare: whether to time also decoding alone, decoding and three resizes alone, the
+            torchvision loader and, with the real solo-learn, its own DALI pipeline.
         size: height and width of a view in pixels.
-        batch_size: images a batch.
-        workers: DALI's threads, and the torchvision loader's processes.
-        rounds: timed turns of each.
-        batches: timed in a turn.
+        batch_size: images per batch.
+        workers: the number of DALI's threads, and of the torchvision loader's processes.
+        rounds: the number of timed turns of each.
+        batches: the number of batches that are timed in a turn.
 
     Returns:
-        ``images_per_second`` with ``three_views`` and, to compare, ``decode``,
-        ``decode_resize``, ``torchvision`` and ``host_dali`` (None without the real host): the
-        medians over the rounds; ``spread`` with their least and largest; ``ratios`` of
-        ``three_views`` to each of the others, medians over the rounds; ``peak_gpu_mib``, what
-        the GPU's memory lost during the run (None on a CPU); settings, environment.
+        A dictionary with these keys:
+
+        - ``images_per_second``: the medians over the rounds, of ``three_views`` and, with
+          ``compare``, of ``decode``, ``decode_resize``, ``torchvision`` and ``host_dali`` (None
+          without the real solo-learn).
+        - ``spread``: the smallest and the largest value of each.
+        - ``ratios``: ``three_views`` divided by each of the others, medians over the rounds.
+        - ``peak_gpu_mib``: how much GPU memory the run took at most (None on a CPU).
+        - ``raw``, ``settings``, ``images`` and ``environment``.
 
     Raises:
-        UserError: for fewer images than a batch, and a GPU that is not there.
+        UserError: if there are fewer images than a batch needs, or no GPU where one is asked for.
     """
     paths = [str(path) for path in list_images(folder)] if folder.is_dir() else []
     if len(paths) < batch_size:
-        raise UserError(f"--data {folder} has {len(paths)} images; a batch is {batch_size}")
+        raise UserError(
+            f"--data {folder} has {len(paths)} images, but a batch takes {batch_size}; name a "
+            "folder with more images, or lower --batch-size"
+        )
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("--device gpu, but there is no GPU; use --device cpu")
     settings = {"size": size, "batch_size": batch_size, "workers": workers, "device": device}
@@ -97,58 +104,60 @@ def data_benchmark(
         runs["decode"] = decode_and_resize(paths, 0, **settings)
         runs["decode_resize"] = decode_and_resize(paths, 3, **settings)
         runs["torchvision"] = views("image_folder")
-        theirs = host().dali_batches
-        if theirs is None:
+        host_dali_batches = host().dali_batches
+        if host_dali_batches is None:
             missing.append("host_dali")
         else:
             cfg = three_views_config(folder, "dali", **settings)
-            runs["host_dali"] = _endless_runs(theirs(cfg.augmentations, folder, **settings))
+            host_run = host_dali_batches(cfg.augmentations, folder, **settings)
+            runs["host_dali"] = _endless_runs(host_run)
 
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    used = 0
+    speeds: dict[str, list[float]] = {name: [] for name in runs}
+    used_gpu_bytes = 0
     for turn in tqdm(range(rounds + 1), desc="Rounds", leave=False):
         for name, run in runs.items():
             get_ready(run)
-            used = max(used, free_before - _free_gpu_bytes())
+            used_gpu_bytes = max(used_gpu_bytes, free_before - _free_gpu_bytes())
             start = time.perf_counter()
             for _ in range(batches):
                 next(run)
-            if turn:
-                times[name].append(batches * batch_size / (time.perf_counter() - start))
+            if turn:  # The first turn is a warm-up.
+                speeds[name].append(batches * batch_size / (time.perf_counter() - start))
     return {
         "images_per_second": {
-            **{name: statistics.median(values) for name, values in times.items()},
+            **{name: statistics.median(values) for name, values in speeds.items()},
             **dict.fromkeys(missing),
         },
-        "spread": {name: [min(values), max(values)] for name, values in times.items()},
+        "spread": {name: [min(values), max(values)] for name, values in speeds.items()},
         "ratios": {
             name: statistics.median(
-                a / b for a, b in zip(times["three_views"], values, strict=True)
+                a / b for a, b in zip(speeds["three_views"], values, strict=True)
             )
-            for name, values in times.items()
+            for name, values in speeds.items()
             if name != "three_views"
         },
-        "raw": times,
+        "raw": speeds,
         "settings": {"format": form, **settings, "rounds": rounds, "batches": batches},
         "images": len(paths),
-        # Of all that was timed: DALI keeps its memory for the process, not for one pipeline.
-        "peak_gpu_mib": used / 2**20 if device == "gpu" else None,
+        # This is the memory of all runs together, because DALI keeps its memory for the process
+        # and not for one pipeline.
+        "peak_gpu_mib": used_gpu_bytes / 2**20 if device == "gpu" else None,
         "environment": environment(),
     }
 
 
 def get_ready(batches: Iterator[Any]) -> None:
-    """Let the pipeline before come to rest, and take what ``batches`` has made ahead.
+    """Wait until the last pipeline is idle, and take the batches that are ready already.
 
-    The latter would cost nothing on the clock. What solo-learn's makes ahead takes longer than all
-    that is timed of ours.
+    Batches that are ready would cost no time on the clock, and the result would be too fast.
+    solo-learn's pipeline needs longer for its ready batches than ours needs for all that is timed.
     """
     for _ in range(100):
-        used = time.process_time()
+        processor_time = time.process_time()
         time.sleep(0.1)
-        if time.process_time() - used < 0.02:
+        if time.process_time() - processor_time < 0.02:
             break
-    for _ in range(_READY):
+    for _ in range(_BATCHES_READY):
         next(batches)
 
 
@@ -159,7 +168,7 @@ def _free_gpu_bytes() -> int:
 def three_views_config(
     folder: Path, form: str, size: int, batch_size: int, workers: int, device: str
 ) -> DictConfig:
-    """An unparsed configuration: three views of ``folder``'s images by MoCo-v2's recipe."""
+    """Return an unparsed configuration of three views of ``folder``'s images, as in MoCo-v2."""
     crop = {**_APPEARANCE, "crop_size": size, "num_crops": 2, "rrc": {"enabled": True, **_RRC}}
     original = {
         **_APPEARANCE,
@@ -198,7 +207,7 @@ def three_views_config(
 
 
 def endless(loader: Any) -> Iterator[Any]:
-    """The loader's batches, epoch after epoch as in a training."""
+    """Yield the loader's batches without end, epoch after epoch as in a training."""
     for epoch in count():
         sampler_of(loader).set_epoch(epoch)
         yield from loader
@@ -212,7 +221,7 @@ def _endless_runs(run: Callable[[], Any]) -> Iterator[Any]:
 def decode_and_resize(
     paths: list[str], views: int, size: int, batch_size: int, workers: int, device: str
 ) -> Iterator[Any]:
-    """Endless batches of DALI's decoding, and of ``views`` resizes of each image, no more."""
+    """Yield batches that DALI only decodes, and resizes ``views`` times, without end."""
     from nvidia.dali import Pipeline, fn, types
 
     from leoclr_plugin.data.dali.files import encode_paths
@@ -230,7 +239,7 @@ def decode_and_resize(
             ndim=1,
         )
         images = decode(fn.io.file.read(path), device)
-        # DALI merges equal operators: each of them resizes to a pixel less.
+        # DALI merges equal operators into one, so each of them resizes to a different height.
         resized = [
             resize(
                 images, View(OmegaConf.create(), (size - i, size), ((0.0,) * 3, (1.0,) * 3)), None

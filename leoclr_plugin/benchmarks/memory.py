@@ -1,4 +1,4 @@
-"""Memory that a piece of work takes."""
+"""The memory that a piece of work takes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from torch.profiler import ProfilerActivity, profile
 
 
 def peak_mib(work: Callable[[], object], device: torch.device) -> float:
-    """Most memory that ``work`` holds at a time, in MiB, beyond what was held before it.
+    """Return the largest memory, in MiB, that ``work`` holds at any time.
+
+    Memory that was held before does not count.
 
     Args:
-        work: is called once.
-        device: a GPU, whose allocator tells; or the CPU, where torch's profiler notes each
-            allocation.
+        work: the work; it is called once.
+        device: where the work runs. A GPU's allocator records the peak itself; on the CPU torch's
+            profiler records each allocation.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         work()
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
-    # Else the profiler writes of its own starts and stops.
+    # Otherwise the profiler writes to stderr when it starts and stops.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()
@@ -37,5 +39,5 @@ def peak_mib(work: Callable[[], object], device: torch.device) -> float:
 
 
 def _start(event: Any) -> int:
-    # torch 2.1 has microseconds alone.
+    # torch 2.1 only has microseconds.
     return event.start_ns() if hasattr(event, "start_ns") else event.start_us()

@@ -1,4 +1,4 @@
-"""What repeated measurements come to."""
+"""The summary of repeated measurements."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from statistics import median
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """The ``median`` of at least one value, and the least and largest, ``min`` and ``max``."""
+    """Return the ``median`` of at least one value, the smallest ``min`` and the largest ``max``."""
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
 def ratio_spread(values: Sequence[float], others: Sequence[float]) -> dict[str, float]:
-    """``spread`` of each value by the other one that was measured in the same round.
+    """Return the ``spread`` of the ratios: each value divided by the other one of its round.
 
     Raises:
-        ValueError: where there are not as many of both.
+        ValueError: if the numbers of values differ.
     """
     return spread([a / b for a, b in zip(values, others, strict=True)])

@@ -1,4 +1,4 @@
-"""Time of a training step of LeOCLR against the host's mocov2plus."""
+"""The time of a training step of LeOCLR, compared to the host's mocov2plus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from leoclr_plugin.training.pretrain import build_method, prepare
 
 _QUEUE_SIZE = 65536
 _WARMUP_STEPS = 2
-# Changes of leoclr's configuration, each timed against leoclr without it.
+# Each of these changes of leoclr's configuration is compared to leoclr without it.
 OPTIONS: dict[str, dict[str, Any]] = {
     "channels_first": {"performance.disable_channel_last": True},
     "query_both": {"method_kwargs.query": "both"},
@@ -34,7 +34,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def _has_fused_optimizer() -> bool:
-    # torch 2.1 has none, 2.3 takes it on a CPU and fails in its first step.
+    # torch 2.1 has no fused SGD. torch 2.3 accepts the argument on a CPU and then fails in the
+    # first step, so a step is tried here.
     weight = nn.Parameter(torch.zeros(1, device=device()))
     weight.grad = torch.zeros_like(weight)
     try:
@@ -49,9 +50,10 @@ if _has_fused_optimizer():
 
 
 class StepRunner:
-    """A method and all that a training step does, on synthetic images.
+    """A method that makes whole training steps on synthetic images.
 
-    Forward, backward, optimizer, queue and momentum update; no loader, no logging.
+    A step is the forward and backward pass, the optimizer's step, and the update of the queue and
+    of the momentum networks. There is no loader and no logging.
     """
 
     def __init__(
@@ -68,12 +70,12 @@ class StepRunner:
 
         Args:
             method: ``"leoclr"`` or ``"mocov2plus"``.
-            backbone: name of one of the host's backbones.
-            batch_size: images a step.
+            backbone: the name of one of the host's backbones.
+            batch_size: images per step.
             size: height and width in pixels.
             precision: ``"32"`` or ``"bf16-mixed"``.
-            crops: of each image.
-            changes: dotted keys of the configuration and their values.
+            crops: the number of crops of each image.
+            changes: new values of the configuration, by dotted keys.
         """
         cfg = _config(method, backbone, batch_size, size, crops, precision)
         for key, value in (changes or {}).items():
@@ -81,7 +83,7 @@ class StepRunner:
         self.precision, self.where = cfg.precision, device()
         cfg = prepare(cfg)
         self.model = build_method(cfg).to(self.where).train()
-        # Full from the first step on, as it is in all but the first steps of a training.
+        # The queue is full from the beginning, as it is in all but the first steps of a training.
         self.model.queue.copy_(F.normalize(torch.randn_like(self.model.queue), dim=-2))
         self.model.log = self.model.log_dict = lambda *args, **kwargs: None
         self.optimizer = self.model.configure_optimizers()
@@ -93,7 +95,7 @@ class StepRunner:
         self.batch = [torch.arange(batch_size, device=self.where), images, targets]
 
     def timed_step(self) -> float:
-        """Make one training step and return its duration in seconds, the GPU's work included."""
+        """Make one training step and return its seconds, including the GPU's work."""
         self.synchronize()
         start = time.perf_counter()
         self.step()
@@ -101,7 +103,7 @@ class StepRunner:
         return time.perf_counter() - start
 
     def step(self) -> None:
-        """Make one training step; as in a training nobody waits for the GPU."""
+        """Make one training step without waiting for the GPU, as a training does."""
         with self._autocast():
             loss = self.model.training_step(self.batch, 0)
         loss.backward()
@@ -117,7 +119,7 @@ class StepRunner:
         return torch.autocast(self.where.type, torch.bfloat16)
 
     def synchronize(self) -> None:
-        """Wait until the GPU, where there is one, has done what it was given."""
+        """Wait until the GPU, if there is one, has finished its work."""
         if self.where.type == "cuda":
             torch.cuda.synchronize()
 
@@ -125,34 +127,40 @@ class StepRunner:
 def step_benchmark(
     backbone: str, batch_size: int, size: int, precision: str, steps: int, options: bool = False
 ) -> dict[str, Any]:
-    """Time ``steps`` steps of both methods in turn, after a warm-up.
+    """Time ``steps`` steps of both methods in turns, after a warm-up.
 
     Args:
-        backbone: name of one of the host's backbones.
-        batch_size: images a step.
+        backbone: the name of one of the host's backbones.
+        batch_size: images per step.
         size: height and width in pixels.
         precision: ``"32"`` or ``"bf16-mixed"``.
-        steps: timed steps of each.
+        steps: the number of timed steps of each method.
         options: whether to time leoclr with each of ``OPTIONS`` as well.
 
     Returns:
-        ``ratio`` (median, min and max over the turns of leoclr's time by mocov2plus's),
-        ``option_ratios`` (of leoclr's with an option by leoclr's without), ``seconds_per_step``
-        and ``peak_mib`` of each (memory that a step takes besides weights, queue and optimizer),
-        the settings and the environment.
+        A dictionary with these keys:
+
+        - ``ratio``: leoclr's time divided by mocov2plus's (median, min and max over the turns).
+        - ``option_ratios``: leoclr's time with each option divided by its time without.
+        - ``seconds_per_step`` and ``peak_mib`` of each; the memory is what a step takes besides
+          the weights, the queue and the optimizer.
+        - ``raw_seconds``, ``settings`` and ``environment``.
+
+    Raises:
+        UserError: if the batch size does not divide the queue of mocov2plus.
     """
     if _QUEUE_SIZE % batch_size:
         raise UserError(
             f"--batch-size {batch_size} does not divide mocov2plus's queue of {_QUEUE_SIZE}; "
             "take a power of two"
         )
-    same = (backbone, batch_size, size, precision)
-    runners = {name: StepRunner(name, *same) for name in ("leoclr", "mocov2plus")}
+    shared = (backbone, batch_size, size, precision)
+    runners = {name: StepRunner(name, *shared) for name in ("leoclr", "mocov2plus")}
     for name in OPTIONS if options else ():
-        runners[name] = StepRunner("leoclr", *same, changes=OPTIONS[name])
+        runners[name] = StepRunner("leoclr", *shared, changes=OPTIONS[name])
     times: dict[str, list[float]] = {name: [] for name in runners}
     for i in tqdm(range(_WARMUP_STEPS + steps), desc="Steps", leave=False):
-        # Each goes first in every second pair, so that neither always finds a warm cache.
+        # The order is reversed in every second turn, so that no method always finds a warm cache.
         order = list(runners) if i % 2 else list(reversed(runners))
         for name in order:
             seconds = runners[name].timed_step()
@@ -183,11 +191,11 @@ def step_benchmark(
 def _config(
     method: str, backbone: str, batch_size: int, size: int, crops: int, precision: str
 ) -> Any:
-    # The views are made up; these say how many there are, and of what size.
+    # The images are synthetic; these pipelines only give the number of views and their size.
     scale = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
     crop = {"crop_size": size, "num_crops": crops, "rrc": {"enabled": True, **scale}, **UNCHANGED}
     original = {**crop, "crop_size": [size, size], "num_crops": 1, "rrc": {"enabled": False}}
-    # MoCo v2's projector and queue for both, so that only the methods differ.
+    # Both have MoCo v2's projector and queue, so that only the methods differ.
     return OmegaConf.create(
         {
             "method": method,

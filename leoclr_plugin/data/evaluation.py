@@ -1,4 +1,4 @@
-"""Transforms of the evaluators and of the validation during pretraining."""
+"""The transforms of the evaluators, and of the validation during pretraining."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from leoclr_plugin.data.views import mean_and_std
 
 
 def train_transform(dataset: str, size: tuple[int, int]) -> Callable:
-    """Random resized crop and flip of the linear probe's training images."""
+    """Return the random resized crop and flip of the linear probe's training images."""
     crop = transforms.RandomResizedCrop(size, scale=(0.08, 1.0))
     return _finish(dataset, [crop, transforms.RandomHorizontalFlip()])
 
 
 def val_transform(dataset: str, size: tuple[int, int]) -> Callable:
-    """The view that all methods are evaluated on.
+    """Return the transform that all methods are evaluated on.
 
-    cifar and stl10 images are resized to ``size`` ``(H, W)``; of others the shorter side is
-    resized to 256/224 of ``size`` and the centre is cropped, as is the habit on ImageNet.
+    Images of cifar and stl10 are resized to ``size`` ``(H, W)``. For other data sets the shorter
+    side is resized to 256/224 of ``size`` and the centre is cropped, as is common on ImageNet.
     """
     if dataset in ("cifar10", "cifar100", "stl10"):
         return _finish(dataset, [transforms.Resize(size)])
@@ -27,7 +27,7 @@ def val_transform(dataset: str, size: tuple[int, int]) -> Callable:
 
 
 def shorter_side(size: tuple[int, int]) -> int:
-    """Pixels of an image's shorter side before a crop of ``size`` at its centre: 256 for 224."""
+    """Return the shorter side, in pixels, before a crop of ``size`` at the centre: 256 for 224."""
     return round(max(size) * 256 / 224)
 
 

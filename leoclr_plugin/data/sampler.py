@@ -1,4 +1,4 @@
-"""Which samples a process sees in an epoch, and in which order."""
+"""The sampler: it decides which samples a process sees in an epoch, and in which order."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import torch.distributed as dist
 
 
 class ShardSampler:
-    """Splits each epoch's order over the processes without repeating or losing a sample.
+    """Splits each epoch's order over the processes and repeats no sample.
 
-    torch's ``DistributedSampler`` repeats samples to make the shards equally long. Here only the
-    last, smaller batches of a training epoch are dropped, so that all processes make equally
-    many steps; another shuffle drops others. In a validation they make equally many as well.
-    With ``one_order`` every epoch has the first's, for Lightning's ``overfit_batches``.
+    torch's ``DistributedSampler`` repeats samples to make the shards equally long. Here a training
+    epoch drops its last, incomplete batches, so that all processes make the same number of steps;
+    each epoch's shuffle drops other samples. A validation drops nothing, and all processes make
+    the same number of steps as well. With ``one_order`` every epoch has the order of the first,
+    for Lightning's ``overfit_batches``.
 
     Attributes:
-        epoch: set by Lightning through ``set_epoch``; with the seed it gives the order.
-        skipped: batches that the next iteration leaves out, of an epoch that was interrupted.
+        epoch: the epoch, which Lightning sets through ``set_epoch``. It determines the order
+            together with the seed.
+        skipped: the number of batches that the next iteration leaves out, because an interrupted
+            epoch has seen them already.
     """
 
     def __init__(
@@ -31,16 +34,16 @@ class ShardSampler:
         self.epoch = self.skipped = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     @property
     def batches(self) -> int:
-        """Batches of this process in an epoch."""
+        """The number of this process's batches in an epoch."""
         _, world = rank_and_world()
-        whole = self.samples // (world * self.batch_size)
-        left_over = not self.training and self.samples % (world * self.batch_size) > 0
-        return whole + left_over
+        complete = self.samples // (world * self.batch_size)
+        has_incomplete = not self.training and self.samples % (world * self.batch_size) > 0
+        return complete + has_incomplete
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the sample indexes, int64, of each batch."""
@@ -55,28 +58,29 @@ class ShardSampler:
             shuffle = 0 if self.one_order else epoch
             generator = torch.Generator().manual_seed(self.seed + shuffle)
             order = torch.randperm(self.samples, generator=generator).numpy()
-        # A copy: DALI takes no array with gaps.
-        mine = order[rank::world].copy()
+        # The copy makes the array contiguous, as DALI requires.
+        shard = order[rank::world].copy()
         edges = self.batch_size * np.arange(self.batches + 1)
         if not self.training:
-            # Of a process that has a sample less than others the last batch might be empty.
-            edges[-2:] = min(edges[-2], len(mine) - 1), len(mine)
+            # A process may have one sample less than the others, and its last batch would then be
+            # empty. The last batch therefore always gets at least one sample.
+            edges[-2:] = min(edges[-2], len(shard) - 1), len(shard)
         for i in range(first, self.batches):
-            yield mine[edges[i] : edges[i + 1]]
+            yield shard[edges[i] : edges[i + 1]]
 
 
 def sampler_of(loader: Any) -> ShardSampler:
-    """The sampler of one of our loaders, where Lightning finds it to tell it the epoch."""
+    """Return the sampler of one of our loaders, from where Lightning finds it to set the epoch."""
     return loader.batch_sampler.sampler
 
 
 def rank_and_world() -> tuple[int, int]:
-    """This process's number and how many there are: 0 and 1 where training is not distributed."""
+    """Return this process's rank and the number of processes: 0 and 1 without distribution."""
     if dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
 def processes(cfg: Any) -> int:
-    """How many processes a settled configuration trains with."""
+    """Return the number of processes that a settled configuration trains with."""
     return len(cfg.devices) * cfg.get("num_nodes", 1)

@@ -1,4 +1,4 @@
-"""A DataLoader whose order and draws are a function of seed, epoch and sample alone."""
+"""A DataLoader whose order and random draws depend only on the seed, the epoch and the sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leoclr_plugin.data.sampler import ShardSampler
 
 
 class SeededItems(Dataset):
-    """Items of a data set under keys ``(index, seed)``; the seed is that of the item's draws."""
+    """The items of a data set under keys ``(index, seed)``; the seed determines an item's draws."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -24,15 +24,15 @@ class SeededItems(Dataset):
 
     def __getitem__(self, key: tuple[int, int]) -> Any:
         index, seed = key
-        # The transforms draw from torch's generator. In the training's own process it is given
-        # back as it was.
+        # The transforms draw from torch's global generator. Without workers that is also the
+        # training's own generator, so its state is restored afterwards.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             return self.dataset[index]
 
 
 class SeededBatches:
-    """The batches of a sampler as lists of keys ``(index, seed)``."""
+    """The batches of a sampler; each is a list of keys ``(index, seed)``."""
 
     def __init__(self, sampler: ShardSampler) -> None:
         self.sampler = sampler
@@ -48,19 +48,19 @@ class SeededBatches:
 
 
 class TorchvisionLoader(DataLoader):
-    """Batches for one process of the training, whatever the number of worker processes.
+    """Batches for one process of the training, the same for any number of workers.
 
-    An epoch's batches depend on nothing that went before, so that a run that is resumed sees
-    what the uninterrupted one sees.
+    The batches of an epoch do not depend on earlier epochs, so a resumed run sees what the
+    uninterrupted run would have seen.
     """
 
     def __init__(self, dataset: Dataset, sampler: ShardSampler, workers: int) -> None:
         """Keep the settings.
 
         Args:
-            dataset: of what the default collation makes batches.
-            sampler: the batches of an epoch; its seed is that of the draws too.
-            workers: processes that load; 0 for this one.
+            dataset: a data set whose items torch's default collation can join.
+            sampler: gives the batches of an epoch; its seed also determines the draws.
+            workers: the number of processes that load; with 0 this process loads.
         """
         super().__init__(
             SeededItems(dataset),
@@ -68,18 +68,17 @@ class TorchvisionLoader(DataLoader):
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
-            # torch seeds the workers by it; the training's own is left alone.
+            # torch draws the workers' seeds from this generator instead of the training's own.
             generator=torch.Generator(),
         )
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield an epoch's batches, reading nothing before the first is asked for.
+        """Yield an epoch's batches; nothing is read before the first batch is asked for.
 
-        Lightning makes the iterator of a training's first epoch before it tells the sampler
-        which epoch that is.
+        Lightning creates the first iterator of a training before it sets the sampler's epoch.
 
         Raises:
-            UserError: for an unreadable image, naming it and counting the others.
+            UserError: for an unreadable image; it names the first and counts the others.
         """
         with naming_unreadable_images(self.dataset):
             yield from super().__iter__()

@@ -1,4 +1,4 @@
-"""The one door to the host. Nothing outside this package imports solo-learn."""
+"""The only way to the host: nothing outside this package imports solo-learn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def host() -> Host:
     """Load the host once and return it.
 
     Raises:
-        UserError: where the environment names a host that is not there or does not import.
+        UserError: if the environment names a host that does not exist or cannot be imported.
     """
     choice = choose_host()
     if choice.name == "solo-learn":

@@ -1,4 +1,4 @@
-"""What the plugin asks of a host: the names it uses, and nothing else."""
+"""The contract with a host: the names that the plugin uses, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from omegaconf import DictConfig
 
 @dataclass(frozen=True)
 class Host:
-    """One self-supervised learning library, seen through the names that solo-learn gives them.
+    """One self-supervised learning library; the attributes have the names of solo-learn.
 
     Attributes:
         name: ``"solo-learn"`` or ``"bundled"``.
-        location: folder of its source.
-        reason: why this host was taken, a sentence for ``leoclr doctor``.
-        METHODS: name of a method to its LightningModule class, which takes one ``cfg``.
-        BaseMethod: base class of all methods; ``_BACKBONES`` maps names to constructors.
+        location: the folder of its source.
+        reason: why this host was chosen, in a sentence for ``leoclr doctor``.
+        METHODS: maps the name of a method to its LightningModule class, which takes one ``cfg``.
+        BaseMethod: base class of all methods; its ``_BACKBONES`` maps names to constructors.
         BaseMomentumMethod: base class of the methods with a momentum encoder.
         LinearModel: linear probe, ``LinearModel(backbone, cfg)``.
         MomentumUpdater: ``MomentumUpdater(base_tau, final_tau)`` with ``update(online, momentum)``.
-        WeightedKNNClassifier: torchmetrics metric, ``compute()`` gives top-1 and top-5 in percent.
-        OfflineUMAP: ``plot(device, model, loader, path)`` saves a scatter of the features.
-        Checkpointer: Lightning callback that writes ``<name>-<version>-ep=<n>.ckpt`` and
+        WeightedKNNClassifier: a metric of torchmetrics; ``compute()`` returns top-1 and top-5 in
+            percent.
+        OfflineUMAP: ``plot(device, model, loader, path)`` saves a scatter plot of the features.
+        Checkpointer: a callback of Lightning that writes ``<name>-<version>-ep=<n>.ckpt`` and
             ``args.json`` under ``<logdir>/<version>/``.
-        AutoResumer: ``find_checkpoint(cfg)`` gives the newest checkpoint of a run whose method,
-            data set, backbone and optimizer are the same; seeds are not looked at.
+        AutoResumer: ``find_checkpoint(cfg)`` returns the newest checkpoint of a run with the same
+            method, data set, backbone and optimizer; it does not compare the seeds.
         parse_pretrain_cfg: fills in the host's defaults and scales the learning rate.
-        parse_linear_cfg: the same for the linear probe.
-        initialize_momentum_params: copies online to momentum parameters and freezes them.
+        parse_linear_cfg: does the same for the linear probe.
+        initialize_momentum_params: copies the online parameters to the momentum network and
+            freezes them there.
         gather: concatenates a tensor over all processes, in rank order.
-        omegaconf_select: ``OmegaConf.select`` that reads the string ``"None"`` as None.
+        omegaconf_select: works as ``OmegaConf.select``, but reads the string ``"None"`` as None.
         dali_batches: ``dali_batches(augmentations, folder, size, batch_size, workers, device)``
-            gives a function that runs the host's own DALI pipeline for a batch; None for a host
-            that has none.
-        configs: folder of the host's own ``<data set>/<method>.yaml``; None where there is none.
+            returns a function that runs the host's own DALI pipeline for one batch; None for a
+            host without such a pipeline.
+        configs: the folder of the host's own ``<data set>/<method>.yaml``; None if it has none.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A clone of solo-learn in the user's cache, and the host that the user chose once for all."""
+"""A clone of solo-learn in the user's cache, and the user's saved choice of a host."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.files import read_text, write_text
 
 REPOSITORY = "https://github.com/vturrisi/solo-learn"
-# The commit that the contract suite runs over.
+# The contract tests run with this commit.
 TESTED_REF = "9187ea39c2c3f43c455ab06664d2b019a9802954"
 
 
 def choice_file() -> Path:
-    """The file that ``leoclr host use`` writes: ``bundled`` or the path of a source tree."""
+    """Return the file that holds the choice: ``bundled`` or the path of a source tree."""
     return user_config_path("leoclr") / "host"
 
 
 def chosen() -> str | None:
-    """What ``leoclr host use`` chose; None where it chose nothing."""
+    """Return what ``leoclr host use`` saved, or None if it saved nothing."""
     path = choice_file()
     return read_text(path).strip() or None if path.is_file() else None
 
 
 def choose(what: str | None) -> None:
-    """Choose ``"bundled"`` or a source tree for later commands; None forgets the choice."""
+    """Save ``"bundled"`` or a source tree for later commands; None deletes the saved choice."""
     path = choice_file()
     if what is None:
         path.unlink(missing_ok=True)
@@ -39,23 +39,28 @@ def choose(what: str | None) -> None:
 
 
 def install(ref: str = TESTED_REF, destination: Path | None = None) -> Path:
-    """Clone solo-learn at ``ref`` and return the folder, which is there whole or not at all.
+    """Clone solo-learn at ``ref`` and return the folder.
+
+    A failed clone leaves nothing behind.
 
     Args:
-        ref: commit, tag or branch.
-        destination: a folder that is not there yet; by default one in the user's cache, which an
-            earlier clone of the same ref is left in.
+        ref: a commit, tag or branch.
+        destination: a folder that does not exist yet. The default is a folder in the user's cache;
+            if that exists, it holds an earlier clone of the same ref and is returned as it is.
 
     Raises:
-        UserError: without git, without network, for an unknown ref, for a folder in use.
+        UserError: if git or the network is missing, the ref is unknown, or the folder exists.
     """
     folder = destination or user_cache_path("leoclr") / f"solo-learn-{ref.replace('/', '-')}"
     if folder.exists():
         if destination is None:
             return folder
-        raise UserError(f"--dest {folder} is there already; name a new folder")
+        raise UserError(f"--dest {folder} exists already; name a new folder")
     if shutil.which("git") is None:
-        raise UserError("git is not installed; install it, or unpack solo-learn and `host use` it")
+        raise UserError(
+            "git is not installed; install it, or unpack solo-learn and name its folder: leoclr "
+            "host use PATH"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".solo-learn-") as temporary:
         clone = Path(temporary) / "clone"

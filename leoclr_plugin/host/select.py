@@ -1,4 +1,4 @@
-"""Which host is there: the real solo-learn where it can be found, else the bundled one."""
+"""The choice of the host: the real solo-learn if it can be found, otherwise the bundled one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from leoclr_plugin.errors import UserError, check_known
 from leoclr_plugin.host.install import chosen
 
 _CHOICES = ("auto", "solo-learn", "bundled")
-# The releases before Hydra have neither; nor has any other package that is called solo.
-_HYDRA_GENERATION = ("args/pretrain.py", "methods/mocov2plus.py")
+# Releases of solo-learn before Hydra have neither file, nor has any other package called solo.
+_FILES_OF_HYDRA_GENERATION = ("args/pretrain.py", "methods/mocov2plus.py")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The host to load: its ``name``, the source tree to put on ``sys.path``, and the reason."""
+    """The host to load: its name, the source tree to put on ``sys.path``, and the reason."""
 
     name: str
     source_tree: Path | None
@@ -25,19 +25,19 @@ class Choice:
 
 
 def choose_host() -> Choice:
-    """Decide from the environment, importing nothing.
+    """Choose the host from the environment without importing it.
 
-    ``LEOCLR_HOST`` is ``auto`` (the default), ``solo-learn`` or ``bundled``; ``SOLO_LEARN_HOME``
-    names a source tree of solo-learn and goes before what ``leoclr host use`` chose, which goes
-    before an importable ``solo``.
+    ``LEOCLR_HOST`` is ``auto`` (the default), ``solo-learn`` or ``bundled``. solo-learn is looked
+    for in this order: the source tree that ``SOLO_LEARN_HOME`` names, the choice that ``leoclr
+    host use`` saved, an importable package ``solo``.
 
     Raises:
-        UserError: for an unknown ``LEOCLR_HOST``, a ``SOLO_LEARN_HOME`` or a chosen folder that
-            is no source tree, or ``LEOCLR_HOST=solo-learn`` where there is none.
+        UserError: if ``LEOCLR_HOST`` is unknown, if ``SOLO_LEARN_HOME`` or the saved folder is not
+            a source tree, or if ``LEOCLR_HOST=solo-learn`` and solo-learn is not found.
     """
-    wanted = os.environ.get("LEOCLR_HOST") or "auto"
-    check_known("LEOCLR_HOST", wanted, _CHOICES, "a host")
-    if wanted == "bundled":
+    requested = os.environ.get("LEOCLR_HOST") or "auto"
+    check_known("LEOCLR_HOST", requested, _CHOICES, "a host")
+    if requested == "bundled":
         return Choice("bundled", None, "LEOCLR_HOST=bundled asks for it")
 
     home = os.environ.get("SOLO_LEARN_HOME")
@@ -45,11 +45,11 @@ def choose_host() -> Choice:
         check_source_tree(Path(home), f"SOLO_LEARN_HOME={home}")
         return Choice("solo-learn", Path(home).resolve(), f"SOLO_LEARN_HOME={home} names it")
 
-    once_for_all = chosen()
-    if once_for_all == "bundled" and wanted == "auto":
+    saved_choice = chosen()
+    if saved_choice == "bundled" and requested == "auto":
         return Choice("bundled", None, "leoclr host use bundled chose it")
-    if once_for_all not in (None, "bundled"):
-        folder = Path(once_for_all)
+    if saved_choice not in (None, "bundled"):
+        folder = Path(saved_choice)
         check_source_tree(folder, f"the host that was chosen, {folder},")
         return Choice("solo-learn", folder, "leoclr host use or install chose it")
 
@@ -57,23 +57,34 @@ def choose_host() -> Choice:
     folders = [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
     if any(_is_hydra_generation(folder) for folder in folders):
         return Choice("solo-learn", None, "the package solo can be imported")
-    if wanted == "solo-learn":
+    if requested == "solo-learn":
         raise UserError(
-            "LEOCLR_HOST=solo-learn, but there is none; leoclr host install gets it, or set "
-            "SOLO_LEARN_HOME to a clone of github.com/vturrisi/solo-learn"
+            "LEOCLR_HOST=solo-learn, but solo-learn was not found; get it by leoclr host install, "
+            "or set SOLO_LEARN_HOME to a clone of github.com/vturrisi/solo-learn"
         )
-    why = "an importable solo is not of the Hydra generation" if folders else "no solo-learn"
-    return Choice("bundled", None, f"{why}, and SOLO_LEARN_HOME is not set")
+    reason = "no solo-learn can be imported"
+    if folders:
+        reason = "the importable package solo is not of the Hydra generation"
+    return Choice("bundled", None, f"{reason}, and SOLO_LEARN_HOME is not set")
 
 
 def check_source_tree(folder: Path, what: str) -> None:
-    """Raise a UserError, about ``what``, where a folder is no source tree of solo-learn."""
+    """Check that a folder is a source tree of solo-learn.
+
+    Args:
+        folder: the folder.
+        what: what the error calls it, such as the setting that names the folder.
+
+    Raises:
+        UserError: if it is not a source tree of solo-learn.
+    """
     if not _is_hydra_generation(folder / "solo"):
+        missing = f"solo/{_FILES_OF_HYDRA_GENERATION[1]}"
         raise UserError(
-            f"{what} is not a source tree of solo-learn (it lacks solo/{_HYDRA_GENERATION[1]}); "
-            "name a clone of github.com/vturrisi/solo-learn"
+            f"{what} is not a source tree of solo-learn (it lacks {missing}); name a clone of "
+            "github.com/vturrisi/solo-learn"
         )
 
 
 def _is_hydra_generation(package: Path) -> bool:
-    return all((package / name).is_file() for name in _HYDRA_GENERATION)
+    return all((package / name).is_file() for name in _FILES_OF_HYDRA_GENERATION)

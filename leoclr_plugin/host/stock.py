@@ -1,4 +1,4 @@
-"""Solo-learn's own scripts, unedited: ``leoclr`` among their methods, and their mends."""
+"""Support for solo-learn's own, unedited scripts: they get ``leoclr`` and our fixes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from leoclr_plugin.errors import UserError
 
 
 def register() -> None:
-    """Put ``leoclr`` into the imported solo-learn's ``METHODS`` and mend what breaks there."""
-    # The host is the one that is running, whatever was chosen for our own commands.
+    """Add ``leoclr`` to the ``METHODS`` of the imported solo-learn and fix what breaks there."""
+    # The host must be the solo-learn that is running, whatever the user chose for our commands.
     os.environ["LEOCLR_HOST"] = "solo-learn"
     os.environ.pop("SOLO_LEARN_HOME", None)
-    import leoclr_plugin.methods  # noqa: F401, adds leoclr to the host's METHODS
+    import leoclr_plugin.methods  # noqa: F401, the import adds leoclr to the host's METHODS
     from leoclr_plugin.host.mends import mend_lightning, mend_without_gpu
 
     mend_lightning()
@@ -48,16 +48,18 @@ def _give_leoclr_its_dali_loader(dali_dataloader: Any) -> None:
         self.train_loader = pretrain_loader(model.cfg)
 
     @wraps(transform)
-    def transform_if_it_can(dataset: str, cfg: DictConfig, dali_device: str = "gpu") -> Any:
-        # The host's resizes to squares of an int alone. It builds its transforms before it is
-        # known whether they are used.
-        return (
-            _refused if OmegaConf.is_list(cfg.crop_size) else transform(dataset, cfg, dali_device)
-        )
+    def transform_or_refuse(dataset: str, cfg: DictConfig, dali_device: str = "gpu") -> Any:
+        # The host's transform only makes squares, from one int. The host builds its transforms
+        # before it is known whether they will be used, so the error waits until one is used.
+        if OmegaConf.is_list(cfg.crop_size):
+            return _refuse_two_sides
+        return transform(dataset, cfg, dali_device)
 
     module.setup = setup_for_leoclr
-    dali_dataloader.build_transform_pipeline_dali = transform_if_it_can
+    dali_dataloader.build_transform_pipeline_dali = transform_or_refuse
 
 
-def _refused(images: Any) -> None:
-    raise UserError("crop_size is [height, width]; of DALI's loaders only leoclr's takes that")
+def _refuse_two_sides(images: Any) -> None:
+    raise UserError(
+        "crop_size is [height, width], which only leoclr's DALI loader takes; write one number"
+    )

@@ -1,4 +1,4 @@
-"""Losses: pure functions of tensors, one file each."""
+"""The losses: pure functions of tensors, one file each."""
 
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 

@@ -16,12 +16,12 @@ def cosine_similarities(
         query: L2-normalised projections u of the whole images, shape ``[N, D]``.
         keys: L2-normalised projections v_1 ... v_n of the crops, each ``[N, D]``. They are
             detached here: no gradient reaches the momentum branch (sg() in eq. 2).
-        queue: L2-normalised negatives, one per column, shape ``[D, K]``, K >= 0. Detached
-            likewise.
+        queue: L2-normalised negatives, one per column, shape ``[D, K]``, K >= 0. They are
+            detached as well.
 
     Returns:
         The positives' cosines ``[N, n]`` and the negatives' cosines ``[N, K]``, both in [-1, 1].
-        The negatives are the same for all n crops, so they are computed once.
+        All n crops share the negatives, so their cosines are computed once.
     """
     positives = torch.stack([(query * key.detach()).sum(dim=1) for key in keys], dim=1)
     negatives = query @ queue.detach()
@@ -36,33 +36,35 @@ def leoclr_loss_func(
 ) -> torch.Tensor:
     """LeOCLR's loss of a batch (arXiv:2403.06813, eq. 1 and 2).
 
-    For one crop, InfoNCE of its positive against the queue::
+    The loss of one crop is the InfoNCE of its positive against the queue::
 
         l(u, v+) = -log( exp(u.v+/t) / (exp(u.v+/t) + sum_n exp(u.v_n/t)) )
 
-    and over the crops the sum of eq. 2, averaged over the batch. Without negatives it is 0.
+    The loss of an image is the sum over its crops (eq. 2), and that of the batch is the mean over
+    its images. Without negatives it is 0.
 
     Args:
         positives: cosines of each query with its n crops' keys, shape ``[N, n]``, n >= 1.
         negatives: cosines of each query with the K keys of the queue, shape ``[N, K]``,
             K >= 0.
-        temperature: t > 0; the paper's recipe (MoCo-v2's) has 0.2.
+        temperature: t > 0; the paper follows MoCo-v2's recipe, where it is 0.2.
         reduction: ``"sum"`` over the crops as in eq. 2, or ``"mean"``.
 
     Returns:
-        The loss, a scalar in float32 (or float64 where the input is).
+        The loss, a scalar in float32, or in float64 if the cosines are.
 
     Raises:
-        ValueError: for a temperature that is not positive, or an unknown reduction.
+        ValueError: if the temperature is not positive or the reduction is unknown.
     """
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
     if reduction not in ("sum", "mean"):
         raise ValueError(f"reduction must be 'sum' or 'mean', not {reduction!r}")
-    # Under autocast the cosines come in half precision, too coarse for a sum over the queue.
-    exact = torch.promote_types(positives.dtype, torch.float32)
-    positives, negatives = positives.to(exact) / temperature, negatives.to(exact) / temperature
-    # All crops share the denominator's negative part; it is reduced over the queue once.
+    # Under autocast the cosines are in half precision, which is too coarse for a sum over the
+    # queue.
+    dtype = torch.promote_types(positives.dtype, torch.float32)
+    positives, negatives = positives.to(dtype) / temperature, negatives.to(dtype) / temperature
+    # All crops share the negatives' part of the denominator, so it is summed over the queue once.
     negative_part = torch.logsumexp(negatives, dim=1, keepdim=True)
     per_crop = torch.logaddexp(positives, negative_part) - positives
     per_image = per_crop.sum(dim=1) if reduction == "sum" else per_crop.mean(dim=1)

@@ -1,4 +1,4 @@
-"""Batch norm whose statistics are of parts of a batch, as several processes have them."""
+"""Batch norm that takes its statistics over parts of a batch, as several processes would."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from leoclr_plugin.errors import UserError
 
 
 class SplitBatchNorm2d(nn.BatchNorm2d):
-    """Normalises each of ``splits`` parts of the batch by its own statistics.
+    """Batch norm that normalises each of ``splits`` parts of the batch by its own statistics.
 
-    In training, as many processes would each for its own; the running statistics are moved once
-    for each part. In evaluation it is plain batch norm.
+    In training it does what ``splits`` processes with one part each would do. The running
+    statistics move once for each part. In evaluation it is plain batch norm.
 
     Attributes:
         splits: number of parts, at least 1.
@@ -30,10 +30,12 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
 
 
 def split_batch_norm(network: nn.Module, splits: int) -> None:
-    """Make all batch norm of ``network`` split, in place; parameters and names stay.
+    """Turn all batch norm of ``network`` into split batch norm, in place.
+
+    The parameters and their names stay.
 
     Raises:
-        UserError: where it has no ``nn.BatchNorm2d``.
+        UserError: if the network has no ``nn.BatchNorm2d``.
     """
     layers = [module for module in network.modules() if type(module) is nn.BatchNorm2d]
     if not layers:
@@ -41,6 +43,6 @@ def split_batch_norm(network: nn.Module, splits: int) -> None:
             f"method_kwargs.bn_splits={splits}, but the backbone has no batch norm to split; set 1"
         )
     for layer in layers:
-        # In place of building new layers around the same parameters.
+        # A new class for the old layer keeps its parameters and their names.
         layer.__class__ = SplitBatchNorm2d
         layer.splits = splits

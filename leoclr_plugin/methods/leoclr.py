@@ -32,15 +32,16 @@ _CHOICES = {
 class LeOCLR(host().BaseMomentumMethod):
     """LeOCLR (Alkhalefi, Leontidis, Zhong, TMLR 2024, arXiv:2403.06813).
 
-    The query encoder sees the original image X, resized but never cropped; the momentum encoder
-    sees n random crops of it. One forward and backward of the query encoder and n forwards of
-    the momentum encoder make a step. Without labels (all targets -1) the online classifier's
-    loss is 0.
+    The query encoder sees the original image X, which is resized but never cropped. The momentum
+    encoder sees n random crops of it. A step takes one forward and backward pass of the query
+    encoder and n forward passes of the momentum encoder. Without labels (all targets -1) the
+    online classifier's loss is 0.
 
-    Batch: ``[indexes, [X1, ..., Xn, X], targets]``, the crops first and the original last, each
-    view ``[N, 3, H, W]``; targets ``[N]`` int64, -1 where there is no label.
+    A batch is ``[indexes, [X1, ..., Xn, X], targets]``: the crops come first and the original
+    last. Each view has the shape ``[N, 3, H, W]``. The targets are int64 of shape ``[N]``, and -1
+    means that there is no label.
 
-    Cfg settings, with their defaults::
+    Settings of the configuration, with their defaults::
 
         method_kwargs:
             proj_hidden_dim: 2048     # units of the projector's hidden layer
@@ -49,54 +50,64 @@ class LeOCLR(host().BaseMomentumMethod):
             temperature: 0.2          # t > 0 of InfoNCE
             loss_reduction: sum       # over the crops: "sum" as in eq. 2, or "mean"
             queue_keys: all           # which keys enter the queue: "all", "first", "last"
-            anchor: original          # the last view; "crop": a further crop, for ablation
-            query: anchor             # seen by the query encoder: "anchor", "crops", "both"
-            key_forward: separate     # a forward for each crop; "joint": one for all crops
-            bn_splits: 1              # parts of the batch with batch statistics of their own
-            shuffle_keys: False       # key encoder's batches shuffled over parts and processes
+            anchor: original          # the last view; "crop" makes it a further crop (ablation)
+            query: anchor             # what the query encoder sees: "anchor", "crops", "both"
+            key_forward: separate     # one forward pass a crop; "joint" is one for all crops
+            bn_splits: 1              # parts of the batch, each with its own batch statistics
+            shuffle_keys: False       # shuffle the keys' batches over parts and processes
         momentum:
             base_tau: 0.999           # m at the first step
             final_tau: 0.999          # m at the last step, reached along a cosine
 
-    Our readings of what the paper leaves open: ``queue_keys: all``, since eq. 2 treats the crops
-    alike and both keys are computed anyway, so the negatives are fresher at no cost (``first`` is
-    MoCo's one key an image); a constant momentum, as in MoCo-v2; the crops go through the
-    momentum encoder one after the other, so that each has its own batch statistics
-    (``key_forward: joint`` has those of all crops together); the queue
-    starts empty and only keys are negatives, where MoCo starts from random vectors. Those push
-    no image from another, so until keys had replaced them the positives alone would be learned,
-    and the network collapses (measured: benchmarks/RESULTS.md). The first step has no negatives
-    and a contrastive loss of 0.
+    The paper leaves some points open. We read them as follows:
 
-    ``query: both`` is no reading of the paper but an extension, to eq. 2 what ``mocov2plus``'s
-    symmetric loss is to MoCo-v2's: X and the crops go through both encoders, and to eq. 2 comes
-    a term for each crop as query, with X's key as its positive and a queue of such keys,
-    ``queue[1]``. No crop is pulled to a crop. With the operations of a forward as 1 and those of
-    forward and backward as 3 a step has 4 (n + 1) in the place of n + 3.
+    - All keys enter the queue (``queue_keys: all``). Eq. 2 treats the crops alike, and all keys
+      are computed anyway, so the negatives are fresher at no cost. ``first`` is MoCo's one key
+      per image.
+    - The momentum is constant, as in MoCo-v2.
+    - The crops go through the momentum encoder one after the other, so that each crop has its
+      own batch statistics. With ``key_forward: joint`` all crops share theirs.
+    - The queue starts empty, and only keys are negatives. MoCo starts from random vectors, but
+      these push no image away from another. Until keys had replaced them, the network would
+      learn from the positives alone and collapse (measured: benchmarks/RESULTS.md). The first
+      step therefore has no negatives and a contrastive loss of 0.
 
-    Several processes: each pulls its own crops to its own originals, and the gathered keys of all
-    enter every process's queue in the order of the ranks, so that all queues are the same. As in
-    MoCo a process has its own batch statistics (``sync_batchnorm: False``), or all have the same.
-    ``bn_splits`` splits the batch of one process as if it were so many; ``shuffle_keys`` keeps
-    the network from matching query and key by their batch statistics (MoCo, section 3.3); both
-    are off, since neither changed the accuracy where it was measured (benchmarks/RESULTS.md).
+    ``query: both`` goes beyond the paper: it makes eq. 2 symmetric, as ``mocov2plus`` does with
+    MoCo-v2's loss. X and the crops go through both encoders. The loss gains a term for each crop
+    as a query; its positive is X's key, and its negatives are earlier keys of originals, in
+    ``queue[1]``. No crop is pulled to another crop. If a forward pass costs 1 and a forward and
+    backward pass costs 3, a step costs 4 (n + 1) instead of n + 3.
 
-    Gradient accumulation: each batch's keys enter the queue after its own backward pass, and are
-    negatives of the next batch; the momentum update, its coefficient's schedule and the learning
-    rate's move once for each optimizer step.
+    Several processes: each process pulls its own crops to its own originals. The keys of all
+    processes are gathered and enter every queue in the order of the ranks, so that all queues
+    are the same. As in MoCo each process has its own batch statistics; with
+    ``sync_batchnorm: True`` all processes share them. ``bn_splits`` splits the batch of one
+    process as if there were several processes. ``shuffle_keys`` keeps the network from matching
+    query and key by their batch statistics (MoCo, section 3.3). Both are off, because neither
+    changed the accuracy where it was measured (benchmarks/RESULTS.md).
 
-    Logged: ``train_nce_loss``; ``train_positive_cosine_<i>`` of each crop; ``train_nce_acc1`` and
-    ``train_nce_acc5``, percent of positives ranked first or among the first five against the
-    queue; ``train_z_std``, the standard deviation of the normalised projections of X over the
-    batch (about 1/sqrt(D) when they spread, 0 when they collapse); ``tau``, and the host's
-    classifier and kNN metrics on the features of X, its momentum classifier's on the crops'.
+    Gradient accumulation: the keys of each batch enter the queue after its own backward pass and
+    are negatives of the next batch. The momentum networks, the momentum's schedule and the
+    learning rate's schedule move once for each optimizer step.
+
+    Logged metrics:
+
+    - ``train_nce_loss``: the contrastive loss.
+    - ``train_positive_cosine_<i>``: the mean cosine of each query and its i-th positive.
+    - ``train_nce_acc1`` and ``train_nce_acc5``: percent of positives that rank first, or among
+      the first five, against the queue.
+    - ``train_z_std``: the standard deviation over the batch of the query's normalised
+      projections. It is about 1/sqrt(D) when they spread and 0 when they collapse.
+    - ``tau``: the momentum.
+    - The host's classifier and kNN metrics on the features of the query, and its momentum
+      classifier's metrics on the features of the keys.
 
     Attributes:
-        loss_terms: the last step's terms by name, scalars: what to look at where a loss is not
+        loss_terms: scalars of the last step by name; they show which part of a loss is not
             finite.
 
     Raises:
-        UserError: for a setting out of its range.
+        UserError: if a setting is out of its range.
     """
 
     queue: torch.Tensor
@@ -123,14 +134,15 @@ class LeOCLR(host().BaseMomentumMethod):
         )
 
         places = (kwargs.proj_output_dim, kwargs.queue_size)
-        # Keys of crops, and those of originals: as mocov2plus has it, where both are queries.
+        # With both as queries the first queue holds keys of crops, the second keys of originals.
         shape, queues = ((2, *places), 2) if self.query == "both" else (places, 1)
         self.register_buffer("queue", torch.zeros(shape))
         self.register_buffer("queue_ptr", torch.zeros(queues, dtype=torch.long))
-        # All processes enqueue the same keys; DistributedDataParallel would send the whole queue
-        # from the first to the others in each step.
+        # All processes enqueue the same keys. Without this line DistributedDataParallel would
+        # send the whole queue from the first process to the others in each step.
         self._ddp_params_and_buffers_to_ignore = ["queue", "queue_ptr"]
-        # Plain numbers, so that no step waits for a GPU to tell them; a checkpoint brings its own.
+        # These are Python's numbers, because a step that read them from a tensor would wait for
+        # the GPU. They are counted anew after a checkpoint has replaced the queue.
         self._keys_in_queues: list[int] | None = None
         self.register_load_state_dict_post_hook(_forget_number_of_keys)
         self._new_keys: list[torch.Tensor] = []
@@ -205,20 +217,20 @@ class LeOCLR(host().BaseMomentumMethod):
 
     @property
     def learnable_params(self) -> list[dict[str, Any]]:
-        """The host's parameter groups and the projector's."""
+        """The host's parameter groups, and one for the projector."""
         projector = {"name": "projector", "params": self.projector.parameters()}
         return [*super().learnable_params, projector]
 
     @property
     def momentum_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        """Pairs (online, momentum): the host's backbones and the projectors."""
+        """The pairs (online, momentum) of networks: the host's backbones and the projectors."""
         return [*super().momentum_pairs, (self.projector, self.momentum_projector)]
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
         """Encode images ``[N, 3, H, W]`` with the query encoder.
 
         Returns:
-            The host's ``feats`` and ``logits``, and ``z``, the L2-normalised projection
+            The host's ``feats`` and ``logits``, and ``z``: the L2-normalised projections
             ``[N, D]`` in float32 (float64 with ``precision: 64``).
         """
         out = super().forward(X)
@@ -230,32 +242,34 @@ class LeOCLR(host().BaseMomentumMethod):
         """Encode crops ``[N, 3, H, W]`` with the momentum encoder, without a graph.
 
         Returns:
-            ``feats``, and ``z``, the L2-normalised key ``[N, D]``, as ``forward`` has it.
+            ``feats``, and ``z``: the L2-normalised keys ``[N, D]``, of the same dtype as the
+            projections of ``forward``.
         """
         out = super().momentum_forward(X)
         out["z"] = _normalized(self.momentum_projector(out["feats"]))
         return out
 
     def on_train_start(self) -> None:
-        """Go on with tau where its schedule was: a checkpoint does not hold it."""
+        """Restore tau in a resumed run: a checkpoint holds the step but not tau."""
         super().on_train_start()
-        # Lightning cannot see that the metrics are means over the processes already.
+        # Lightning recommends sync_dist, but the metrics are means over the processes already.
         warnings.filterwarnings("ignore", r"It is recommended to use `self\.log\('train_")
         step = self.trainer.global_step
         if step:
             self.momentum_updater.update_tau(step, self.trainer.estimated_stepping_batches)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
-        """One step: X through the query encoder, the crops through the momentum encoder.
+        """Pass X through the query encoder and the crops through the momentum encoder.
 
-        With ``query: crops`` the other way round, and with ``both`` both.
+        With ``query: crops`` the encoders swap their views. With ``query: both`` each encoder
+        sees all of them.
 
         Args:
             batch: ``[indexes, [X1, ..., Xn, X], targets]``.
             batch_idx: number of the batch within the epoch.
 
         Returns:
-            LeOCLR's loss plus the online classifiers' losses, a scalar.
+            A scalar: LeOCLR's loss plus the online classifiers' losses.
         """
         _, views, targets = batch
         *crops, anchor = views
@@ -266,7 +280,7 @@ class LeOCLR(host().BaseMomentumMethod):
         for (queries, others), negatives in zip(
             pairings[self.query], self._negatives(), strict=True
         ):
-            # Not the host's generic training_step: it would run all views through both encoders.
+            # The host's own training_step would run all views through both encoders.
             query_outs = [self.base_training_step(view, targets) for view in queries]
             key_outs, positives = self._encode_keys(others, targets)
             cosines += [cosine_similarities(o["z"], positives, negatives) for o in query_outs]
@@ -309,7 +323,7 @@ class LeOCLR(host().BaseMomentumMethod):
     def _encode_keys(
         self, views: list[torch.Tensor], targets: torch.Tensor
     ) -> tuple[list[dict[str, Any]], list[torch.Tensor]]:
-        """The host's outputs of each momentum forward, and the key of each view ``[N, D]``."""
+        """Return the host's outputs of each momentum forward, and each view's keys ``[N, D]``."""
         batches = [torch.cat(views)] if self.key_forward == "joint" else views
         together = len(views) // len(batches)
         targets = torch.cat([targets] * together)
@@ -341,8 +355,8 @@ class LeOCLR(host().BaseMomentumMethod):
     def on_after_backward(self) -> None:
         """Enqueue the step's keys.
 
-        Only now, since the backward pass still needs the queue as the loss saw it: enqueueing
-        earlier would take a copy of the whole queue each step.
+        The backward pass needs the queue as the loss saw it. If the keys entered earlier, each
+        step would have to copy the whole queue.
         """
         for i, new_keys in enumerate(self._new_keys):
             queue = self._queues()[i]
@@ -356,8 +370,8 @@ class LeOCLR(host().BaseMomentumMethod):
 def _contrastive_metrics(
     query: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    # A positive's rank is the number of negatives nearer to the query, of which five will do: to
-    # count them all took a twentieth of a step.
+    # A positive's rank is the number of negatives that are nearer to the query. The five nearest
+    # negatives suffice for both accuracies; counting all of them took a twentieth of a step.
     nearest = negatives.topk(min(5, negatives.shape[1]), dim=1).values
     ranks = (nearest[:, None] > positives[:, :, None]).sum(dim=2)
     metrics = {
@@ -371,15 +385,16 @@ def _contrastive_metrics(
 
 
 def _mean_over_processes(metrics: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    # In one collective; Lightning's sync_dist makes one for each metric.
     if not dist.is_initialized():
         return metrics
+    # All metrics share one collective; Lightning's sync_dist would make one for each metric.
     values = torch.cat([value.detach().float().reshape(1) for value in metrics.values()])
     dist.all_reduce(values)
     return dict(zip(metrics, values / dist.get_world_size(), strict=True))
 
 
 def _normalized(projection: torch.Tensor) -> torch.Tensor:
+    # Under autocast the projection is in half precision, which is too coarse for a norm.
     exact = torch.promote_types(projection.dtype, torch.float32)
     return F.normalize(projection.to(exact), dim=-1)
 

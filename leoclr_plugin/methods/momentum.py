@@ -1,4 +1,4 @@
-"""The momentum update of all parameters of a network in two fused calls."""
+"""The momentum update, for all parameters of a network in two fused calls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from leoclr_plugin.host import host
 
 
 class ForeachMomentumUpdater(host().MomentumUpdater):
-    """The host's updater (same schedule of tau), updating all tensors in place at once.
+    """The host's updater, with the same schedule of tau, that updates all tensors at once.
 
-    theta_k <- tau theta_k + (1 - tau) theta_q (MoCo, arXiv:1911.05722, eq. 2). Buffers, such as
-    the running statistics of batch norm, are the momentum network's own, as in the host.
+    The update is theta_k <- tau theta_k + (1 - tau) theta_q (MoCo, arXiv:1911.05722, eq. 2). As in
+    the host it leaves buffers alone: the momentum network has its own running statistics of batch
+    norm.
     """
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Shuffling of a batch over all processes, for the keys' batch statistics (MoCo, section 3.3)."""
+"""Shuffling a batch over all processes, for the keys' batch statistics (MoCo, section 3.3)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from leoclr_plugin.host import host
 class BatchShuffle:
     """A permutation of the batches of all processes, the same in each of them.
 
-    A query and its key then have their batch statistics of different samples, and cannot be
-    matched by them. Drawn from the step's number, so that no process has to tell the others, and
-    a resumed run draws the same.
+    A query and its key are then normalised together with different samples, so the network
+    cannot match them by their batch statistics. The number of the step seeds the permutation:
+    the processes agree without a message, and a resumed run draws the same permutations.
     """
 
     def __init__(self, samples: int, step: int) -> None:
-        """Draw it.
+        """Draw the permutation.
 
         Args:
-            samples: of each process's batch.
-            step: of the training.
+            samples: the number of samples in each process's batch.
+            step: the number of the training step.
         """
         rank, world = rank_and_world()
         generator = torch.Generator().manual_seed(step)
@@ -30,11 +30,15 @@ class BatchShuffle:
 
     @torch.no_grad()
     def __call__(self, batch: torch.Tensor) -> torch.Tensor:
-        """This process's part of the shuffled batches, of its ``batch`` ``[N, ...]``."""
+        """Exchange ``batch`` ``[N, ...]`` for this process's part of the shuffled batches."""
         return host().gather(batch)[self.order[self.own].to(batch.device)]
 
     @torch.no_grad()
     def undo(self, batch: torch.Tensor) -> torch.Tensor:
-        """Of what was computed from shuffled samples, the part of this process's own samples."""
-        back = self.order.argsort()[self.own]
-        return host().gather(batch)[back.to(batch.device)]
+        """Return what was computed for this process's own samples, in their own order.
+
+        Args:
+            batch: what each process computed from its part of the shuffled batches, ``[N, ...]``.
+        """
+        positions = self.order.argsort()[self.own]
+        return host().gather(batch)[positions.to(batch.device)]

@@ -25,7 +25,7 @@ def bench(photographs, *args, host="bundled"):
 
 
 @pytest.mark.parametrize("host", available_hosts())
-def test_everything_is_timed_in_one_run(photographs, host):
+def test_one_run_times_all_loaders(photographs, host):
     run = bench(photographs, "--compare", "--json", host=host)
     assert run.returncode == 0, run.stderr[-2000:]
     result = json.loads(run.stdout)
@@ -49,7 +49,7 @@ def test_one_format_alone_as_text(photographs):
 
 
 @pytest.mark.skipif("solo-learn" not in available_hosts(), reason="solo-learn is not there")
-def test_images_where_the_hosts_pipeline_does_not_look(photographs, tmp_path):
+def test_images_that_the_hosts_pipeline_cannot_find_are_refused(photographs, tmp_path):
     shutil.copytree(photographs, tmp_path / "deeper")
     run = bench(tmp_path, "--compare", host="solo-learn")
     assert run.returncode == 2
@@ -57,14 +57,14 @@ def test_images_where_the_hosts_pipeline_does_not_look(photographs, tmp_path):
     assert "Traceback" not in run.stderr
 
 
-def test_too_few_images(tmp_path):
+def test_too_few_images_are_refused(tmp_path):
     run = bench(tmp_path)
     assert run.returncode == 2
-    assert "has 0 images; a batch is 4" in run.stderr
+    assert "has 0 images, but a batch takes 4; name a folder with more images" in run.stderr
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
-def test_a_gpu_that_is_not_there(photographs):
+def test_a_missing_gpu_is_refused(photographs):
     run = bench(photographs, "--device", "gpu")
     assert run.returncode == 2
     assert run.stderr.endswith("--device gpu, but there is no GPU; use --device cpu\n")

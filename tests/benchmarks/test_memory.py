@@ -5,15 +5,15 @@ from leoclr_plugin.benchmarks.memory import peak_mib
 CPU = torch.device("cpu")
 
 
-def test_peak_is_of_what_is_held_at_a_time():
+def test_peak_is_the_most_memory_held_at_any_time():
     held = []
 
     def work():
         for _ in range(3):
-            torch.ones(2**20)  # 4 MiB, given back at once
+            torch.ones(2**20)  # These 4 MiB are freed at once.
         held.append(torch.ones(2**20))
         held.append(torch.ones(2**19))
 
     assert 6 <= peak_mib(work, CPU) < 6.1
-    # What is held before it does not count.
+    # Memory that was held before does not count.
     assert 4 <= peak_mib(lambda: torch.ones(2**20), CPU) < 4.1

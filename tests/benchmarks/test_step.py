@@ -3,7 +3,8 @@ import json
 from leoclr_plugin.benchmarks.step import OPTIONS, StepRunner
 from leoclr_plugin.commands.main import main
 
-# In a smaller batch most of the memory is the gradients of the weights, alike in both methods.
+# In a smaller batch the gradients of the weights would take most of the memory, and both methods
+# have the same.
 _LARGE = ("--batch-size", "32", "--size", "64")
 
 
@@ -13,7 +14,7 @@ def bench(capsys, *args):
 
 
 def test_both_methods_and_the_options_are_timed_in_turns(capsys, monkeypatch):
-    # Compiling takes a minute; that it is asked for is in tests/training/test_pretrain.py.
+    # Compiling takes a minute. tests/training/test_pretrain.py checks that the setting compiles.
     monkeypatch.delitem(OPTIONS, "compile")
     result = json.loads(bench(capsys, "--options", "--json", *_LARGE))
     names = {"leoclr", "mocov2plus", *OPTIONS}
@@ -23,7 +24,7 @@ def test_both_methods_and_the_options_are_timed_in_turns(capsys, monkeypatch):
     ratio = result["ratio"]
     assert ratio["min"] <= a / b <= ratio["max"]
     assert result["option_ratios"].keys() == set(OPTIONS)
-    # One query forward to mocov2plus's two.
+    # LeOCLR has one query forward pass, mocov2plus has two.
     assert result["peak_mib"]["leoclr"] < 0.8 * result["peak_mib"]["mocov2plus"]
 
 

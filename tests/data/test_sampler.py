@@ -7,6 +7,7 @@ from leoclr_plugin.data.sampler import ShardSampler
 
 
 def epoch_of(monkeypatch, rank: int, world: int, epoch: int = 0, **kwargs) -> list[list[int]]:
+    """Return the batches of one epoch in process ``rank`` of ``world``."""
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
     monkeypatch.setattr(dist, "get_rank", lambda: rank)
     monkeypatch.setattr(dist, "get_world_size", lambda: world)
@@ -18,13 +19,15 @@ def epoch_of(monkeypatch, rank: int, world: int, epoch: int = 0, **kwargs) -> li
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_validation_sees_every_sample_once_in_as_many_batches(monkeypatch, world):
+def test_validation_sees_every_sample_once_and_all_processes_have_as_many_batches(
+    monkeypatch, world
+):
     for samples in range(world, 30):
         shards = [
             epoch_of(monkeypatch, rank, world, training=False, samples=samples)
             for rank in range(world)
         ]
-        # Metrics are gathered batch by batch: one more in a process would wait for ever.
+        # Metrics are gathered batch by batch, so a process with one batch more would wait for ever.
         assert {len(shard) for shard in shards} == {math.ceil(samples / (4 * world))}
         assert all(0 < len(batch) <= 4 for shard in shards for batch in shard)
         for rank, shard in enumerate(shards):
@@ -34,7 +37,7 @@ def test_validation_sees_every_sample_once_in_as_many_batches(monkeypatch, world
 
 @pytest.mark.parametrize("world", [1, 2, 3])
 @pytest.mark.parametrize("samples", [23, 24])
-def test_training_repeats_none_and_drops_less_than_a_batch_a_process(monkeypatch, world, samples):
+def test_training_repeats_no_sample_and_drops_few(monkeypatch, world, samples):
     shards = [
         epoch_of(monkeypatch, rank, world, training=True, samples=samples) for rank in range(world)
     ]
@@ -42,10 +45,11 @@ def test_training_repeats_none_and_drops_less_than_a_batch_a_process(monkeypatch
     assert all(len(batch) == 4 for shard in shards for batch in shard)
     seen = [index for shard in shards for batch in shard for index in batch]
     assert len(seen) == len(set(seen))
+    # Less than a batch in each process, and less than one sample of each for unequal shards.
     assert samples - len(seen) < 4 * world + world
 
 
-def test_where_the_shards_fill_whole_batches_training_loses_none(monkeypatch):
+def test_training_drops_nothing_if_the_shards_fill_whole_batches(monkeypatch):
     for world in (1, 2, 3):
         seen = [
             index
@@ -56,14 +60,14 @@ def test_where_the_shards_fill_whole_batches_training_loses_none(monkeypatch):
         assert sorted(seen) == list(range(24))
 
 
-def test_another_shuffle_every_epoch_and_the_same_for_the_same_seed(monkeypatch):
+def test_seed_and_epoch_determine_the_shuffle(monkeypatch):
     first = epoch_of(monkeypatch, 0, 1, epoch=0, training=True)
     assert first != epoch_of(monkeypatch, 0, 1, epoch=1, training=True)
     assert first == epoch_of(monkeypatch, 0, 1, epoch=0, training=True)
     assert first != epoch_of(monkeypatch, 0, 1, epoch=0, training=True, seed=8)
 
 
-def test_one_order_is_every_epochs_and_shuffled(monkeypatch):
+def test_with_one_order_all_epochs_have_the_first_shuffle(monkeypatch):
     first, later = (
         epoch_of(monkeypatch, 0, 1, epoch=epoch, training=True, one_order=True) for epoch in (0, 3)
     )

@@ -1,4 +1,4 @@
-"""The loader of the torchvision path: its batches are a function of seed and epoch."""
+"""The loader of the torchvision path: the seed and the epoch determine its batches."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 
 
 class Drawing(Dataset):
-    """Items of an index and a random number, as a transform would draw it."""
+    """Each item is its index and a random number, drawn as a transform would draw it."""
 
     def __len__(self):
         return 23
@@ -18,63 +18,63 @@ class Drawing(Dataset):
         return index, torch.rand(())
 
 
-def loader(workers=0, seed=5, training=True):
+def make_loader(workers=0, seed=5, training=True):
     return TorchvisionLoader(Drawing(), ShardSampler(23, 4, seed, training), workers)
 
 
-def epoch(made, number):
-    sampler_of(made).set_epoch(number)
-    return [(indexes.tolist(), draws.tolist()) for indexes, draws in made]
+def epoch(loader, number):
+    sampler_of(loader).set_epoch(number)
+    return [(indexes.tolist(), draws.tolist()) for indexes, draws in loader]
 
 
 @pytest.fixture(scope="module")
-def wanted():
-    made = loader()
-    return [epoch(made, number) for number in range(3)]
+def expected_epochs():
+    loader = make_loader()
+    return [epoch(loader, number) for number in range(3)]
 
 
-def test_an_epoch_has_each_sample_once_in_an_order_of_its_own(wanted):
-    indexes = [[i for batch, _ in batches for i in batch] for batches in wanted]
+def test_an_epoch_has_each_sample_at_most_once_and_its_own_order(expected_epochs):
+    indexes = [[i for batch, _ in batches for i in batch] for batches in expected_epochs]
     assert all(len(set(epoch)) == len(epoch) == 20 for epoch in indexes)
     assert indexes[0] != indexes[1] != indexes[2]
-    draws = [number for batches in wanted for _, batch in batches for number in batch]
+    draws = [number for batches in expected_epochs for _, batch in batches for number in batch]
     assert len(set(draws)) == len(draws)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_neither_workers_nor_earlier_epochs_change_it(wanted, workers):
-    made = loader(workers)
-    assert [epoch(made, number) for number in (2, 0)] == [wanted[2], wanted[0]]
+def test_neither_workers_nor_earlier_epochs_change_an_epoch(expected_epochs, workers):
+    loader = make_loader(workers)
+    assert [epoch(loader, number) for number in (2, 0)] == [expected_epochs[2], expected_epochs[0]]
 
 
-def test_another_seed_gives_another_order_and_other_draws(wanted):
-    other = epoch(loader(seed=6), 0)
-    assert [batch for batch, _ in other] != [batch for batch, _ in wanted[0]]
-    draws = [dict(zip(*batch, strict=True)) for batch in (other[0], wanted[0][0])]
+def test_another_seed_gives_another_order_and_other_draws(expected_epochs):
+    other = epoch(make_loader(seed=6), 0)
+    assert [batch for batch, _ in other] != [batch for batch, _ in expected_epochs[0]]
+    draws = [dict(zip(*batch, strict=True)) for batch in (other[0], expected_epochs[0][0])]
     assert not set(draws[0].values()) & set(draws[1].values())
 
 
-def test_skipped_batches_are_left_out_once(wanted):
-    made = loader(workers=1)
-    sampler_of(made).skipped = 3
-    assert epoch(made, 1) == wanted[1][3:]
-    assert epoch(made, 1) == wanted[1]
+def test_skipped_batches_are_left_out_once(expected_epochs):
+    loader = make_loader(workers=1)
+    sampler_of(loader).skipped = 3
+    assert epoch(loader, 1) == expected_epochs[1][3:]
+    assert epoch(loader, 1) == expected_epochs[1]
 
 
-def test_the_epoch_may_be_told_after_the_iterator_was_made(wanted):
-    made = loader(workers=1)
-    batches = iter(made)
-    sampler_of(made).set_epoch(2)
-    assert next(batches)[0].tolist() == wanted[2][0][0]
+def test_the_epoch_can_be_set_after_the_iterator_was_created(expected_epochs):
+    loader = make_loader(workers=1)
+    batches = iter(loader)
+    sampler_of(loader).set_epoch(2)
+    assert next(batches)[0].tolist() == expected_epochs[2][0][0]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_the_trainings_own_generator_is_left_as_it_was(workers):
     before = torch.get_rng_state()
-    epoch(loader(workers), 0)
+    epoch(make_loader(workers), 0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_evaluation_is_in_order_and_whole():
-    batches = epoch(loader(training=False), 0)
+def test_evaluation_has_all_samples_in_order():
+    batches = epoch(make_loader(training=False), 0)
     assert [i for batch, _ in batches for i in batch] == list(range(23))

@@ -1,7 +1,7 @@
-"""Run under one host (LEOCLR_HOST): write what the contract suite compares to a file.
+"""Compute under one host (LEOCLR_HOST) what the contract tests compare, and write it to a file.
 
-Usage: python -m tests.host.probe FOLDER IMAGES. Weights are read from FOLDER/<method>.pt where
-they are there, and written where not, so that the second host computes with the first one's.
+Usage: python -m tests.host.probe FOLDER IMAGES. The first host writes its weights to
+FOLDER/<method>.pt. The second host reads them, so that both compute with the same weights.
 """
 
 from __future__ import annotations
@@ -45,28 +45,28 @@ SCHEDULES = {
     "accumulated": {**_cosine(warmup_epochs=1, min_lr=0.002), "accumulate_grad_batches": 2},
     "step": {"scheduler": {"name": "step", "lr_decay_steps": [3, 7]}},
 }
-_EXCLUDED = {"exclude_bias_n_norm_wd": True}
+_WITHOUT_DECAY = {"exclude_bias_n_norm_wd": True}
 OPTIMIZERS = {
     "sgd": ("sgd", {"kwargs": {"nesterov": True}}),
-    "sgd_excluded": ("sgd", _EXCLUDED),
+    "sgd_excluded": ("sgd", _WITHOUT_DECAY),
     "adam": ("adam", {}),
     "adamw": ("adamw", {}),
-    "adamw_excluded": ("adamw", {**_EXCLUDED, "kwargs": {"betas": [0.9, 0.95]}}),
+    "adamw_excluded": ("adamw", {**_WITHOUT_DECAY, "kwargs": {"betas": [0.9, 0.95]}}),
     "lars": ("lars", {"kwargs": {"eta": 0.02, "clip_lr": True}}),
     "lars_excluded": ("lars", {"kwargs": {"eta": 0.02, "exclude_bias_n_norm": True}}),
-    "lars_without_decay": ("lars", {**_EXCLUDED, "kwargs": {"exclude_bias_n_norm": True}}),
+    "lars_without_decay": ("lars", {**_WITHOUT_DECAY, "kwargs": {"exclude_bias_n_norm": True}}),
 }
 
 
 def random_batch(crops: int, seed: int = 0) -> list:
-    """A batch ``[indexes, views, targets]`` that both hosts get."""
+    """Return a batch ``[indexes, views, targets]``, the same for both hosts."""
     generator = torch.Generator().manual_seed(seed)
     views = [torch.randn(8, 3, 32, 32, generator=generator) for _ in range(crops)]
     return [torch.arange(8), views, torch.randint(0, 10, (8,), generator=generator)]
 
 
 def weights_for(model: torch.nn.Module, path: Path) -> None:
-    """Load the weights at ``path`` by exact names, or write this model's there."""
+    """Load the weights at ``path`` by exact names; if there are none, write this model's there."""
     if path.exists():
         load_state_dict(model, torch.load(path, weights_only=True), path)
     else:
@@ -74,7 +74,7 @@ def weights_for(model: torch.nn.Module, path: Path) -> None:
 
 
 def logged_by(model: torch.nn.Module) -> dict:
-    """What a model logs from here on; it needs no trainer for it."""
+    """Return a dictionary that collects what the model logs; the model needs no trainer for it."""
     logged = {}
 
     def log_dict(values: dict, **kwargs) -> None:
@@ -86,7 +86,7 @@ def logged_by(model: torch.nn.Module) -> dict:
 
 
 def validations(model: torch.nn.Module, logged: dict) -> list[dict]:
-    """What is logged of two validations, one of two batches and one of one."""
+    """Return what two validations log; the first has two batches, the second has one."""
     results = []
     for sizes in ((8, 5), (3,)):
         logged.clear()
@@ -99,7 +99,7 @@ def validations(model: torch.nn.Module, logged: dict) -> list[dict]:
 
 
 def parameter_groups(model: torch.nn.Module) -> list[tuple]:
-    """Name, number of parameters, rate and weight decay of each."""
+    """Return each group's name, number of parameters, learning rate and weight decay."""
     return [
         (group.get("name"), len(list(group["params"])), group.get("lr"), group.get("weight_decay"))
         for group in model.learnable_params
@@ -107,12 +107,12 @@ def parameter_groups(model: torch.nn.Module) -> list[tuple]:
 
 
 def probe_method(name: str, folder: Path) -> dict:
-    """Loss, gradient and names of a method, and what it logs."""
+    """Return the loss, gradients and weights of a method after a step, and what it logs."""
     torch.manual_seed(0)
     model = METHODS[name](prepare(method_cfg(name))).train()
     logged = logged_by(model)
     pairs = getattr(model, "momentum_pairs", [])
-    equal = [
+    starts_equal = [
         torch.equal(online, momentum)
         for pair in pairs
         for online, momentum in zip(*(net.parameters() for net in pair), strict=True)
@@ -131,7 +131,7 @@ def probe_method(name: str, folder: Path) -> dict:
         "cfg": OmegaConf.to_container(model.cfg),
         "loss": loss.item(),
         "logged": dict(logged),
-        "momentum_starts_equal": equal,
+        "momentum_starts_equal": starts_equal,
         "keys": {key: value.requires_grad for key, value in keys.items()},
         "gradients": gradients,
         "groups": parameter_groups(model),
@@ -145,8 +145,8 @@ def probe_method(name: str, folder: Path) -> dict:
 
 
 def probe_training(name: str, images: Path) -> dict:
-    """What a method's training of two epochs, by the seed alone, has logged and learned."""
-    # What it writes is the host's own affair.
+    """Train a method for two epochs from the seed; return what it logs and its weights."""
+    # The files are not compared, so they are written to a temporary folder.
     with TemporaryDirectory() as folder:
         cfg = method_cfg(
             name,
@@ -157,7 +157,7 @@ def probe_training(name: str, images: Path) -> dict:
             momentum__classifier=True,
             knn_eval={"enabled": True, "k": 5},
             **_cosine(warmup_epochs=1),
-            # Rounding alone would tell two hosts apart within an epoch of float32.
+            # In float32 rounding alone would make the two hosts differ within an epoch.
             precision="64-true",
             log_every_n_steps=1,
             enable_progress_bar=False,
@@ -171,7 +171,7 @@ def probe_training(name: str, images: Path) -> dict:
 
 
 def probe_defaults(name: str) -> dict:
-    """A method's configuration where a user's says the least."""
+    """Return the configuration of a method when the user sets as little as possible."""
     cfg = prepare(method_cfg(name))
     cfg.momentum = {}
     if name != "leoclr":
@@ -180,7 +180,7 @@ def probe_defaults(name: str) -> dict:
 
 
 def probe_parsed() -> dict:
-    """What the configuration's data set and processes make of it."""
+    """Return the classes and rates that the host derives from the data set and the processes."""
     names = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette")
     cfgs = {name: method_cfg("simclr", data__dataset=name) for name in names}
     cfgs["processes"] = method_cfg("simclr", devices=[0, 1], num_nodes=4)
@@ -192,7 +192,7 @@ def probe_parsed() -> dict:
 
 
 def probe_classifiers(folder: Path) -> dict:
-    """Loss of a momentum classifier's step, and what is logged of it and of a validation."""
+    """Return the loss of a step with a momentum classifier, and what it and validations log."""
     settings = {"momentum__classifier": True, "knn_eval": {"enabled": True, "k": 1}}
     model = METHODS["mocov2plus"](prepare(method_cfg("mocov2plus", **settings)))
     weights_for(model, folder / "classifiers.pt")
@@ -210,11 +210,11 @@ def probe_classifiers(folder: Path) -> dict:
 
 
 def probe_momentum() -> dict:
-    """A network's moving average, before and after an update, and tau of every step."""
+    """Return a network's moving average after an update, and tau at every step."""
     torch.manual_seed(0)
     online, momentum = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
     host().initialize_momentum_params(online, momentum)
-    learned = [p.requires_grad for p in momentum.parameters()]
+    requires_grad = [p.requires_grad for p in momentum.parameters()]
     with torch.no_grad():
         online.weight += 1
         online.bias -= 1
@@ -224,11 +224,11 @@ def probe_momentum() -> dict:
         taus.append(updater.cur_tau)
         updater.update_tau(step, _STEPS)
     state = {key: value.clone() for key, value in momentum.state_dict().items()}
-    return {"learned": learned, "state": state, "taus": [*taus, updater.cur_tau]}
+    return {"requires_grad": requires_grad, "state": state, "taus": [*taus, updater.cur_tau]}
 
 
 def probe_rates() -> dict:
-    """The learning rates of every step, or epoch, under each schedule."""
+    """Return the learning rates at every step, or every epoch, of each schedule."""
     rates = {}
     for name, changes in SCHEDULES.items():
         model = METHODS["simclr"](prepare(method_cfg("simclr", max_epochs=_EPOCHS, **changes)))
@@ -245,26 +245,26 @@ def probe_rates() -> dict:
 
 
 def probe_optimizers(folder: Path) -> dict:
-    """Settings, groups and the weights after three steps along made gradients."""
+    """Return each optimizer's settings and groups, and the weights after three random steps."""
     results = {}
     for name, (optimizer, settings) in OPTIMIZERS.items():
         cfg = method_cfg("simclr", scheduler={"name": "none"})
         cfg.optimizer = {**cfg.optimizer, "name": optimizer, **settings}
         model = METHODS["simclr"](prepare(cfg))
         weights_for(model, folder / "simclr.pt")
-        made = model.configure_optimizers()
+        configured = model.configure_optimizers()
         generator = torch.Generator().manual_seed(4)
         weights = dict(sorted(model.named_parameters()))
         for _ in range(3):
             for weight in weights.values():
                 weight.grad = torch.randn(weight.shape, generator=generator)
-            made.step()
+            configured.step()
         results[name] = {
             "cfg": OmegaConf.to_container(model.cfg.optimizer),
-            "given": model.extra_optimizer_args,
+            "arguments": model.extra_optimizer_args,
             "groups": [
                 (group["name"], len(group["params"]), group["lr"], group["weight_decay"])
-                for group in made.param_groups
+                for group in configured.param_groups
             ],
             "weights": {key: weight.detach().clone() for key, weight in weights.items()},
         }
@@ -272,7 +272,7 @@ def probe_optimizers(folder: Path) -> dict:
 
 
 def probe_backbones() -> dict:
-    """Names and shapes of every backbone's weights; a ResNet's first layers for small images."""
+    """Return the names and shapes of all backbones' weights, and a ResNet's small stem."""
     build = host().BaseMethod._BACKBONES
     with torch.device("meta"):
         networks = {name: build[name]("simclr") for name in build}
@@ -285,7 +285,7 @@ def probe_backbones() -> dict:
 
 
 def probe_knn() -> dict:
-    """kNN accuracies on fixed features."""
+    """Return the accuracies of kNN on fixed features."""
     generator = torch.Generator().manual_seed(3)
     targets = torch.arange(8).repeat(100)
     centres = torch.randn(8, 16, generator=generator)
@@ -307,7 +307,7 @@ def probe_knn() -> dict:
 
 
 def linear_cfg(**changes):
-    """An unparsed configuration of a linear probe."""
+    """Return an unparsed configuration of a linear probe."""
     cfg = method_cfg("leoclr", **changes)
     cfg.pretrained_feature_extractor = "none.ckpt"
     del cfg.augmentations, cfg.method_kwargs, cfg.momentum, cfg.method
@@ -315,7 +315,7 @@ def linear_cfg(**changes):
 
 
 def probe_linear(folder: Path) -> dict:
-    """Loss and configuration of the linear model."""
+    """Return the configuration and the losses of the linear model, and what it logs."""
     torch.manual_seed(0)
     cfg = parse_linear(linear_cfg())
     backbone = torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten())
@@ -325,19 +325,19 @@ def probe_linear(folder: Path) -> dict:
     weights_for(model, folder / "linear.pt")
     _, (images,), targets = random_batch(1)
     loss = model.training_step([images, targets], 0)
-    told = [dict(logged), *validations(model, logged)]
+    all_logged = [dict(logged), *validations(model, logged)]
     model.train().classifier = torch.nn.Linear(3, 2)
-    of_two_classes = model.training_step([images, targets % 2], 0)
+    loss_of_two_classes = model.training_step([images, targets % 2], 0)
     return {
         "cfg": OmegaConf.to_container(cfg),
         "loss": loss.item(),
-        "logged": told,
-        "loss_of_two_classes": of_two_classes.item(),
+        "logged": all_logged,
+        "loss_of_two_classes": loss_of_two_classes.item(),
     }
 
 
 def main(folder: Path, images: Path) -> None:
-    """Write FOLDER/<host>.result."""
+    """Compute everything and write FOLDER/<host>.result."""
     result = {
         "trained": {name: probe_training(name, images) for name in BASELINES},
         "methods": {name: probe_method(name, folder) for name in BASELINES},

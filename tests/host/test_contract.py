@@ -1,4 +1,4 @@
-"""The contract between the plugin and a host, over every host that is there."""
+"""The contract between the plugin and a host, tested with every host that is available."""
 
 import json
 import math
@@ -20,7 +20,7 @@ HOSTS = available_hosts()
 
 @pytest.fixture(scope="module")
 def probes(image_folder, tmp_path_factory) -> dict[str, dict]:
-    """What each host computed, the second with the first one's weights."""
+    """Return what each host computed; the second one computed with the weights of the first."""
     folder = tmp_path_factory.mktemp("probe")
     results = {}
     for name in HOSTS:
@@ -47,17 +47,17 @@ def both(probes) -> tuple[dict, dict]:
 
 
 def without_optional_parts(cfg: dict) -> dict:
-    """The real host's configuration without its own DALI and its UMAP callback."""
+    """Return a configuration without the settings of solo-learn's own DALI loader and UMAP."""
     return {key: value for key, value in cfg.items() if key not in ("dali", "auto_umap")}
 
 
 @pytest.mark.parametrize("method", BASELINES)
-def test_forward_gives_features_logits_and_projection(probe, method):
+def test_forward_returns_features_logits_and_projection(probe, method):
     outputs = probe["methods"][method]["outputs"]
     assert set(outputs) == {"feats", "logits", "z"} | ({"p"} if method == "byol" else set())
 
 
-def test_parse_cfg_counts_views_scales_rates_and_names_classes(probe):
+def test_parse_cfg_counts_views_and_classes_and_scales_rates(probe):
     cfg = probe["methods"]["leoclr"]["cfg"]
     assert (cfg["data"]["num_large_crops"], cfg["data"]["num_small_crops"]) == (2, 1)
     assert cfg["data"]["num_classes"] == 10
@@ -67,15 +67,15 @@ def test_parse_cfg_counts_views_scales_rates_and_names_classes(probe):
     assert probe["methods"]["mocov2plus"]["cfg"]["data"]["num_small_crops"] == 0
 
 
-def test_momentum_update_has_moved_the_momentum_networks_by_nothing_yet(probe):
-    # No optimizer step was made, so the average of two equal networks is the network.
+def test_a_momentum_update_before_any_optimizer_step_changes_nothing(probe):
+    # Both networks are still equal, and so is their average.
     state = probe["methods"]["leoclr"]["state_after"]
     for key in state:
         if key.startswith("momentum_projector."):
             assert torch.allclose(state[key], state[key.removeprefix("momentum_")], atol=1e-6)
 
 
-def test_schedules_begin_and_end_where_they_should(probe):
+def test_schedules_begin_and_end_at_the_given_rates(probe):
     first = [rates[0] for rates in probe["rates"]["warmup_cosine"]]
     assert first[0] == pytest.approx(0.001)
     assert max(first) == pytest.approx(0.1 * 8 / 256)
@@ -86,7 +86,7 @@ def test_schedules_begin_and_end_where_they_should(probe):
 
 
 @pytest.mark.parametrize("method", BASELINES)
-def test_a_batch_without_labels_has_a_loss(probe, method):
+def test_a_batch_without_labels_has_a_finite_loss(probe, method):
     assert 0 < probe["methods"][method]["loss_without_labels"] < math.inf
 
 
@@ -115,7 +115,7 @@ def test_hosts_agree_on_the_state_after_a_step(both, method):
 
 
 @pytest.mark.parametrize("method", BASELINES)
-def test_hosts_train_the_same_run_by_the_same_seed(both, method):
+def test_hosts_train_alike_from_the_same_seed(both, method):
     ours, theirs = (probe["trained"][method] for probe in both)
     assert_close(ours["logged"], theirs["logged"], rtol=1e-6, atol=1e-12)
     assert_close(ours["state"], theirs["state"], rtol=1e-6, atol=1e-9)
@@ -140,7 +140,7 @@ def test_hosts_agree_on_classes_and_on_rates_of_several_processes(both):
 
 
 @pytest.mark.parametrize("method", ["leoclr", "mocov2plus", "byol"])
-def test_momentum_networks_start_as_the_online_ones_and_learn_nothing(probe, method):
+def test_momentum_networks_start_as_the_online_ones_and_have_no_gradients(probe, method):
     assert all(probe["methods"][method]["momentum_starts_equal"])
     assert probe["methods"][method]["keys"] == {"feats": False, "z": False}
 
@@ -161,17 +161,19 @@ def test_hosts_agree_on_every_steps_rate(both, schedule):
 def test_hosts_agree_on_optimizers(both, optimizer):
     ours, theirs = (probe["optimizers"][optimizer] for probe in both)
     assert ours["cfg"] == theirs["cfg"]
-    if optimizer != "lars_excluded":  # their LARS leaves out part of a group
+    # solo-learn's LARS excludes a part of a group without splitting it, so its groups differ.
+    if optimizer != "lars_excluded":
         assert ours["groups"] == theirs["groups"]
     for key, weight in ours["weights"].items():
         assert torch.allclose(weight, theirs["weights"][key], rtol=1e-4, atol=1e-6), key
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_an_optimizer_is_given_plain_values(probe, optimizer):
-    # torch's may keep them as they come, and a checkpoint with OmegaConf's is not read again.
-    given = probe["optimizers"][optimizer]["given"]
-    assert {type(value) for value in given.values()} <= {bool, float, list}
+def test_an_optimizer_gets_plain_values(probe, optimizer):
+    # Some of torch's optimizers store the values as they are given, and a checkpoint with values of
+    # OmegaConf could not be loaded.
+    arguments = probe["optimizers"][optimizer]["arguments"]
+    assert {type(value) for value in arguments.values()} <= {bool, float, list}
 
 
 def test_both_classifiers_are_validated(probe):
@@ -180,7 +182,7 @@ def test_both_classifiers_are_validated(probe):
     }
     logged, _ = probe["classifiers"]["validations"]
     assert logged.keys() == names | {"val_knn_acc1", "val_knn_acc5"}
-    # Of the same features, under classifiers of their own.
+    # The two have their own classifiers, so their losses differ.
     assert logged["val_loss"] != logged["momentum_val_loss"]
 
 
@@ -193,12 +195,12 @@ def test_hosts_agree_on_both_classifiers_and_the_online_knn(both):
 
 def test_hosts_agree_on_the_moving_average(both):
     ours, theirs = (probe["momentum"] for probe in both)
-    assert ours["learned"] == theirs["learned"] == [False, False]
+    assert ours["requires_grad"] == theirs["requires_grad"] == [False, False]
     assert ours["taus"] == pytest.approx(theirs["taus"], rel=1e-12)
     assert_close(ours["state"], theirs["state"], rtol=1e-6, atol=1e-8)
 
 
-def test_a_probe_is_trained_on_fewer_classes_than_five(probe):
+def test_a_probe_can_be_trained_on_less_than_five_classes(probe):
     assert 0 < probe["linear"]["loss_of_two_classes"] < math.inf
 
 
@@ -212,9 +214,10 @@ def test_hosts_agree_on_the_evaluators(both):
 
 def test_bundled_backbones_are_the_hosts(both):
     ours, theirs = (probe["backbones"]["shapes"] for probe in both)
-    # solo-learn's Wide ResNet is its own code, in neither torchvision nor timm.
+    # solo-learn has its own code for the Wide ResNet, which is in neither torchvision nor timm.
     assert theirs.keys() - ours.keys() == {"wide_resnet28w2", "wide_resnet28w8"}
-    # So is its PoolFormer, where the bundled host has timm's, whose names are others.
+    # It also has its own code for the PoolFormer. The bundled host takes timm's, whose weights have
+    # other names.
     poolformers = {f"poolformer_{size}" for size in ("s12", "s24", "s36", "m36", "m48")}
     assert {name for name in ours if ours[name] != theirs.get(name)} == poolformers
     assert both[0]["backbones"]["small"] == both[1]["backbones"]["small"]
@@ -222,7 +225,7 @@ def test_bundled_backbones_are_the_hosts(both):
 
 @pytest.fixture(scope="module")
 def models(image_folder, tmp_path_factory) -> dict[str, Path]:
-    """Of each host its ``checkpoint.dir``, with the checkpoint of one epoch."""
+    """Return the ``checkpoint.dir`` of each host, which holds the checkpoint of one epoch."""
     folders = {}
     for host in HOSTS:
         folders[host] = tmp_path_factory.mktemp(host)
@@ -239,7 +242,7 @@ def models(image_folder, tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("trained_under", HOSTS)
-def test_checkpoint_of_one_host_is_evaluated_under_every_other(trained_under, models):
+def test_a_checkpoint_of_one_host_can_be_evaluated_under_all_hosts(trained_under, models):
     folder = models[trained_under]
     (args,) = folder.rglob("args.json")
     assert args.parent.parent == folder / "leoclr"
@@ -257,7 +260,7 @@ def test_checkpoint_of_one_host_is_evaluated_under_every_other(trained_under, mo
 
 
 @pytest.mark.parametrize("finetuned", [False, True])
-def test_hosts_agree_on_a_probe(finetuned, models, tmp_path):
+def test_hosts_agree_on_a_trained_probe(finetuned, models, tmp_path):
     (args,) = models["bundled"].rglob("args.json")
     settings = [
         f"+finetune={finetuned}",
@@ -274,7 +277,7 @@ def test_hosts_agree_on_a_probe(finetuned, models, tmp_path):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
+def test_optimizers_and_schedules_that_cannot_be_built_are_refused_in_one_line(
     host, models, image_folder, tmp_path
 ):
     def refused(command: str, *words: object) -> str:
@@ -287,7 +290,7 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
     assert "optimizer.name=sdg is not known; did you mean 'sgd'" in refused(
         *pretrain, "optimizer.name=sdg"
     )
-    # One host has this schedule in its list and not in its code, the other in neither.
+    # solo-learn lists this schedule but has no code for it; the bundled host does not list it.
     assert "exponential" in refused(*pretrain, "scheduler.name=exponential")
     assert "optimizer.lr=-1; it must be a number of at least 0" in refused(
         *pretrain, "optimizer.lr=-1"
@@ -295,7 +298,7 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
     assert "optimizer or scheduler: Invalid momentum value: -1" in refused(
         *pretrain, "++optimizer.kwargs.momentum=-1"
     )
-    # torch's own error is of another class than that of its other settings.
+    # For these settings torch raises an error of another class than for others.
     assert "optimizer or scheduler: `fused` and `foreach` cannot be `True`" in refused(
         *pretrain, "+optimizer.kwargs.fused=True", "+optimizer.kwargs.foreach=True"
     )
@@ -326,7 +329,9 @@ def test_optimizer_and_schedule_that_cannot_be_built_are_refused_in_a_line(
         ("deepclusterv2", "num_prototypes:[4,4],temperature:0.1,kmeans_iters:2"),
     ],
 )
-def test_methods_whose_training_registers_buffers(method, settings, image_folder, tmp_path):
+def test_methods_that_register_buffers_during_training_can_be_evaluated(
+    method, settings, image_folder, tmp_path
+):
     config, *small = small_config(image_folder)
     run = run_leoclr(
         *("pretrain", config.replace("leoclr", "mocov2plus"), f"method={method}"),

@@ -1,4 +1,4 @@
-"""``leoclr host``, with a local git repository in the place of the public one."""
+"""``leoclr host`` is tested with a local git repository instead of the public one."""
 
 import subprocess
 
@@ -9,14 +9,15 @@ from tests.conftest import run_leoclr
 
 
 def git(*args, cwd):
-    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    run = subprocess.run(["git", *who, *args], cwd=cwd, check=True, capture_output=True, text=True)
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    command = ["git", *author, *args]
+    run = subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True)
     return run.stdout.strip()
 
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository with two commits of what a source tree of solo-learn is known by."""
+    """Make a repository with two commits and the files by which solo-learn is recognised."""
     root = tmp_path / "repository"
     for name in ("args/pretrain.py", "methods/mocov2plus.py"):
         (root / "solo" / name).parent.mkdir(parents=True)
@@ -33,7 +34,7 @@ def repository(tmp_path):
 
 @pytest.fixture
 def leoclr_host(tmp_path, monkeypatch):
-    """Run ``leoclr host``, git sent to ``source``, in a home of its own."""
+    """Run ``leoclr host`` with its own home folder; git clones ``source`` instead of solo-learn."""
     monkeypatch.delenv("SOLO_LEARN_HOME", raising=False)
 
     def run(*args, source):
@@ -53,11 +54,11 @@ def leoclr_host(tmp_path, monkeypatch):
     return run
 
 
-def test_an_installed_commit_is_found_from_then_on(leoclr_host, repository, tmp_path):
+def test_an_installed_commit_is_the_host_of_later_commands(leoclr_host, repository, tmp_path):
     source, (first, _) = repository
     assert "bundled" in leoclr_host("show", source=source).stdout
 
-    for _ in range(2):  # the second time it is there already
+    for _ in range(2):  # The second time the clone exists already.
         run = leoclr_host("install", "--ref", first, source=source)
         assert run.returncode == 0, run.stderr
     shown = leoclr_host("show", source=source).stdout
@@ -81,15 +82,15 @@ def test_a_folder_and_a_branch_can_be_named(leoclr_host, repository, tmp_path):
     assert str(destination) in leoclr_host("show", source=source).stdout
     again = leoclr_host("install", "--dest", destination, source=source)
     assert again.returncode == 2
-    assert "is there already; name a new folder" in again.stderr
+    assert "exists already; name a new folder" in again.stderr
 
 
-@pytest.mark.parametrize("what", ["no network", "no such ref"])
-def test_what_cannot_be_cloned_is_one_line_and_leaves_nothing(
-    leoclr_host, repository, tmp_path, what
+@pytest.mark.parametrize("problem", ["no network", "no such ref"])
+def test_a_failed_clone_is_reported_in_one_line_and_leaves_nothing(
+    leoclr_host, repository, tmp_path, problem
 ):
     source, _ = repository
-    if what == "no network":
+    if problem == "no network":
         run = leoclr_host("install", source=tmp_path / "unreachable")
     else:
         run = leoclr_host("install", "--ref", "f" * 40, source=source)

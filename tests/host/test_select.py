@@ -28,7 +28,7 @@ def make_solo(root, hydra_generation: bool):
 
 
 @pytest.mark.parametrize("empty", ["LEOCLR_HOST", "SOLO_LEARN_HOME", None])
-def test_bundled_where_there_is_no_solo_learn(monkeypatch, empty):
+def test_the_bundled_host_is_chosen_if_there_is_no_solo_learn(monkeypatch, empty):
     if empty:
         monkeypatch.setenv(empty, "")
     monkeypatch.setattr(select.importlib.util, "find_spec", lambda name: None)
@@ -37,19 +37,19 @@ def test_bundled_where_there_is_no_solo_learn(monkeypatch, empty):
     assert "SOLO_LEARN_HOME is not set" in choice.reason
 
 
-def test_importable_solo_of_the_hydra_generation_is_taken(monkeypatch, tmp_path):
+def test_an_importable_solo_of_the_hydra_generation_is_chosen(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(make_solo(tmp_path, hydra_generation=True))
     assert choose_host().name == "solo-learn"
 
 
-def test_importable_solo_of_another_generation_is_passed_over(monkeypatch, tmp_path):
+def test_an_importable_solo_of_another_generation_is_ignored(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(make_solo(tmp_path, hydra_generation=False))
     choice = choose_host()
     assert choice.name == "bundled"
     assert "not of the Hydra generation" in choice.reason
 
 
-def test_source_tree_goes_before_everything_but_an_explicit_bundled(monkeypatch, tmp_path):
+def test_solo_learn_home_overrides_everything_but_an_explicit_bundled(monkeypatch, tmp_path):
     tree = make_solo(tmp_path, hydra_generation=True)
     monkeypatch.setenv("SOLO_LEARN_HOME", str(tree))
     choice = choose_host()
@@ -58,7 +58,7 @@ def test_source_tree_goes_before_everything_but_an_explicit_bundled(monkeypatch,
     assert choose_host().name == "bundled"
 
 
-def test_the_choice_once_for_all_goes_before_an_importable_solo(monkeypatch, tmp_path):
+def test_the_saved_choice_overrides_an_importable_solo(monkeypatch, tmp_path):
     monkeypatch.setattr(install, "user_config_path", lambda name: tmp_path)
     monkeypatch.syspath_prepend(make_solo(tmp_path / "importable", hydra_generation=True))
     install.choose("bundled")
@@ -77,7 +77,7 @@ def test_the_choice_once_for_all_goes_before_an_importable_solo(monkeypatch, tmp
     assert choose_host().reason == "the package solo can be imported"
 
 
-def test_wrong_settings_are_named(monkeypatch, tmp_path):
+def test_errors_name_the_wrong_setting(monkeypatch, tmp_path):
     monkeypatch.setenv("SOLO_LEARN_HOME", str(tmp_path))
     with pytest.raises(UserError, match="is not a source tree of solo-learn"):
         choose_host()

@@ -1,4 +1,4 @@
-"""Solo-learn's own scripts, unedited, and Hydra's plugin in other programs."""
+"""Solo-learn's own scripts run unedited, and our Hydra plugin leaves other programs alone."""
 
 import importlib.util
 import os
@@ -16,12 +16,15 @@ from tests.conftest import available_hosts, run_leoclr
 needs_solo_learn = pytest.mark.skipif(
     not os.environ.get("SOLO_LEARN_HOME"), reason="SOLO_LEARN_HOME names no clone"
 )
-STOCK_UMAP = all(map(importlib.util.find_spec, ("umap", "seaborn", "pandas", "wandb")))
+HAS_STOCK_UMAP = all(map(importlib.util.find_spec, ("umap", "seaborn", "pandas", "wandb")))
+needs_stock_umap = pytest.mark.skipif(
+    not HAS_STOCK_UMAP, reason="solo-learn's UMAP needs umap, seaborn, pandas and wandb"
+)
 CPU = ("accelerator=cpu", "devices=[0]", "precision=32", "strategy=null", "data.num_workers=0")
 
 
 def stock(script: str, *args: object, folder: Path | None = None):
-    """Run a script of the clone as its users do; in the clone unless a folder is named."""
+    """Run a script of the clone as its users do, in ``folder`` or else in the clone."""
     home = Path(os.environ["SOLO_LEARN_HOME"])
     environment = {key: value for key, value in os.environ.items() if key != "LEOCLR_HOST"}
     return subprocess.run(
@@ -35,7 +38,7 @@ def stock(script: str, *args: object, folder: Path | None = None):
 
 
 def pretrain(image_folder: Path, folder: Path, *more: str) -> subprocess.CompletedProcess:
-    """One small epoch of leoclr by main_pretrain.py; the checkpoint is under ``folder``."""
+    """Train leoclr for one small epoch by main_pretrain.py; write the checkpoint to ``folder``."""
     run = stock(
         "main_pretrain.py",
         *("--config-path", "scripts/pretrain/custom", "--config-name", "leoclr", *CPU),
@@ -57,7 +60,7 @@ def pretrain(image_folder: Path, folder: Path, *more: str) -> subprocess.Complet
 
 @pytest.fixture(scope="module")
 def checkpoint(image_folder, tmp_path_factory):
-    """A LeOCLR checkpoint that main_pretrain.py made."""
+    """Return the folder of a LeOCLR checkpoint that main_pretrain.py wrote."""
     root = tmp_path_factory.mktemp("stock")
     pretrain(image_folder, root, "wandb.enabled=False")
     (folder,) = (root / "leoclr").iterdir()
@@ -65,7 +68,7 @@ def checkpoint(image_folder, tmp_path_factory):
 
 
 @needs_solo_learn
-def test_stock_pretraining_makes_a_checkpoint_that_ours_evaluate(checkpoint, image_folder):
+def test_our_commands_evaluate_a_checkpoint_of_stock_pretraining(checkpoint, image_folder):
     assert CheckpointFolder.open(checkpoint).cfg.method == "leoclr"
     for host in available_hosts():
         run = run_leoclr("knn", checkpoint, "--k", 5, "--num_workers", 0, host=host)
@@ -73,8 +76,8 @@ def test_stock_pretraining_makes_a_checkpoint_that_ours_evaluate(checkpoint, ima
 
 
 @needs_solo_learn
-@pytest.mark.skipif(not STOCK_UMAP, reason="solo-learn's UMAP wants seaborn, pandas and wandb")
-def test_stock_options_of_a_training(image_folder, tmp_path):
+@needs_stock_umap
+def test_stock_pretraining_with_wandb_umap_and_auto_resume(image_folder, tmp_path):
     options = ("wandb.enabled=True", "++wandb.offline=True", "++auto_resume.enabled=True")
     umap = ("++auto_umap.enabled=True", f"++auto_umap.dir={tmp_path}/umap")
     pretrain(image_folder, tmp_path, *options, *umap)
@@ -120,7 +123,7 @@ def test_stock_knn(checkpoint, image_folder):
 
 
 @needs_solo_learn
-@pytest.mark.skipif(not STOCK_UMAP, reason="solo-learn's UMAP wants seaborn, pandas and wandb")
+@needs_stock_umap
 def test_stock_umap(checkpoint, image_folder, tmp_path):
     run = stock(
         "main_umap.py",
@@ -136,8 +139,8 @@ def test_stock_umap(checkpoint, image_folder, tmp_path):
 @needs_solo_learn
 @pytest.mark.skipif(not has_dali(), reason="NVIDIA DALI is not installed")
 def test_stock_dali_gives_leoclr_its_own_loader(image_folder, tmp_path):
-    # mocov2plus's config, and another method beside it through the same module of the host's.
-    base = (
+    # The config is solo-learn's own for mocov2plus; only the method and the views are changed.
+    config = (
         *("main_pretrain.py", "--config-path", "scripts/pretrain/imagenet-100"),
         *("--config-name", "mocov2plus", *CPU, "data.num_workers=1", "data.dataset=custom"),
         *(f"data.train_path={image_folder}/train", "data.val_path=null", "wandb.enabled=False"),
@@ -146,12 +149,12 @@ def test_stock_dali_gives_leoclr_its_own_loader(image_folder, tmp_path):
         f"checkpoint.dir={tmp_path}",
     )
     run = stock(
-        *(*base, "method=leoclr", "augmentations=crops_and_original"),
+        *(*config, "method=leoclr", "augmentations=crops_and_original"),
         *("augmentations.0.crop_size=32", "augmentations.1.crop_size=[32,32]"),
     )
     assert run.returncode == 0, run.stderr[-3000:]
     (weights,) = tmp_path.glob("leoclr/*/*.ckpt")
-    # The host's own loader makes no step in every second epoch.
+    # solo-learn's own loader gives no batch in every second epoch, so the steps tell ours from it.
     steps = 3 * (len(list(image_folder.glob("train/*/*"))) // 8)
     assert torch.load(weights, weights_only=True)["global_step"] == steps
 
@@ -166,7 +169,7 @@ def test_stock_dali_of_another_method_refuses_an_exact_size(image_folder):
         *("wandb.enabled=False", "backbone.name=resnet18", "data.num_workers=1"),
     )
     assert run.returncode != 0
-    assert "of DALI's loaders only leoclr's takes that" in run.stderr
+    assert "crop_size is [height, width], which only leoclr's DALI loader takes" in run.stderr
 
 
 PROGRAM = """
@@ -179,7 +182,7 @@ main()
 
 
 def hydra_program(folder: Path, within: str) -> subprocess.CompletedProcess:
-    """Run a small program of somebody else's that uses Hydra."""
+    """Run a small program that uses Hydra and has nothing to do with solo-learn."""
     program = folder / "program.py"
     program.write_text(PROGRAM.format(within=within))
     quiet = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=disabled")
@@ -190,7 +193,7 @@ def hydra_program(folder: Path, within: str) -> subprocess.CompletedProcess:
     return run
 
 
-def test_hydra_in_another_program_loads_nothing_and_says_nothing(tmp_path):
+def test_hydra_in_another_program_loads_only_the_plugin_and_prints_nothing(tmp_path):
     run = hydra_program(
         tmp_path,
         "print('hydra_plugins.leoclr' in sys.modules, 'torch' in sys.modules, "
@@ -207,7 +210,7 @@ print("trained", "leoclr_plugin.host" in sys.modules)
 
 
 def program_with_solo(folder: Path, methods: str) -> subprocess.CompletedProcess:
-    """Run a program that imports a package ``solo`` with the source ``methods``."""
+    """Run a program that imports a package ``solo``; its ``solo.methods`` is ``methods``."""
     (folder / "solo").mkdir()
     (folder / "solo" / "__init__.py").touch()
     (folder / "solo" / "methods.py").write_text(methods)
@@ -220,20 +223,20 @@ def program_with_solo(folder: Path, methods: str) -> subprocess.CompletedProcess
     return run
 
 
-def test_a_start_of_python_loads_next_to_nothing():
+def test_a_start_of_python_loads_only_a_few_small_modules():
     program = "import sys; print(sorted(name for name in sys.modules if 'leoclr' in name))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     loaded = [name for name in eval(run.stdout) if not name.startswith("__editable__")]
     assert loaded == ["leoclr_plugin", "leoclr_plugin.startup", "leoclr_plugin.version"]
 
 
-def test_a_package_of_the_same_name_is_left_alone(tmp_path):
+def test_another_package_called_solo_is_left_alone(tmp_path):
     run = program_with_solo(tmp_path, "METHODS = {'sing': None}")
     assert (run.stdout.strip(), run.stderr) == ("trained False", "")
 
 
-def test_a_method_that_cannot_load_ends_no_other_training(tmp_path):
-    # Something that looks like solo-learn's methods and is not.
+def test_a_program_goes_on_if_leoclr_cannot_be_registered(tmp_path):
+    # This package looks like solo-learn, but it is not.
     run = program_with_solo(tmp_path, "METHODS = {'mocov2plus': None}")
     assert run.stdout.startswith("trained")
     assert run.stderr.startswith("leoclr is not registered: ")

@@ -18,7 +18,7 @@ def loss_of(query, keys, queue, temperature=0.2, reduction="sum"):
 
 
 def brute_force(query, keys, queue, temperature, reduction) -> float:
-    """Eq. 1 and 2 with Python's floats, one exponential at a time."""
+    """Compute eq. 1 and 2 with Python's floats, one exponential at a time."""
     total = 0.0
     for i in range(len(query)):
         u = query[i].tolist()
@@ -27,13 +27,13 @@ def brute_force(query, keys, queue, temperature, reduction) -> float:
             positive = math.exp(
                 math.fsum(a * b for a, b in zip(u, key[i].tolist(), strict=True)) / temperature
             )
-            others = [
+            negatives = [
                 math.exp(
                     math.fsum(a * b for a, b in zip(u, column.tolist(), strict=True)) / temperature
                 )
                 for column in queue.T
             ]
-            terms.append(-math.log(positive / (positive + math.fsum(others))))
+            terms.append(-math.log(positive / (positive + math.fsum(negatives))))
         total += sum(terms) if reduction == "sum" else sum(terms) / len(terms)
     return total / len(query)
 
@@ -56,7 +56,7 @@ def test_equals_lightly_summed_over_the_crops():
     for key in keys:
         lightly = NTXentLoss(temperature=0.2, memory_bank_size=(32, 16))
         bank = lightly.memory_bank
-        # Lightly's bank is [D, K] in some releases and [K, D] in others.
+        # The first call makes the bank, which is [D, K] in some releases and [K, D] in others.
         lightly(query, key)
         bank.bank = queue.clone() if tuple(bank.bank.shape) == (16, 32) else queue.T.clone()
         expected += lightly(query, key).item()
@@ -81,8 +81,8 @@ def test_gradient_equals_finite_differences():
 
 
 def test_no_crop_is_pulled_to_another():
-    # With the crops' keys swapped between the two places the loss is the same, and it does not
-    # depend on how near the crops are to one another.
+    # The loss does not change when the crops are swapped. It is the sum of the crops' own losses,
+    # so it does not depend on how near the crops are to each other.
     query, queue = normalized(4, 8, seed=0), normalized(8, 16, seed=1, dim=0)
     first, second = normalized(4, 8, seed=2), normalized(4, 8, seed=3)
     assert torch.allclose(

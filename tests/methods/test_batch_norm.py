@@ -11,7 +11,7 @@ def network():
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
 
 
-def test_each_part_is_normalised_as_a_batch_of_its_own():
+def test_each_part_is_normalised_like_a_separate_batch():
     images = torch.randn(7, 3, 8, 8)
     split, plain = network(), network()
     names, parameters = list(split.state_dict()), list(split.parameters())

@@ -32,7 +32,7 @@ def train_on(model: LeOCLR, batch: list) -> None:
     model.on_after_backward()
 
 
-def test_is_one_of_the_hosts_methods():
+def test_leoclr_is_one_of_the_hosts_methods():
     assert METHODS["leoclr"] is LeOCLR
     assert issubclass(LeOCLR, host().BaseMomentumMethod)
     assert host().METHODS["leoclr"] is LeOCLR
@@ -60,7 +60,7 @@ def test_momentum_networks_start_as_the_online_ones():
 
 
 @pytest.mark.parametrize("crops", [1, 2, 3])
-def test_one_query_forward_and_one_key_forward_a_crop(crops):
+def test_a_step_has_one_query_forward_and_one_key_forward_per_crop(crops):
     model, batch = build(crops), make_batch(crops=crops)
     seen = {"query": [], "key": []}
     model.backbone.register_forward_hook(
@@ -97,7 +97,7 @@ def test_loss_equals_its_definition_with_the_models_own_outputs():
     queue = model.queue.clone()
     loss = model.training_step(batch, 0)
     model.eval()
-    again = build()  # the same weights; batch norm in training mode as above
+    again = build()  # It has the same weights, and batch norm in training mode as well.
     (x1, x2, x), targets = batch[1], batch[2]
     out = again(x)
     u = out["z"]
@@ -110,7 +110,7 @@ def test_loss_equals_its_definition_with_the_models_own_outputs():
 
 
 def test_swapped_branches_pull_each_crop_to_the_originals_key():
-    # For the ablation: the gradient goes through the crops.
+    # In this ablation the crops are the queries, so the gradient goes through them.
     model, batch = build(method_kwargs__query="crops"), make_batch()
     queue = model.queue.clone()
     loss = model.training_step(batch, 0)
@@ -132,9 +132,7 @@ def test_swapped_branches_pull_each_crop_to_the_originals_key():
 
 
 @pytest.mark.parametrize(("queue_keys", "reduction"), [("all", "sum"), ("last", "mean")])
-def test_with_both_as_queries_each_crop_is_pulled_to_the_original_and_it_to_them(
-    queue_keys, reduction
-):
+def test_with_query_both_the_crops_and_the_original_are_pulled_to_each_other(queue_keys, reduction):
     both = {
         "method_kwargs__query": "both",
         "method_kwargs__queue_keys": queue_keys,
@@ -199,7 +197,7 @@ def test_keys_enter_the_queue_after_the_backward_pass(queue_keys, enqueued):
 
 
 def test_double_precision_is_kept():
-    # What Lightning makes of it with precision=64.
+    # Lightning does the same to a model with precision=64.
     model = build().double()
     indexes, views, targets = make_batch()
     views = [view.double() for view in views]
@@ -228,9 +226,11 @@ def test_queue_survives_a_checkpoint():
 
 def test_queue_starts_empty_and_only_keys_are_negatives(monkeypatch):
     negatives = []
-    spy = leoclr_module.leoclr_loss_func
+    loss_func = leoclr_module.leoclr_loss_func
     monkeypatch.setattr(
-        leoclr_module, "leoclr_loss_func", lambda p, n, *a: negatives.append(n) or spy(p, n, *a)
+        leoclr_module,
+        "leoclr_loss_func",
+        lambda p, n, *args: negatives.append(n) or loss_func(p, n, *args),
     )
     model = build(full_queue=False, method_kwargs__queue_size=40)
     for seed in range(4):
@@ -246,7 +246,7 @@ def test_first_step_has_no_contrastive_gradient():
     assert all(p.grad.abs().sum() == 0 for p in model.projector.parameters())
 
 
-def test_loaded_queue_replaces_the_number_of_keys():
+def test_the_number_of_keys_is_counted_anew_after_loading_a_queue():
     half = build(full_queue=False, method_kwargs__queue_size=40)
     train_on(half, make_batch())
     other = build(method_kwargs__queue_size=40)
@@ -298,7 +298,7 @@ def test_momentum_classifier_learns_and_its_backbone_does_not():
     model, batch = build(momentum__classifier=True), make_batch()
     loss = model.training_step(batch, 0)
     loss.backward()
-    # As the host's momentum methods log it: the mean of the views.
+    # The host's momentum methods log the mean over the views, so leoclr does too.
     again, targets = build(momentum__classifier=True), batch[2]
     feats = [again.momentum_forward(crop)["feats"] for crop in batch[1][:2]]
     logits = torch.cat([again.momentum_classifier(f) for f in feats])
@@ -314,8 +314,9 @@ def test_momentum_classifier_learns_and_its_backbone_does_not():
         )
     names = ("train_nce_loss", "train_class_loss", "train_momentum_class_loss")
     assert loss.item() == pytest.approx(sum(model.logged[name].item() for name in names))
-    (wanted,) = torch.autograd.grad(expected["class_loss"], again.momentum_classifier.weight)
-    assert torch.allclose(model.momentum_classifier.weight.grad, wanted, atol=1e-6)
+    weight = again.momentum_classifier.weight
+    (expected_gradient,) = torch.autograd.grad(expected["class_loss"], weight)
+    assert torch.allclose(model.momentum_classifier.weight.grad, expected_gradient, atol=1e-6)
     assert all(p.grad is None for p in model.momentum_backbone.parameters())
 
 
@@ -373,23 +374,23 @@ def test_settings_out_of_range_are_named(change, message):
 
 def test_half_precision_on_a_gpu_is_refused_too():
     cfg = prepare(method_cfg())
-    # On a CPU it has become 32 by now.
+    # On a CPU prepare() replaces half precision by 32, so it is set afterwards.
     cfg.precision = "16-true"
     with pytest.raises(UserError, match="precision is 16-true; it must be bf16-mixed"):
         LeOCLR(cfg)
 
 
-def test_settings_that_are_none_are_said_to_be_ignored(capsys):
+def test_unknown_settings_are_reported_as_ignored(capsys):
     build(method_kwargs__querry="both", method_kwargs__temperature=0.1)
-    told = capsys.readouterr().err
-    assert told.startswith("method_kwargs.querry is ignored: no setting; did you mean 'query'")
-    assert told.count("ignored") == 1
+    stderr = capsys.readouterr().err
+    assert stderr.startswith("method_kwargs.querry is ignored: no setting; did you mean 'query'")
+    assert stderr.count("ignored") == 1
 
 
 @pytest.mark.parametrize(
     ("key", "value", "off"), [("bn_splits", 2, 1), ("shuffle_keys", True, False)]
 )
-def test_synchronised_batch_norm_does_not_go_with_split_or_shuffled_batches(key, value, off):
+def test_synchronised_batch_norm_refuses_split_and_shuffled_batches(key, value, off):
     cfg = prepare(method_cfg())
     cfg.sync_batchnorm = True
     LeOCLR(cfg)
@@ -421,8 +422,9 @@ def test_shuffled_keys_are_normalised_with_others_and_keep_their_places():
         assert torch.allclose(model.queue[:, 8 * i : 8 * (i + 1)].T, expected, atol=1e-5)
 
 
-def test_a_step_waits_for_no_value_of_a_tensor():
-    # On the meta device there is none: whatever asks for one, as .item() does, raises.
+def test_a_step_never_waits_for_the_value_of_a_tensor():
+    # Tensors on the meta device have no values. Code that asks for one, by .item() for instance,
+    # raises an error.
     model = build().to("meta")
     model._keys_in_queues = [model.queue.shape[1]]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -450,7 +452,7 @@ def test_the_momentum_branch_keeps_no_activations():
         query = sum(kept)
         kept.clear()
         model.training_step(batch, 0)
-    # Besides the query's there are the loss's few, of the size of the logits.
+    # A step also keeps the few tensors of the loss, which have the size of the logits.
     assert sum(kept) < 1.05 * query
 
 

@@ -21,12 +21,12 @@ def test_equals_a_deque(sizes):
         keys = keys_from(number, size)
         enqueue_(queue, pointer, keys)
         expected.extend(F.normalize(keys, dim=1))
-        # Read from the oldest entry on, the ring is the deque.
+        # Read from its oldest entry on, the ring equals the deque.
         ring = torch.roll(queue, -int(pointer), dims=1)
         assert torch.allclose(ring.T, torch.stack(list(expected)))
 
 
-def test_writes_in_place_in_float32_with_unit_length():
+def test_keys_are_written_in_place_in_float32_with_unit_length():
     queue, pointer = torch.zeros(4, 6), torch.zeros(1, dtype=torch.long)
     address = queue.data_ptr()
     enqueue_(queue, pointer, (5 * keys_from(0, 4)).half())

@@ -6,7 +6,7 @@ from leoclr_plugin.methods.shuffle import BatchShuffle
 
 
 class Processes:
-    """Pretends to be process ``rank`` of several, whose batches are known."""
+    """Makes the module believe that it runs in process ``rank`` and gathers ``batches``."""
 
     def __init__(self, monkeypatch, world, rank, batches):
         self.batches = batches
@@ -32,6 +32,6 @@ def test_every_sample_goes_to_one_process_and_comes_back(monkeypatch, world):
         assert torch.equal(shuffles[rank].undo(shuffled[rank] * 2), batches[rank] * 2)
 
 
-def test_another_step_shuffles_in_another_way():
+def test_each_step_has_its_own_shuffle():
     assert torch.equal(BatchShuffle(64, 1).order, BatchShuffle(64, 1).order)
     assert not torch.equal(BatchShuffle(64, 1).order, BatchShuffle(64, 2).order)

@@ -1,7 +1,7 @@
-"""Gaussian blur, by OpenCV image by image or by torch a batch at once.
+"""Gaussian blur: OpenCV blurs image by image, torch blurs a batch at once.
 
-The window's weights are a Gaussian's, their sum is 1; beyond its edge an image is mirrored, without
-its outermost pixels once more.
+The weights of the window are those of a Gaussian, scaled to the sum 1. Beyond its edge an image is
+continued by its mirror image, which does not repeat the outermost pixels.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from leoclr_plugin.data.dali.transfer import to_device
 
 
 def opencv_blur(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    """Blur images ``[H, W, 3]`` uint8 by what ``draw`` gave of the blur.
+    """Blur images ``[H, W, 3]`` uint8 within the graph, on the CPU's ``threads``.
 
-    On the CPU, within the graph, on ``threads``.
+    Args:
+        threads: the threads that share the images.
+        images: the images.
+        drawn: ``sigma`` and ``window`` of each image, as ``draw`` gives them.
     """
     return fn.python_function(
         images,
@@ -36,56 +39,64 @@ def opencv_blur(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) 
 def torch_blur(
     rows: torch.Tensor, sigma: np.ndarray, window: np.ndarray, mirror: np.ndarray
 ) -> torch.Tensor:
-    """``opencv_blur`` of a batch at once, mirrored on the way, on any device, without rounding.
+    """Blur a batch as ``opencv_blur`` does, without rounding, and mirror it at the same time.
 
-    Blurring columns is a product with a band matrix, and so is blurring rows, which can turn them
-    round as well: a GPU multiplies matrices faster than it adds up a window.
+    It works on any device. Both the columns and the rows are blurred by a product with a band
+    matrix, because a GPU multiplies matrices faster than it adds up a window. The matrix of the
+    rows can mirror them as well.
 
     Args:
-        rows: ``[n, H, 3, W]`` float16.
-        sigma: of each image, pixels.
-        window: of each image, pixels, odd; 1 for no blur.
-        mirror: of each image, whether it is turned from left to right.
+        rows: the images as ``[n, H, 3, W]`` float16.
+        sigma: standard deviation of each image's blur, in pixels.
+        window: width of each image's window, in pixels; it is odd, and 1 means no blur.
+        mirror: whether each image is flipped from left to right.
 
     Returns:
-        The same of the changed images.
+        The changed images in the same form.
     """
     n, height, channels, width = rows.shape
     weights = torch.from_numpy(_weights(sigma, window, mirror)).half()
     weights = to_device(weights, rows.device)
-    reach = weights.shape[1] // 2
-    down = weights @ _bands(height, reach, False, rows.device)
-    across = weights @ _bands(width, reach, True, rows.device)
-    blurred = torch.bmm(down.view(n, height, height), rows.flatten(2))
-    blurred = torch.bmm(blurred.view(n, height * channels, width), across.view(n, width, width))
+    longest_window = weights.shape[1] // 2
+    for_columns = weights @ _bands(height, longest_window, False, rows.device)
+    for_rows = weights @ _bands(width, longest_window, True, rows.device)
+    blurred = torch.bmm(for_columns.view(n, height, height), rows.flatten(2))
+    blurred = torch.bmm(blurred.view(n, height * channels, width), for_rows.view(n, width, width))
     return blurred.view_as(rows)
 
 
 def _weights(sigma: np.ndarray, window: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    # [n, 2 * largest window]: a window's weights, in the first half or, to mirror, in the second.
+    """Return each image's window as ``[n, 2 * longest window]``.
+
+    The weights of a mirrored image are in the second half of its row, those of another image are
+    in the first half; ``_bands`` mirrors by the second half.
+    """
     reach = window.max() // 2
     offsets = np.arange(-reach, reach + 1)
     weights = np.exp(-0.5 * (offsets / sigma[:, None]) ** 2)
     weights *= abs(offsets) <= window[:, None] // 2
     weights /= weights.sum(axis=1, keepdims=True)
-    turned = mirror[:, None].astype(bool)
-    return np.concatenate([weights * ~turned, weights * turned], axis=1)
+    mirrored = mirror[:, None].astype(bool)
+    return np.concatenate([weights * ~mirrored, weights * mirrored], axis=1)
 
 
 @lru_cache(maxsize=32)
-def _bands(length: int, window: int, turn: bool, device: torch.device) -> torch.Tensor:
-    # [2 * window, length * length]: which pixel each weight takes to which; where ``turn`` is, from
-    # the left and in the second half turned round, else from the right and the same twice.
+def _bands(length: int, window: int, of_rows: bool, device: torch.device) -> torch.Tensor:
+    """Return ``[2 * window, length * length]``: the band matrix of each weight, flattened.
+
+    An image's weights times this are its band matrix. Columns are multiplied by it from the left.
+    Rows are multiplied by it from the right (``of_rows``), and its second half mirrors them.
+    """
     indexes = np.pad(np.arange(length), window // 2, mode="reflect")
-    seen = np.lib.stride_tricks.sliding_window_view(indexes, length)
-    taken = seen[:, :, None] == np.arange(length)
-    if turn:
-        taken = taken.transpose(0, 2, 1)
-    both = np.concatenate([taken, taken[:, :, ::-1] if turn else taken])
-    return torch.from_numpy(both).flatten(1).to(device, torch.float16)
+    source = np.lib.stride_tricks.sliding_window_view(indexes, length)
+    bands = source[:, :, None] == np.arange(length)
+    if of_rows:
+        bands = bands.transpose(0, 2, 1)
+    both_halves = np.concatenate([bands, bands[:, :, ::-1] if of_rows else bands])
+    return torch.from_numpy(both_halves).flatten(1).to(device, torch.float16)
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray, window: np.ndarray) -> np.ndarray:
-    # Not by its GaussianBlur, whose weights of bytes are rounded to a 256th.
+    # cv2.GaussianBlur would round the weights to a 256th, since the images are of bytes.
     weights = cv2.getGaussianKernel(int(window), float(sigma), cv2.CV_32F)
     return cv2.sepFilter2D(image, -1, weights, weights, borderType=cv2.BORDER_REFLECT_101)

@@ -1,7 +1,7 @@
 """Decoded images in memory, for data sets that fit.
 
-DALI's GPU decoder has a cache of its own, but it knows images by the file names of DALI's readers
-alone, whose order cannot be ours.
+DALI's GPU decoder has its own cache, but that cache only knows files that DALI's own readers read,
+and these readers cannot follow our order of the samples.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ def decode_all(paths: Sequence[str | Path], limit_mb: float, threads: int) -> li
     """Decode image files to RGB, as the torchvision path does.
 
     Args:
-        paths: of the files.
-        limit_mb: what all images may take, in millions of bytes.
-        threads: to decode on.
+        paths: the paths of the files.
+        limit_mb: the memory that all images together may take, in millions of bytes.
+        threads: the number of threads that decode.
 
     Returns:
-        An array ``[H, W, 3]`` uint8 of each.
+        One array ``[H, W, 3]`` uint8 for each file.
 
     Raises:
-        UserError: where they take more than ``limit_mb``, saying about how much.
-        UnreadableImage: naming a file that cannot be decoded.
+        UserError: if the images take more than ``limit_mb``; it says about how much they take.
+        UnreadableImage: if a file cannot be decoded; it names the file.
     """
-    images, used = [], 0
+    images, used_bytes = [], 0
     pool = ThreadPoolExecutor(threads)
     try:
         decoded = pool.map(lambda path: np.asarray(open_rgb(path)), paths)
         for image in tqdm(decoded, total=len(paths), desc="Decoding images", leave=False):
             images.append(image)
-            used += image.nbytes
-            if used > 1e6 * limit_mb:
-                about = used / len(images) * len(paths) / 1e6
+            used_bytes += image.nbytes
+            if used_bytes > 1e6 * limit_mb:
+                estimated_mb = used_bytes / len(images) * len(paths) / 1e6
                 raise UserError(
-                    f"dali.cache_mb={limit_mb} does not hold the {len(paths)} images, which take "
-                    f"about {about:.1f} MB decoded; raise it, or set it to 0"
+                    f"dali.cache_mb={limit_mb} is too small for the {len(paths)} images, which "
+                    f"take about {estimated_mb:.1f} MB when decoded; raise it, or set it to 0"
                 )
     finally:
         pool.shutdown(cancel_futures=True)

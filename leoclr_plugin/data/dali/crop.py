@@ -1,4 +1,4 @@
-"""The rectangles of RandomResizedCrop, of random numbers that were drawn before."""
+"""The rectangles of RandomResizedCrop, computed from random numbers that were drawn before."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from leoclr_plugin.data.dali.draws import ASPECT_RATIOS
 def crop_regions(
     sizes: np.ndarray, areas: np.ndarray, ratios: np.ndarray, places: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Regions of a batch: the first of the rectangles that fits into the image.
+    """Choose the region of each image of a batch, as torchvision's RandomResizedCrop does.
 
-    Where none does, the largest one at the centre whose ratio is allowed: torchvision's
-    RandomResizedCrop.
+    The region is the first of the drawn rectangles that fits into the image. If none fits, it is
+    the largest rectangle at the centre whose ratio of width to height is allowed.
 
     Args:
-        sizes: of the images ``[n, 2]``: height and width.
-        areas: of each image's attempts ``[n, ATTEMPTS]``, as parts of the image.
-        ratios: of each image's attempts ``[n, ATTEMPTS]``, width to height.
-        places: of the rectangle in its range ``[n, 2]`` (y, x), in [0, 1).
+        sizes: height and width of each image, ``[n, 2]``.
+        areas: areas of the rectangles that are tried, as fractions of the image,
+            ``[n, ATTEMPTS]``.
+        ratios: their ratios of width to height, ``[n, ATTEMPTS]``.
+        places: where the rectangle lies among all places where it fits, ``[n, 2]`` (y, x) in
+            [0, 1).
 
     Returns:
-        Top left and bottom right corners ``[n, 2]`` (y, x) in pixels, float32.
+        The top left and the bottom right corners, each ``[n, 2]`` (y, x) in pixels, float32.
     """
     size = sizes.astype(np.float32)
     area = areas * size.prod(axis=1, keepdims=True)
@@ -30,10 +32,10 @@ def crop_regions(
     fits = ((sides > 0) & (sides <= size[:, None])).all(axis=-1)
     first = np.take_along_axis(sides, fits.argmax(axis=1)[:, None, None], axis=1)[:, 0]
     low, high = ASPECT_RATIOS
-    allowed = size[:, ::-1] * np.array([1 / low, high], np.float32)
-    largest = np.minimum(size, np.floor(allowed + 0.5))
+    longest_allowed = size[:, ::-1] * np.array([1 / low, high], np.float32)
+    largest = np.minimum(size, np.floor(longest_allowed + 0.5))
     found = fits.any(axis=1)[:, None]
     crop = np.where(found, first, largest)
-    spare = size - crop
-    start = np.where(found, np.floor(places * (spare + 1)), spare // 2)
+    margin = size - crop
+    start = np.where(found, np.floor(places * (margin + 1)), margin // 2)
     return start, start + crop

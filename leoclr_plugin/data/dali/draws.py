@@ -1,7 +1,7 @@
-"""The random numbers of an epoch, drawn outside the graph so that a seed and an epoch give them.
+"""The random numbers of an epoch, drawn outside the graph: the seed and the epoch determine them.
 
-DALI's own generators run on from epoch to epoch; these start anew in each, so a run that is
-resumed at an epoch boundary sees what the uninterrupted one would have seen.
+DALI's own generators run on from epoch to epoch. Ours start anew in each epoch, so a run that is
+resumed after an epoch sees what the uninterrupted run would have seen.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 from leoclr_plugin.data.views import BLUR_SIGMA
 
-# RandomResizedCrop of torchvision: rectangles tried before it falls back to the centre, and the
-# range of their ratio of width to height.
+# Both numbers are those of torchvision's RandomResizedCrop: how many rectangles it tries before it
+# falls back to the centre, and the range of their ratios of width to height.
 ATTEMPTS = 10
 ASPECT_RATIOS = (3 / 4, 4 / 3)
-# Standard deviations that the blur's window reaches to each side: 95 % of a Gaussian's weight. A
-# third one would change less than PIL's own approximation does.
+# The blur's window reaches two standard deviations to each side, which is 95 % of a Gaussian's
+# weight. A third one would change less than PIL's own approximation of a Gaussian does.
 _WINDOW_REACH = 2
 
 Drawn = dict[str, np.ndarray]
@@ -28,18 +28,23 @@ def draw(node: Any, rng: np.random.Generator, n: int) -> Drawn:
     """Draw the parameters of one view for ``n`` images.
 
     Args:
-        node: solo-learn's augmentation node, or ``View.node``; only what it asks for is in the
-            result.
-        rng: advanced by the same amount for the same node and ``n``.
-        n: images.
+        node: solo-learn's augmentation node, or ``View.node``. The result holds only the
+            parameters of the augmentations that the node asks for.
+        rng: the generator; the same node and ``n`` always advance it by the same amount.
+        n: the number of images.
 
     Returns:
-        ``area`` and ``ratio`` ``[n, ATTEMPTS]`` and ``place`` ``[n, 2]`` (y, x in [0, 1)) of the
-        crop; ``brightness``, ``contrast``, ``saturation`` (factors) and ``hue`` (degrees)
-        ``[n]``, and ``colored``, whether any of them changes the image; ``sigma`` (pixels) and
-        ``window`` (pixels, odd) ``[n]`` of the blur, and ``blurred``, whether it is applied;
-        ``solarized`` and ``mirror`` ``[n]``. Float32, int32 or, of what is applied to some
-        images, bool; ``mirror``, an operator's parameter, is 0 or 1.
+        Arrays by name, all ``[n]`` unless another shape is given:
+
+        - The crop has ``area`` and ``ratio`` ``[n, ATTEMPTS]``, and ``place`` ``[n, 2]``: y and x
+          in [0, 1). They are float32.
+        - The colours have ``brightness``, ``contrast`` and ``saturation`` (factors) and ``hue``
+          (degrees), float32, and ``colored`` (bool): whether any of them changes the image.
+        - The blur has ``sigma`` (pixels, float32), ``window`` (pixels, odd, int32) and ``blurred``
+          (bool): whether it is applied.
+        - ``solarized`` (bool) says whether the image is solarised.
+        - ``mirror`` says whether the image is flipped; it is an int32, 0 or 1, because DALI's
+          operator takes it so.
     """
     return {
         **_crop(node.rrc, rng, n),
@@ -76,7 +81,7 @@ def _color(
             degrees = 360 * rng.uniform(-jitter.hue, jitter.hue, n)
             drawn["hue"] = np.where(colored, degrees, 0)
     if grey_prob:
-        # Grey is saturation 0, whatever the jitter made of it.
+        # A grey image has the saturation 0, whichever saturation the jitter drew.
         grey = rng.random(n) < grey_prob
         drawn["saturation"] = np.where(grey, 0, drawn.get("saturation", 1))
         colored |= grey

@@ -1,7 +1,8 @@
 """Files and the sizes of their images, read ahead of the graph that decodes them.
 
-A crop depends on its image's size. Were the sizes read in the graph itself, Python would have to
-be asked for the crops in the middle of it, image by image; here it is asked for a batch's at once.
+A crop depends on the size of its image. If the graph itself read the sizes, it would have to call
+Python for the crops in the middle of its work, image by image. Here the sizes of a whole batch are
+known before the graph starts, and Python computes its crops at once.
 """
 
 from __future__ import annotations
@@ -20,17 +21,19 @@ from leoclr_plugin.data.dali.draws import Drawn
 from leoclr_plugin.data.images import unreadable
 
 _STARTS = sorted(STARTS)
-# A batch's sample indexes [n], its images or the paths of their files, and the draws of each view.
+# A batch as a source names it: the sample indexes [n], the images or the paths of their files, and
+# the draws of each view.
 Named = tuple[np.ndarray, Any, Sequence[Drawn]]
-# The same, of paths the files; with the images' heights and widths [n, 2].
+# A batch with its sizes: the sample indexes [n], the images or the content of their files, their
+# heights and widths [n, 2], and the draws of each view.
 Sized = tuple[np.ndarray, Any, np.ndarray, Sequence[Drawn]]
 
 
 def encode_paths(paths: Sequence[str]) -> np.ndarray:
-    """Paths as ``fn.io.file.read`` takes them, ``[n, longest]`` uint8.
+    """Encode paths as ``[n, length of the longest]`` uint8, which ``fn.io.file.read`` takes.
 
-    A shorter one ends at its first zero, as paths do in C: one array for all of them is handed
-    over in a tenth of the time of one for each.
+    A shorter path ends at its first zero, as paths do in C. One array for all paths is handed
+    over in a tenth of the time that one array for each path takes.
     """
     encoded = np.array([os.fsencode(path) for path in paths])
     return encoded.view(np.uint8).reshape(len(paths), -1)
@@ -42,7 +45,7 @@ def decode_path(encoded: np.ndarray) -> str:
 
 
 class Files:
-    """Batches of encoded files, of whose paths a source tells."""
+    """Batches of encoded files; a source gives their paths."""
 
     def __init__(
         self, source: Callable[[], Named], batch_size: int, threads: int, prefetch: int
@@ -50,14 +53,15 @@ class Files:
         """Define the graph that reads.
 
         Args:
-            source: gives paths as ``encode_paths`` does; raises StopIteration at the end of an
-                epoch.
+            source: returns a batch with paths as ``encode_paths`` returns them; it raises
+                StopIteration at the end of an epoch.
             batch_size: the largest number of files in a batch.
-            threads: CPU threads.
-            prefetch: batches to keep ready.
+            threads: the number of CPU threads.
+            prefetch: the number of batches to keep ready.
         """
-        # Of the batches under way. Not through self: DALI keeps its source where Python's
-        # collector does not look.
+        # The indexes and draws of the batches that DALI is reading. The function below must not
+        # refer to self: DALI holds it where Python's garbage collector cannot see it, so self
+        # would never be freed.
         self._under_way = under_way = deque()
 
         def paths() -> np.ndarray:
@@ -75,12 +79,12 @@ class Files:
         )
 
     def __call__(self) -> Sized:
-        """The next batch.
+        """Return the next batch.
 
         Raises:
-            StopIteration: where ``source`` did.
-            RuntimeError: where a file cannot be read or is no image.
-            UnreadableImage: where DALI would decode one to wrong levels.
+            StopIteration: when ``source`` raises it.
+            RuntimeError: if a file cannot be read or is not an image.
+            UnreadableImage: if DALI would decode a file to wrong levels.
         """
         encoded, starts, shapes = self._pipeline.run()
         index, paths, drawn = self._under_way.popleft()
@@ -91,24 +95,24 @@ class Files:
         return index, encoded, np.asarray(shapes.as_tensor())[:, :2], drawn
 
     def reset(self) -> None:
-        """Go on after the end of an epoch."""
+        """Get ready for the next epoch, after StopIteration ended one."""
         self._pipeline.reset()
 
 
 class Decoded:
-    """Batches of decoded images, of which a source tells."""
+    """Batches of images that are decoded already, for a graph without files."""
 
     def __init__(self, source: Callable[[], Named]) -> None:
-        """Keep the source, which gives images ``[H, W, 3]`` uint8."""
+        """Keep the source, which returns a batch with images ``[H, W, 3]`` uint8."""
         self._source = source
 
     def __call__(self) -> Sized:
-        """The next batch; StopIteration where ``source`` raises it."""
+        """Return the next batch; raise StopIteration when ``source`` does."""
         index, images, drawn = self._source()
         return index, images, np.array([image.shape[:2] for image in images]), drawn
 
     def reset(self) -> None:
-        """Go on after the end of an epoch."""
+        """Get ready for the next epoch, after StopIteration ended one."""
 
 
 @pipeline_def

@@ -1,8 +1,8 @@
-"""What is done to resized images after the graph: to whole batches, by torch, on a GPU.
+"""On a GPU torch finishes the resized images after the graph, whole batches at once.
 
-DALI prepares each of its operators image by image, and launches them one after another, which for
-three views takes a GPU's graph longer than decoding does (benchmarks/data_pipeline.md). Here views
-of one size are one batch, for which each operator is launched once.
+DALI prepares each of its operators image by image and launches them one after another. For three
+views this takes longer than decoding does (benchmarks/data_pipeline.md). Here all views of one size
+form one batch, and each operator is launched once for it.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ def finish_views(
     """Colour, blur, solarise, flip and normalise the views of a batch.
 
     Args:
-        images: of each view, ``[n, H, W, 3]`` uint8, on any device.
-        views: of their sizes, means and standard deviations.
-        drawn: what ``draw`` gave for each view; what is not in it is not done.
-        dtype: of the result, float16 or float32.
+        images: the resized images of each view, ``[n, H, W, 3]`` uint8, on any device.
+        views: the views; their sizes, means and standard deviations are used.
+        drawn: what ``draw`` gave for each view; an augmentation without a draw is left out.
+        dtype: dtype of the result, float16 or float32.
 
     Returns:
-        Of each view ``[n, 3, H, W]`` in channels-last memory, none of which is DALI's.
+        The images of each view, ``[n, 3, H, W]`` in channels-last memory. The memory is torch's,
+        not DALI's, so DALI never overwrites it.
     """
-    alike: dict[tuple[tuple[int, int], Normalisation], list[int]] = {}
+    groups: dict[tuple[tuple[int, int], Normalisation], list[int]] = {}
     for number, view in enumerate(views):
         mean, std = view.mean_and_std
-        alike.setdefault((tuple(view.size), (tuple(mean), tuple(std))), []).append(number)
+        groups.setdefault((tuple(view.size), (tuple(mean), tuple(std))), []).append(number)
     finished: dict[int, torch.Tensor] = {}
-    for (_, normalisation), numbers in alike.items():
+    for (_, normalisation), numbers in groups.items():
         rows = _change(_rows([images[i] for i in numbers]), [drawn[i] for i in numbers])
         parts = _normalise(rows, normalisation, dtype).chunk(len(numbers))
         finished.update(zip(numbers, parts, strict=True))
@@ -52,8 +53,12 @@ def finish_views(
 
 
 def _rows(images: Sequence[torch.Tensor]) -> torch.Tensor:
-    # [n, H, 3, W]: a channel's row is contiguous, and so are a row's three, so that the blur is
-    # two plain products of matrices. Of levels less 128, which half precision resolves best.
+    """Join the images of several views as ``[n, H, 3, W]`` float16.
+
+    In this order each channel's row is contiguous, and so are the three channels of a row, so the
+    blur is two plain products of matrices. 128 is subtracted from the levels, because half
+    precision resolves numbers near 0 best.
+    """
     n, height, width, channels = images[0].shape
     shape = (len(images) * n, height, channels, width)
     rows = torch.empty(shape, dtype=torch.float16, device=images[0].device)
@@ -66,22 +71,23 @@ def _change(rows: torch.Tensor, drawn: Sequence[Drawn]) -> torch.Tensor:
     n = len(rows) // len(drawn)
     names = {name for view in drawn for name in view}
 
-    def of_all(name: str, rest: float, switch: str) -> np.ndarray:
-        # ``rest`` for images that are not to be changed.
-        unchanged = np.zeros(n, bool)
-        views = ((view.get(switch, unchanged), view.get(name, rest)) for view in drawn)
-        return np.concatenate([np.where(chosen, value, rest) for chosen, value in views])
+    def joined(name: str, unchanged: float, switch: str) -> np.ndarray:
+        """Join a parameter of all views; ``unchanged`` stands where the switch is off."""
+        off = np.zeros(n, bool)
+        views = ((view.get(switch, off), view.get(name, unchanged)) for view in drawn)
+        return np.concatenate([np.where(is_on, value, unchanged) for is_on, value in views])
 
     if "colored" in names:
-        factors = (of_all(name, rest, "colored") for name, rest in UNCHANGED.items())
+        factors = (joined(name, unchanged, "colored") for name, unchanged in UNCHANGED.items())
         rows = torch_color(rows, *factors)
     if names & {"blurred", "mirror"}:
-        sigma, window = of_all("sigma", 1.0, "blurred"), of_all("window", 1, "blurred")
-        rows = torch_blur(rows, sigma, window, of_all("mirror", 0, "mirror"))
+        sigma, window = joined("sigma", 1.0, "blurred"), joined("window", 1, "blurred")
+        rows = torch_blur(rows, sigma, window, joined("mirror", 0, "mirror"))
     if "solarized" in names:
-        chosen = torch.from_numpy(of_all("solarized", 0, "solarized").astype(bool))
-        chosen = to_device(chosen, rows.device)[:, None, None, None]
-        rows = torch.where(chosen & (rows >= -0.5), -1 - rows, rows)
+        solarized = torch.from_numpy(joined("solarized", 0, "solarized").astype(bool))
+        solarized = to_device(solarized, rows.device)[:, None, None, None]
+        # A level x of at least 128 becomes 255 - x; the rows hold levels less 128.
+        rows = torch.where(solarized & (rows >= -0.5), -1 - rows, rows)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The graph: decode once, and a branch for each view; with what comes before and after it."""
+"""The graph, which decodes an image once and has a branch for each view, and what surrounds it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _TYPES = {
     "int32": types.INT32,
     "bool": types.BOOL,
 }
-_CROP = ("area", "ratio", "place")
+_CROP_DRAWS = ("area", "ratio", "place")
 
 
 class Graph:
-    """Batches of finished views, of images that a source names."""
+    """Batches of finished views; a source names their images."""
 
     def __init__(
         self,
@@ -52,32 +52,33 @@ class Graph:
         """Define the graph; it is built at its first run.
 
         Args:
-            source: gives the sample indexes ``[n]`` int64, the paths as ``encode_paths`` does or
-                the images as n arrays ``[H, W, 3]`` uint8, and each view's ``draw``; raises
-                StopIteration at the end of an epoch.
-            views: of each image, in the order of the batch.
+            source: returns the sample indexes ``[n]`` int64, the paths as ``encode_paths`` returns
+                them or the images as n arrays ``[H, W, 3]`` uint8, and the ``draw`` of each view;
+                it raises StopIteration at the end of an epoch.
+            views: the views of each image, in the order of the batch.
             batch_size: the largest n.
-            threads: CPU threads.
-            device: ``"cpu"``, or ``"gpu"`` to decode and draw on the GPU.
-            device_id: number of the GPU, None without one.
-            dtype: of the views, ``"float32"`` or ``"float16"``.
-            prefetch: batches to keep ready.
-            hw_decoder_load: part of a batch that a GPU's hardware decoder is given, 0 to 1.
-            decoded: ``source`` gives images, not paths.
+            threads: the number of CPU threads.
+            device: ``"cpu"``, or ``"gpu"`` to decode and augment on the GPU.
+            device_id: the number of the GPU, None without one.
+            dtype: the dtype of the views, ``"float32"`` or ``"float16"``.
+            prefetch: the number of batches to keep ready.
+            hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
+            decoded: whether ``source`` returns images instead of paths.
         """
         operators = operators_on(device, threads)
-        self._whole = whole = operators.changes is not None
+        self._graph_finishes = graph_finishes = operators.changes is not None
         self._views, self._dtype = views, getattr(torch, dtype)
         files = Decoded(source) if decoded else Files(source, batch_size, threads, prefetch)
         self._files, self._begun = files, False
-        # The batches that DALI is at work on: nothing of what it is given is copied. Not through
-        # self: DALI keeps its source where Python's collector does not look.
+        # The batches that DALI works on are held here, because DALI does not copy its input. The
+        # function below must not refer to self: DALI holds it where Python's garbage collector
+        # cannot see it, so self would never be freed.
         self._under_way = under_way = deque()
 
         def feed() -> list[Any]:
-            index, given, sizes, drawn = files()
-            fed = [_fed(view, sizes, whole).values() for view in drawn]
-            under_way.append((index, drawn, [given, *chain.from_iterable(fed)]))
+            index, images_or_files, sizes, drawn = files()
+            inputs = [_inputs(view, sizes, graph_finishes).values() for view in drawn]
+            under_way.append((index, drawn, [images_or_files, *chain.from_iterable(inputs)]))
             return under_way[-1][-1]
 
         self._pipeline = _graph(
@@ -94,43 +95,44 @@ class Graph:
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
         )
-        # DALI's end waits for the batches under way, and on a CPU these for threads of ours. Were
-        # it one of them in which Python's collector finds this, they would wait for each other.
-        weakref.finalize(self, _end_elsewhere, self._pipeline).atexit = False
+        # When a pipeline ends, DALI waits for the batches under way, and on a CPU these wait for
+        # threads of ours. If Python's garbage collector ran in one of these threads and ended the
+        # pipeline there, the thread would wait for itself.
+        weakref.finalize(self, _end_in_a_new_thread, self._pipeline).atexit = False
         self._device = device
         self._stream: torch.cuda.Stream | None = None
         self._unread: tuple[torch.cuda.Event, list[torch.Tensor]] | None = None
-        # The next batch is asked for and finished in a thread of its own: a step of a training is
-        # launched meanwhile, which on a fast GPU takes most of the step's time.
-        to_gpu = (torch.cuda.set_device, (device_id,)) if device == "gpu" else ()
-        self._thread = ThreadPoolExecutor(1, "dali", *to_gpu)
+        # A thread fetches and finishes the next batch while the main thread launches a training
+        # step. On a fast GPU launching takes most of a step's time.
+        use_gpu = (torch.cuda.set_device, (device_id,)) if device == "gpu" else ()
+        self._thread = ThreadPoolExecutor(1, "dali", *use_gpu)
         self._next: Future | None = None
 
     def run(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """The next batch.
+        """Return the next batch.
 
         Returns:
-            Sample indexes ``[n]`` on the CPU, and the views, ``[n, 3, H, W]`` in channels-last
-            memory that is theirs for as long as they are held.
+            The sample indexes ``[n]`` on the CPU, and the views, each ``[n, 3, H, W]`` in
+            channels-last memory. Nothing overwrites that memory while the views are held.
 
         Raises:
-            StopIteration: where ``source`` did.
-            RuntimeError: where DALI could not read or decode an image.
-            UnreadableImage: where DALI would decode one to wrong levels.
+            StopIteration: when ``source`` raises it.
+            RuntimeError: if DALI cannot read or decode an image.
+            UnreadableImage: if DALI would decode an image to wrong levels.
         """
-        awaited = self._next or self._thread.submit(self._batch)
+        batch = self._next or self._thread.submit(self._batch)
         self._next = None
-        index, views, finished = awaited.result()
+        index, views, finished = batch.result()
         self._next = self._thread.submit(self._batch)
         if finished is not None:
-            here = torch.cuda.current_stream()
-            here.wait_event(finished)
+            training_stream = torch.cuda.current_stream()
+            training_stream.wait_event(finished)
             for view in views:
-                view.record_stream(here)
+                view.record_stream(training_stream)
         return torch.from_numpy(index), views
 
     def reset(self) -> None:
-        """Go on after the end of an epoch, which ``run`` told by StopIteration."""
+        """Get ready for the next epoch, after ``run`` ended one by StopIteration."""
         self._files.reset()
         self._pipeline.reset()
         self._begun = False
@@ -141,46 +143,48 @@ class Graph:
             self._begun = True
         outputs = self._pipeline.outputs()
         index, drawn, _ = self._under_way.popleft()
-        # DALI has enough to do while this batch is finished, and used.
+        # The next batch is started now, so that DALI is busy while this one is finished and used.
         self._pipeline.schedule_run()
         if self._device == "gpu" and self._stream is None:
-            # What torch does to a batch is done beside the training's step, not after it.
+            # On a stream of its own torch finishes a batch beside the training step, not after it.
             self._stream = torch.cuda.Stream()
         with torch.cuda.stream(self._stream):
             images = [torch.from_dlpack(output.as_tensor()) for output in outputs]
-            if self._whole:
-                # Channels-last memory already; this is torch's name for it.
+            if self._graph_finishes:
+                # The images are [n, H, W, 3], which torch calls channels-last [n, 3, H, W].
                 return index, [image.permute(0, 3, 1, 2) for image in images], None
             views = finish_views(images, self._views, drawn, self._dtype)
-        return index, views, self._stream and self._read(images)
+        return index, views, self._stream and self._hold_until_read(images)
 
-    def _read(self, images: list[torch.Tensor]) -> torch.cuda.Event:
-        # DALI takes the memory of a batch that is let go at once, though the GPU be yet to read it.
+    def _hold_until_read(self, images: list[torch.Tensor]) -> torch.cuda.Event:
+        # DALI reuses the memory of a batch as soon as the batch is released, even if the GPU has
+        # still to read it. So each batch is held until the next one, when the GPU has read it.
         if self._unread is not None:
             self._unread[0].synchronize()
-        read = self._stream.record_event()
-        self._unread = read, images
-        return read
+        has_read = self._stream.record_event()
+        self._unread = has_read, images
+        return has_read
 
 
-def _end_elsewhere(pipeline: Pipeline) -> None:
-    # Not by threading, whose locks may be those that the collector interrupted. Where Python itself
-    # is ending, from 3.12 on, there is no new thread; the pipeline then ends here, or has ended.
+def _end_in_a_new_thread(pipeline: Pipeline) -> None:
+    # The garbage collector may have interrupted the module threading while it held a lock, so the
+    # thread is started without that module. While Python itself is ending it starts no thread
+    # (from 3.12 on); the pipeline then ends in this thread, or has ended already.
     with suppress(RuntimeError):
         _thread.start_new_thread(pipeline.__del__, ())
 
 
-def _fed(drawn: Drawn, sizes: np.ndarray, whole: bool) -> Drawn:
-    # What the graph is given of a view's draw: where the crop is, and what it does of the rest.
-    fed = {}
+def _inputs(drawn: Drawn, sizes: np.ndarray, graph_finishes: bool) -> Drawn:
+    """Return the graph's inputs for a view: the crop, and the rest if the graph finishes views."""
+    inputs = {}
     if "area" in drawn:
-        fed["start"], fed["end"] = crop_regions(sizes, *(drawn[name] for name in _CROP))
-    if whole:
-        fed |= {name: array for name, array in drawn.items() if name not in _CROP}
-    return fed
+        inputs["start"], inputs["end"] = crop_regions(sizes, *(drawn[n] for n in _CROP_DRAWS))
+    if graph_finishes:
+        inputs |= {name: array for name, array in drawn.items() if name not in _CROP_DRAWS}
+    return inputs
 
 
-# With conditionals an image that is not to be blurred or coloured is not touched.
+# Conditionals let an image that is not blurred or coloured skip the operator.
 @pipeline_def(enable_conditionals=True)
 def _graph(
     source: Callable[[], Sequence[Any]],
@@ -191,11 +195,12 @@ def _graph(
     hw_decoder_load: float,
     decoded: bool,
 ) -> tuple[DataNode, ...]:
-    whole = operators.changes is not None
+    graph_finishes = operators.changes is not None
+    # An example of each view's inputs shows their names, dtypes and dimensions.
     rng, sizes = np.random.default_rng(0), np.ones((1, 2))
-    examples = [_fed(draw(view.node, rng, 1), sizes, whole) for view in views]
+    examples = [_inputs(draw(view.node, rng, 1), sizes, graph_finishes) for view in views]
     arrays = [array for example in examples for array in example.values()]
-    given, *drawn = fn.external_source(
+    images_or_files, *drawn = fn.external_source(
         source,
         num_outputs=1 + len(arrays),
         no_copy=True,
@@ -204,16 +209,16 @@ def _graph(
         layout=["HWC" if decoded else "", *("" for _ in arrays)],
     )
     if decoded:
-        images = given.gpu() if device == "gpu" else given
+        images = images_or_files.gpu() if device == "gpu" else images_or_files
     else:
-        images = decode(given, device, hw_decoder_load=hw_decoder_load)
+        images = decode(images_or_files, device, hw_decoder_load=hw_decoder_load)
     finished = []
     for i in range(len(views)):
         parameters = {name: drawn.pop(0) for name in examples[i]}
         region = (parameters["start"], parameters["end"]) if "start" in parameters else None
         resized = operators.resize(images, views[i], region)
-        if whole:
-            resized = _view(resized, views[i], parameters, operators.changes, dtype)
+        if graph_finishes:
+            resized = _finish(resized, views[i], parameters, operators.changes, dtype)
         finished.append(resized)
     return tuple(finished)
 
@@ -227,7 +232,7 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
     pipeline = None
     for path in paths:
         if pipeline is None:
-            # Nothing ahead of time: a failure is then that of this file.
+            # The pipeline reads nothing ahead, so a failure belongs to the file it was given.
             pipeline = Pipeline(
                 1,
                 1,
@@ -245,7 +250,7 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
             pipeline.feed_input("path", encode_paths([path]))
             encoded, _ = pipeline.run()
         except RuntimeError:
-            # A pipeline does not outlive an error.
+            # A pipeline cannot be used after an error.
             pipeline = None
             yield path, "DALI cannot decode it"
             continue
@@ -255,23 +260,24 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
 
 
 def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:
-    """RGB images ``[H, W, 3]`` of encoded files, on ``device``, ``"cpu"`` or ``"gpu"``.
+    """Decode encoded files to RGB images ``[H, W, 3]`` on ``device``, ``"cpu"`` or ``"gpu"``.
 
-    ``gpu`` are arguments that only the GPU's decoder has.
+    ``gpu`` holds arguments that only the GPU's decoder has.
     """
-    # A JPEG's colours are interpolated, as PIL does; the GPU's decoder repeats them otherwise.
+    # Most JPEGs store their colours at half the resolution. PIL interpolates them; without this
+    # argument the GPU's decoder would repeat them.
     gpu["jpeg_fancy_upsampling"] = True
     return fn.decoders.image(
         encoded,
         device="mixed" if device == "gpu" else "cpu",
         output_type=types.RGB,
-        # PIL leaves an EXIF orientation alone, so the torchvision path does too.
+        # PIL does not apply an EXIF orientation, so neither does the torchvision path.
         adjust_orientation=False,
         **(gpu if device == "gpu" else {}),
     )
 
 
-def _view(
+def _finish(
     images: DataNode,
     view: View,
     drawn: dict[str, DataNode],
@@ -280,7 +286,7 @@ def _view(
 ) -> DataNode:
     for switch, change in changes.items():
         if switch in drawn:
-            images = _where(drawn[switch], change, images, drawn)
+            images = _change_if(drawn[switch], change, images, drawn)
     mean, std = [[255.0 * value for value in values] for values in view.mean_and_std]
     return fn.crop_mirror_normalize(
         images,
@@ -293,7 +299,7 @@ def _view(
     )
 
 
-def _where(
+def _change_if(
     switch: DataNode,
     change: Change,
     images: DataNode,

@@ -1,4 +1,4 @@
-"""A loader over the graph, with the batches of the torchvision path."""
+"""A loader over the graph; its batches have the form of the torchvision path's."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ Batch = list[Any]
 
 
 class DaliLoader:
-    """Batches of finished views: each image read and decoded once, augmented by DALI.
+    """Batches of finished views: DALI reads and decodes each image once and augments it.
 
-    The graph is built at the first iteration, when the process knows its rank and its GPU. At the
-    end of a training's epoch the first batches of the next are already under way: were the graph
-    to run empty, each epoch would begin with the wait for a batch from nothing.
+    The graph is built at the first iteration, when the process knows its rank and its GPU. When an
+    epoch of training ends, the first batches of the next one are already under way. Otherwise each
+    epoch would begin by waiting for its first batch.
 
     Attributes:
-        dataset: the data set that the samples are of.
-        batch_sampler: has the sampler where a torch loader of ours has it, and Lightning finds it.
+        dataset: the data set that the samples belong to.
+        batch_sampler: holds the sampler in the place where Lightning looks for it, as in our torch
+            loaders.
     """
 
     def __init__(
@@ -53,14 +54,17 @@ class DaliLoader:
         """Keep the settings.
 
         Args:
-            dataset: the data set that the samples are of.
-            samples: pairs (path, target); a sample's index is its place here.
-            views: of each image, in the order of the batch.
-            sampler: the batches of an epoch; its seed gives all draws too, with epoch and rank.
+            dataset: the data set that the samples belong to.
+            samples: pairs (path, target); a sample's index is its position in this sequence.
+            views: the views of each image, in the order of the batch.
+            sampler: gives the batches of an epoch. Its seed, the epoch and the rank determine all
+                random draws.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
-            prefetch: batches to keep ready.
-            images: of the samples, decoded (``decode_all``); None to read and decode the files.
-            graph: ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of ``Graph``.
+            prefetch: the number of batches to keep ready.
+            images: the decoded images of the samples (see ``decode_all``), or None to read and
+                decode the files.
+            graph: the arguments ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of
+                ``Graph``.
         """
         self.dataset, self.samples, self.views = dataset, samples, views
         self.collate, self._sampler = collate, sampler
@@ -69,20 +73,20 @@ class DaliLoader:
         self._targets = torch.from_numpy(np.array([target for _, target in samples]))
         self._pipeline: Graph | None = None
         self._feed: Iterator[Named] = iter(())
-        # The epoch and the batch in it that the graph is at, where it stopped between two epochs.
-        self._ahead: tuple[int, int] | None = None
-        # The batches that DALI may be at work on, to name a file that it fails on: those that are
-        # being read, those that are being decoded, and the two that were decoded last.
+        # Between two epochs this is the epoch, and the batch in it, that the graph gives next.
+        self._next_batch: tuple[int, int] | None = None
+        # When DALI fails, the bad file is searched for in these batches. They are the batches that
+        # are being read, those that are being decoded, and the two that were decoded last.
         self._in_flight: deque[np.ndarray] = deque(maxlen=2 * prefetch + 2)
 
     def __len__(self) -> int:
         return self._sampler.batches
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of one epoch, each with tensors of its own.
+        """Yield the batches of one epoch; each has its own tensors.
 
         Raises:
-            UserError: naming a file that cannot be decoded.
+            UserError: if a file cannot be decoded; it names the file.
         """
         with naming_unreadable_images(self.dataset):
             yield from self._epoch_of_batches()
@@ -90,13 +94,13 @@ class DaliLoader:
     def _epoch_of_batches(self) -> Iterator[Batch]:
         epoch, first = self._sampler.epoch, self._sampler.skipped
         self._sampler.skipped = 0
-        if self._ahead != (epoch, first):
+        if self._next_batch != (epoch, first):
             if self._pipeline is None:
                 self._pipeline = self._build()
             else:
                 self._discard_prefetched()
             self._feed = self._batches(epoch, first)
-        self._ahead = None
+        self._next_batch = None
         for number in range(first, len(self)):
             try:
                 indexes, views = self._pipeline.run()
@@ -107,14 +111,15 @@ class DaliLoader:
                 self._pipeline = None
                 raise self._name_the_file(error) from error
             if self._sampler.training and number == len(self) - 1:
-                self._ahead = (epoch + 1, 0)
-            where, targets = views[0].device, self._targets[indexes]
-            yield self.collate(to_device(indexes, where), views, to_device(targets, where))
+                self._next_batch = (epoch + 1, 0)
+            device, targets = views[0].device, self._targets[indexes]
+            yield self.collate(to_device(indexes, device), views, to_device(targets, device))
 
     def _build(self) -> Graph:
         on_gpu = self._graph["device"] == "gpu"
-        # Held weakly: the graph keeps its source where Python's collector does not look, and were
-        # that to keep the loader, neither would ever be freed, nor their threads.
+        # DALI holds the graph's source where Python's garbage collector cannot see it. If the
+        # source referred to the loader, neither the loader nor the graph nor their threads would
+        # ever be freed.
         loader = weakref.ref(self)
         return Graph(
             lambda: next(loader()._feed),
@@ -127,7 +132,8 @@ class DaliLoader:
         )
 
     def _discard_prefetched(self) -> None:
-        # What was read ahead belongs to no other epoch, nor to one that was left early.
+        # Batches that were read ahead are of no use if the next epoch is another than expected, or
+        # if the last one was left early.
         self._feed = iter(())
         try:
             while True:
@@ -136,7 +142,7 @@ class DaliLoader:
             self._pipeline.reset()
 
     def _batches(self, epoch: int, first: int) -> Iterator[Named]:
-        # What the graph is fed: of a training, one epoch after another.
+        """Yield what the graph is fed; in a training the epochs follow without end."""
         yield from self._epoch(epoch, first)
         while self._sampler.training:
             epoch += 1
@@ -145,13 +151,14 @@ class DaliLoader:
     def _epoch(self, epoch: int, first: int) -> Iterator[Named]:
         rank, _ = rank_and_world()
         for number, indexes in enumerate(self._sampler.batches_of(epoch, first), start=first):
-            # Of this batch alone, so that an epoch can go on from any.
+            # Each batch has its own generator, so that an interrupted epoch can go on from any
+            # batch.
             rng = np.random.default_rng([self._sampler.seed, epoch, rank, number])
             self._in_flight.append(indexes)
             drawn = [draw(view.node, rng, len(indexes)) for view in self.views]
-            yield indexes, self._given(indexes), drawn
+            yield indexes, self._images_or_paths(indexes), drawn
 
-    def _given(self, indexes: np.ndarray) -> Any:
+    def _images_or_paths(self, indexes: np.ndarray) -> Any:
         if self._images is None:
             return encode_paths([self._path(index) for index in indexes])
         return [self._images[index] for index in indexes]
@@ -161,7 +168,7 @@ class DaliLoader:
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
         if shortage(error):
-            # Then any file would fail.
+            # Without memory any file would fail, so no file is to blame.
             return error
         paths = [self._path(index) for index in np.concatenate(self._in_flight)]
         bad = next(undecodable(paths, self._graph["device"]), None)

@@ -1,7 +1,7 @@
-"""What the graph itself does to the pixels: on a CPU all of it, on a GPU decoding and resizing.
+"""The graph's operators: on a CPU the graph does everything, on a GPU it decodes and resizes.
 
-On a CPU DALI's resize, colours and blur take several times as long as torch's and OpenCV's, by
-their vector instructions. On a GPU what follows the resize is done to whole batches (``finish``).
+On a CPU DALI takes several times as long to resize, colour and blur as torch and OpenCV, which use
+vector instructions. On a GPU all that follows the resize is done to whole batches (``finish``).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Change = Callable[[DataNode, dict[str, DataNode]], DataNode]
 
 @dataclass(frozen=True)
 class Operators:
-    """What the graph does to images ``[H, W, 3]`` uint8.
+    """The operators that the graph applies to images ``[H, W, 3]`` uint8.
 
     Attributes:
-        resize: the image, or a region of it, to a view's size.
-        changes: of the resized image by what ``draw`` gave, each under the name of its switch;
-            then the graph also flips and normalises. None where all of this is left to
-            ``finish_views``.
+        resize: resizes an image, or a region of it, for a view.
+        changes: change the resized image by the parameters of ``draw``. Each is stored under the
+            name of its switch. With them the graph also flips and normalises. None leaves all of
+            this to ``finish_views``.
     """
 
     resize: Resize
@@ -37,7 +37,7 @@ class Operators:
 
 
 def operators_on(device: str, threads: int) -> Operators:
-    """The operators for ``device``, ``"cpu"``, with so many threads, or ``"gpu"``."""
+    """Return the operators for ``device``, ``"gpu"`` or ``"cpu"`` with so many ``threads``."""
     if device == "gpu":
         return GPU
     shared = Threads(threads)
@@ -53,6 +53,6 @@ GPU = Operators(dali_resize, None)
 
 
 def _solarize(images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    # |255 - x| where x is bright, else |0 - x|.
+    # A bright level x becomes |255 - x|, and a dark one stays |0 - x|.
     bright = fn.cast(images >= 128, dtype=types.INT16)
     return fn.cast(math.abs(bright * 255 - images), dtype=types.UINT8)

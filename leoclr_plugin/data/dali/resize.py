@@ -1,4 +1,4 @@
-"""Resizing, by DALI or by torch, whose antialiased resize works on bytes as PIL's does."""
+"""Resizing by DALI or by torch. Torch's antialiased resize works on bytes as PIL's does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Resize = Callable[[DataNode, View, Region | None], DataNode]
 def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode:
     """Resize images ``[H, W, 3]``, or a region (top left, bottom right) of each, for a view.
 
-    To the view's size; where the shorter side is given, by that and a crop at the centre.
+    The result has the view's size. If the view gives the shorter side, the image is resized to
+    that side and cropped at the centre.
     """
     shorter = view.resize_shorter
     resized = fn.resize(
@@ -34,7 +35,10 @@ def dali_resize(images: DataNode, view: View, region: Region | None) -> DataNode
 
 
 def torch_resize(threads: Threads, images: DataNode, view: View, region: Region | None) -> DataNode:
-    """``dali_resize`` on the CPU, by torch on ``threads``, uncropped at the centre."""
+    """Resize as ``dali_resize`` does, by torch on the CPU's ``threads``, without the crop.
+
+    The graph crops a view at the centre when it normalises it.
+    """
     return fn.python_function(
         images,
         *(region or ()),
@@ -60,5 +64,5 @@ def _resize(view: View, image: np.ndarray, *region: np.ndarray) -> np.ndarray:
 def _size(view: View, height: int, width: int) -> Sequence[int]:
     if view.resize_shorter is None:
         return view.size
-    # Multiplied first, so that the shorter side comes out as it is asked for.
+    # Integers are multiplied before they are divided, so the shorter side is exactly the given one.
     return [view.resize_shorter * side // min(height, width) for side in (height, width)]

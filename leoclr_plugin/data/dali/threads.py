@@ -11,10 +11,11 @@ from threadpoolctl import threadpool_limits
 
 
 class Threads:
-    """Threads in each of which torch works on one core.
+    """Threads that share the images of a batch; in each of them torch uses one core.
 
-    The images of a batch are work enough for all threads; were each image divided among the cores
-    once more, the threads would wait for one another. The process's other threads are left alone.
+    A batch has enough images to keep all threads busy. If torch divided each image among the cores
+    once more, the threads would wait for one another. Torch keeps all cores in the other threads
+    of the process.
     """
 
     def __init__(self, number: int) -> None:
@@ -22,22 +23,28 @@ class Threads:
         self._pool = ThreadPoolExecutor(number, initializer=_use_one_core)
 
     def map(self, function: Callable[..., Any], *batch: Sequence[Any]) -> list[Any]:
-        """``function`` of each image, with what else the batch has of it, in the batch's order."""
+        """Return the results of ``function`` for each image, in the order of the batch.
+
+        Args:
+            function: called with one item of each sequence of ``batch``.
+            batch: the images, and sequences of what else belongs to each image.
+        """
         results = [None] * len(batch[0])
-        # Taken one after another, since images differ in size; a future for each of them would
-        # take longer than what is done to a small one.
+        # Each thread takes the next image when it is free, because images differ in size. A future
+        # for each image would cost more than the work on a small image.
         images = enumerate(zip(*batch, strict=True))
 
         def work() -> None:
             for number, image in images:
                 results[number] = function(*image)
 
-        for share in [self._pool.submit(work) for _ in range(self._number)]:
-            share.result()
+        for future in [self._pool.submit(work) for _ in range(self._number)]:
+            future.result()
         return results
 
 
 def _use_one_core() -> None:
-    # A thread's first question makes torch set its number, which would undo what is set before.
+    # In a new thread the first call of torch sets the number of cores. It is made here, because it
+    # would undo the limit if it came later.
     torch.get_num_threads()
     threadpool_limits(1, user_api="openmp")

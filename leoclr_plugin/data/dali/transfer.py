@@ -1,4 +1,4 @@
-"""Small arrays on their way to the GPU."""
+"""Copying small arrays to the GPU."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy a CPU tensor to ``device`` without waiting for what the GPU is doing.
+    """Copy a CPU tensor to ``device`` without waiting for the GPU.
 
-    A plain copy waits until the GPU has done all that it was given before, the training's last
-    step for one, and then the GPU waits for the next step to be launched.
+    A plain copy waits until the GPU has finished all earlier work, such as the last training step.
+    Then the GPU is idle until the next step is launched.
     """
     if device.type == "cpu":
         return values

@@ -1,4 +1,4 @@
-"""What one view of an image is made of, for the graph and for its draws."""
+"""The description of one view of an image, for the graph and for its random draws."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class View:
     """One view.
 
     Attributes:
-        node: solo-learn's augmentation node; of ``rrc`` and the appearance augmentations. Of plain
-            values: a configuration's are looked up anew at each use, for each batch.
+        node: solo-learn's augmentation node, with ``rrc`` and the appearance augmentations. It
+            holds plain values, because a configuration resolves its values anew at each use, which
+            would be for each batch.
         size: height and width in pixels.
-        mean_and_std: of the channels, in [0, 1].
-        resize_shorter: pixels of the shorter side before a crop of ``size`` at the centre; None
-            to resize the crop, or the whole image, to ``size``.
-        bicubic: interpolation; bilinear where False.
+        mean_and_std: means and standard deviations of the channels, in [0, 1].
+        resize_shorter: length in pixels to which the shorter side is resized before a crop of
+            ``size`` at the centre; None resizes the crop, or the whole image, to ``size``.
+        bicubic: whether the interpolation is bicubic; it is bilinear if False.
     """
 
     node: Any
@@ -36,10 +37,10 @@ class View:
 
 
 def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
-    """The views of ``cfg.augmentations``, in the order of the batch.
+    """Return the views of ``cfg.augmentations``, in the order of the batch.
 
     Raises:
-        UserError: naming the pipeline and what DALI cannot do.
+        UserError: if DALI cannot do what an augmentation asks for; it names the augmentation.
     """
     views = []
     for i, node in enumerate(augmentations):
@@ -60,14 +61,14 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
 
 
 def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
-    """The linear probe's training view, as ``data.evaluation.train_transform``."""
+    """Return the training view of the linear probe, like ``data.evaluation.train_transform``."""
     crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
     node = {**UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
     return View(_plain(node), size, mean_and_std(dataset), bicubic=False)
 
 
 def val_view(dataset: str, size: tuple[int, int]) -> View:
-    """The view that methods are evaluated on, as ``data.evaluation.val_transform``."""
+    """Return the view that methods are evaluated on, like ``data.evaluation.val_transform``."""
     node = _plain({**UNCHANGED, "rrc": {"enabled": False}})
     shorter = shorter_side(size)
     return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)

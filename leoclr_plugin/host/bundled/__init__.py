@@ -1,7 +1,7 @@
-"""A small host with solo-learn's contract, for machines where there is only PyPI.
+"""A small host with solo-learn's contract, for machines that can only install from PyPI.
 
-No second solo-learn: the base classes, three baselines and three evaluators, under the names and
-in the files where solo-learn has them.
+It is not a second solo-learn: it has the base classes, three baselines and three evaluators, with
+solo-learn's names for classes and files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from leoclr_plugin.host.select import Choice
 
 
 def load(choice: Choice) -> Host:
-    """Return the bundled host; it needs nothing beyond the plugin's own requirements."""
+    """Return the bundled host, which needs nothing beyond the plugin's own requirements."""
     from leoclr_plugin.host.bundled.auto_resumer import AutoResumer
     from leoclr_plugin.host.bundled.base import BaseMethod, BaseMomentumMethod
     from leoclr_plugin.host.bundled.byol import BYOL

@@ -1,4 +1,4 @@
-"""Finding the checkpoint of an interrupted run of the same configuration."""
+"""Finds the checkpoint of an interrupted run with the same configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from leoclr_plugin.host.bundled.cfg import omegaconf_select
 
 
 class AutoResumer:
-    """Looks for the newest checkpoint, at most ``max_hours`` old, of the same run."""
+    """Finds the newest checkpoint of the same run that is at most ``max_hours`` old."""
 
     SHOULD_MATCH = (
         "name",
@@ -33,10 +33,10 @@ class AutoResumer:
         self.checkpoint_dir, self.max_hours = Path(checkpoint_dir), max_hours
 
     def find_checkpoint(self, cfg: DictConfig) -> tuple[Path | None, str | None]:
-        """Return the checkpoint and its wandb run, or (None, None)."""
+        """Return the checkpoint and the id of its wandb run, or (None, None)."""
         oldest = time.time() - 3600 * self.max_hours
-        found = [p for p in self.checkpoint_dir.rglob("*.ckpt") if p.stat().st_ctime > oldest]
-        for checkpoint in sorted(found, key=lambda p: p.stat().st_ctime, reverse=True):
+        recent = [p for p in self.checkpoint_dir.rglob("*.ckpt") if p.stat().st_ctime > oldest]
+        for checkpoint in sorted(recent, key=lambda p: p.stat().st_ctime, reverse=True):
             args = OmegaConf.create(read_json(checkpoint.parent / "args.json"))
             if all(
                 omegaconf_select(args, key) == omegaconf_select(cfg, key)

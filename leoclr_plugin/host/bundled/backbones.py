@@ -1,4 +1,4 @@
-"""Backbones under solo-learn's names, from torchvision and timm."""
+"""Backbones from torchvision and timm, under solo-learn's names."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
 def build_backbone(name: str, method: str, dataset: str, kwargs: dict[str, Any]) -> nn.Module:
     """Build a randomly initialised backbone that returns features ``[N, F]``.
 
-    A ResNet loses its classifier and, for cifar10 and cifar100, gets the small stem: a 3x3
-    convolution of stride 1 (with padding 2, as solo-learn has it) and no pooling.
+    A ResNet loses its classifier. For cifar10 and cifar100 it also gets the small stem: a 3x3
+    convolution of stride 1 (with padding 2, as in solo-learn) and no pooling.
 
     Raises:
-        UserError: for a name that is not in ``BACKBONES``.
+        UserError: if the name is not in ``BACKBONES``.
     """
     check_known("backbone.name", name, BACKBONES, "a backbone")
     backbone = BACKBONES[name](method, **kwargs)
@@ -68,5 +68,5 @@ def build_backbone(name: str, method: str, dataset: str, kwargs: dict[str, Any])
 
 
 def features_dim(backbone: nn.Module) -> int:
-    """Dimension F of a backbone's features."""
+    """Return the dimension F of a backbone's features."""
     return backbone.inplanes if hasattr(backbone, "inplanes") else backbone.num_features

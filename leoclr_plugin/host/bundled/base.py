@@ -1,4 +1,4 @@
-"""Base classes of the methods, after the contract of ``solo.methods.base``."""
+"""The base classes of the methods; they follow the contract of ``solo.methods.base``."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _DEFAULTS = {
 
 
 class BaseMethod(pl.LightningModule):
-    """What all methods share: a backbone, an online linear classifier, optimizer and schedule.
+    """The base of all methods: a backbone, an online linear classifier, optimizer and schedule.
 
-    A batch of training is ``[indexes, [view, ...], targets]``, one of validation
-    ``[images, targets]``; images are ``[N, 3, H, W]``, targets ``[N]`` with -1 for no label.
+    A training batch is ``[indexes, [view, ...], targets]`` and a validation batch is
+    ``[images, targets]``. Images are ``[N, 3, H, W]``; targets are ``[N]``, with -1 for no label.
 
     Attributes:
-        backbone: the encoder; ``features_dim`` is the size of its output.
-        classifier: linear layer on the detached features.
-        knn: the online kNN, where ``cfg.knn_eval.enabled``.
+        backbone: the encoder; ``features_dim`` is the dimension of its features.
+        classifier: a linear layer on the detached features.
+        knn: the online kNN; it only exists with ``cfg.knn_eval.enabled``.
     """
 
     _BACKBONES = BACKBONES
@@ -52,10 +52,10 @@ class BaseMethod(pl.LightningModule):
         self.num_classes: int = cfg.data.num_classes
         self.classifier = nn.Linear(self.features_dim, self.num_classes)
 
-        # As in solo-learn, gradient accumulation scales every rate.
-        accumulated = cfg.accumulate_grad_batches or 1
-        optimizers.take_settings(self, cfg, rate_scale=accumulated)
-        self.classifier_lr: float = cfg.optimizer.classifier_lr * accumulated
+        # As in solo-learn, gradient accumulation scales all learning rates.
+        accumulated_batches = cfg.accumulate_grad_batches or 1
+        optimizers.take_settings(self, cfg, rate_scale=accumulated_batches)
+        self.classifier_lr: float = cfg.optimizer.classifier_lr * accumulated_batches
 
         self.num_large_crops: int = cfg.data.num_large_crops
         self.num_small_crops: int = cfg.data.num_small_crops
@@ -77,13 +77,13 @@ class BaseMethod(pl.LightningModule):
 
     @staticmethod
     def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
-        """Fill in the defaults of all methods; a subclass adds its own."""
+        """Fill in the defaults that all methods share; a subclass adds its own."""
         set_defaults(cfg, _DEFAULTS)
         return cfg
 
     @property
     def learnable_params(self) -> list[dict[str, Any]]:
-        """Parameter groups of the optimizer; a subclass appends its own."""
+        """The parameter groups of the optimizer; a subclass appends its own."""
         classifier = {
             "name": "classifier",
             "params": self.classifier.parameters(),
@@ -93,14 +93,14 @@ class BaseMethod(pl.LightningModule):
         return [{"name": "backbone", "params": self.backbone.parameters()}, classifier]
 
     def configure_optimizers(self) -> Any:
-        """The optimizer and schedule that the configuration names."""
+        """Build the optimizer and the schedule that the configuration names."""
         return optimizers.configure_optimizers(self, self.learnable_params)
 
     def _memory_format(self, X: torch.Tensor) -> torch.Tensor:
         return X if self.no_channel_last else X.to(memory_format=torch.channels_last)
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features ``feats`` ``[N, F]`` and the online classifier's ``logits`` ``[N, C]``."""
+        """Return the features ``feats`` ``[N, F]`` and the classifier's ``logits`` ``[N, C]``."""
         feats = self.backbone(self._memory_format(X))
         return {"logits": self.classifier(feats.detach()), "feats": feats}
 
@@ -111,11 +111,11 @@ class BaseMethod(pl.LightningModule):
         return {**out, "loss": loss, "acc1": acc1, "acc5": acc5}
 
     def base_training_step(self, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
-        """Encode one view: the forward's outputs, ``loss``, ``acc1`` and ``acc5``."""
+        """Encode one view; return the outputs of ``forward``, ``loss``, ``acc1`` and ``acc5``."""
         return self._base_shared_step(X, targets)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> dict[str, Any]:
-        """Encode every view: lists of the forward's outputs, means of loss and accuracies."""
+        """Encode every view; return lists of the outputs, and means of the loss and accuracies."""
         _, views, targets = batch
         steps = [self.base_training_step(view, targets) for view in views]
         outs: dict[str, Any] = {key: [step[key] for step in steps] for key in steps[0]}
@@ -148,7 +148,7 @@ class BaseMethod(pl.LightningModule):
         return metrics
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation set's means and the online kNN's accuracy."""
+        """Log the means over the validation set, and the accuracy of the online kNN."""
         outputs = self.validation_step_outputs
         log = {key: weighted_mean(outputs, key) for key in outputs[0] if key != "batch_size"}
         if self.knn_eval and not self.trainer.sanity_checking:
@@ -158,12 +158,13 @@ class BaseMethod(pl.LightningModule):
 
 
 class BaseMomentumMethod(BaseMethod):
-    """A method with a momentum encoder, updated after each optimizer step.
+    """The base of methods with a momentum encoder, which each optimizer step updates.
 
     Attributes:
-        momentum_backbone: moving average of ``backbone``, without gradients.
-        momentum_classifier: linear layer on its features where ``cfg.momentum.classifier``.
-        momentum_updater: the average's coefficient tau and its schedule.
+        momentum_backbone: the moving average of ``backbone``, without gradients.
+        momentum_classifier: a linear layer on its features with ``cfg.momentum.classifier``, None
+            without.
+        momentum_updater: holds the coefficient tau of the average and its schedule.
     """
 
     def __init__(self, cfg: DictConfig) -> None:
@@ -180,7 +181,7 @@ class BaseMomentumMethod(BaseMethod):
 
     @staticmethod
     def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
-        """Add the momentum's defaults to those of all methods."""
+        """Add the defaults of the momentum to those that all methods share."""
         cfg = BaseMethod.add_and_assert_specific_cfg(cfg)
         set_defaults(
             cfg,
@@ -190,7 +191,7 @@ class BaseMomentumMethod(BaseMethod):
 
     @property
     def learnable_params(self) -> list[dict[str, Any]]:
-        """The base class's groups and the momentum classifier's."""
+        """The base class's groups, and one for the momentum classifier."""
         groups = super().learnable_params
         if self.momentum_classifier is not None:
             params = self.momentum_classifier.parameters()
@@ -200,16 +201,16 @@ class BaseMomentumMethod(BaseMethod):
 
     @property
     def momentum_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        """Pairs (online, momentum) of networks; a subclass appends its own."""
+        """The pairs (online, momentum) of networks; a subclass appends its own."""
         return [(self.backbone, self.momentum_backbone)]
 
     def on_train_start(self) -> None:
-        """Count optimizer steps from here."""
+        """Reset the number of the last optimizer step."""
         self.last_step = 0
 
     @torch.no_grad()
     def momentum_forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features ``feats`` ``[N, F]`` of the momentum backbone, without a graph."""
+        """Return the momentum backbone's features ``feats`` ``[N, F]``, without a graph."""
         return {"feats": self.momentum_backbone(self._memory_format(X))}
 
     def _shared_step_momentum(self, X: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
@@ -222,7 +223,7 @@ class BaseMomentumMethod(BaseMethod):
         return out
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> dict[str, Any]:
-        """The base class's step, and every view through the momentum encoder as well."""
+        """Do the base class's step, and encode every view with the momentum encoder as well."""
         outs = super().training_step(batch, batch_idx)
         _, views, targets = batch
         steps = [self._shared_step_momentum(view, targets) for view in views]
@@ -240,7 +241,7 @@ class BaseMomentumMethod(BaseMethod):
         return outs
 
     def validation_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> dict[str, Any]:
-        """The base class's, and the momentum classifier's ``momentum_val_*`` where there is one."""
+        """Do the base class's step; a momentum classifier adds its ``momentum_val_*``."""
         metrics = super().validation_step(batch, batch_idx)
         if self.momentum_classifier is not None:
             out = self._shared_step_momentum(*batch)
@@ -248,7 +249,7 @@ class BaseMomentumMethod(BaseMethod):
         return metrics
 
     def on_train_batch_end(self, outputs: Any, batch: Sequence[Any], batch_idx: int) -> None:
-        """Update the momentum networks where the optimizer made a step."""
+        """Update the momentum networks if the optimizer made a step."""
         step = self.trainer.global_step
         if step > self.last_step:
             for pair in self.momentum_pairs:

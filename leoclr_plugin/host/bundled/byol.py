@@ -16,14 +16,18 @@ from leoclr_plugin.host.bundled.projector import projector
 
 
 def byol_loss_func(p: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """Squared distance of the normalised prediction ``p`` and target ``z``, both ``[N, D]``."""
+    """Return the mean squared distance of ``p`` and ``z`` ``[N, D]`` after their normalisation.
+
+    ``p`` is the prediction and ``z`` the target, which gets no gradient.
+    """
     return 2 - 2 * F.cosine_similarity(p, z.detach(), dim=-1).mean()
 
 
 class BYOL(BaseMomentumMethod):
-    """BYOL after solo-learn's ``byol``.
+    """BYOL as in solo-learn's ``byol``.
 
-    Cfg settings: ``method_kwargs.proj_hidden_dim``, ``proj_output_dim``, ``pred_hidden_dim``.
+    Its settings are ``proj_hidden_dim``, ``proj_output_dim`` and ``pred_hidden_dim`` of
+    ``method_kwargs``.
     """
 
     def __init__(self, cfg: DictConfig) -> None:
@@ -41,7 +45,7 @@ class BYOL(BaseMomentumMethod):
 
     @property
     def learnable_params(self) -> list[dict[str, Any]]:
-        """The base class's groups, the projector's and the predictor's."""
+        """The base class's groups, and one each for the projector and the predictor."""
         return [
             *super().learnable_params,
             {"name": "projector", "params": self.projector.parameters()},
@@ -54,19 +58,19 @@ class BYOL(BaseMomentumMethod):
         return [*super().momentum_pairs, (self.projector, self.momentum_projector)]
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The base class's outputs, the projection ``z`` and the prediction ``p``, ``[N, D]``."""
+        """Add the projection ``z`` and the prediction ``p`` ``[N, D]`` to the base's outputs."""
         out = super().forward(X)
         z = self.projector(out["feats"])
         return {**out, "z": z, "p": self.predictor(z)}
 
     @torch.no_grad()
     def momentum_forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The base class's outputs and the target ``z`` ``[N, D]``."""
+        """Add the target ``z`` ``[N, D]`` to the base class's outputs."""
         out = super().momentum_forward(X)
         return {**out, "z": self.momentum_projector(out["feats"])}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
-        """Loss of a batch: each view predicts every other view's target; the classifier's."""
+        """Return the loss: each view predicts the targets of the others; add the classifier's."""
         out = super().training_step(batch, batch_idx)
         predictions, momentum_z = out["p"], out["momentum_z"]
         neg_cos_sim = sum(

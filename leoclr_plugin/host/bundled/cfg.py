@@ -1,4 +1,4 @@
-"""solo-learn's configuration schema: its defaults, and what it derives from them."""
+"""solo-learn's configuration schema: its defaults, and the values that it derives."""
 
 from __future__ import annotations
 
@@ -68,23 +68,24 @@ _OPTIMIZER_DEFAULTS = {
 
 
 def omegaconf_select(cfg: DictConfig, key: str, default: Any = None) -> Any:
-    """``OmegaConf.select``, with the string ``"None"`` read as None."""
+    """Select a key as ``OmegaConf.select`` does, but read the string ``"None"`` as None."""
     value = OmegaConf.select(cfg, key, default=default)
     return None if value == "None" else value
 
 
 def set_defaults(cfg: DictConfig, defaults: dict[str, Any]) -> None:
-    """Give each key of ``defaults`` its value in ``cfg`` where there is none yet."""
+    """Set each key of ``defaults`` in ``cfg`` that has no value yet."""
     for key, default in defaults.items():
         OmegaConf.update(cfg, key, omegaconf_select(cfg, key, default), force_add=True)
 
 
 def parse_pretrain_cfg(cfg: DictConfig) -> DictConfig:
-    """Fill in the defaults of a pretraining run, count its views and scale its rates.
+    """Fill in the defaults of a pretraining run, count its views and scale its learning rates.
 
-    Sets ``data.num_classes``; ``data.num_large_crops`` and ``data.num_small_crops`` (large is
-    what has the first pipeline's ``crop_size``); multiplies ``optimizer.lr`` and
-    ``optimizer.classifier_lr`` by batch size x devices x nodes / 256.
+    It sets ``data.num_classes``, ``data.num_large_crops`` and ``data.num_small_crops``; a crop is
+    large if it has the ``crop_size`` of the first pipeline. It multiplies ``optimizer.lr`` and
+    ``optimizer.classifier_lr`` by batch size x devices x nodes / 256. As in solo-learn the
+    classifier's rate is only scaled if there is a validation set.
     """
     set_defaults(cfg, {**_SHARED_DEFAULTS, **_PRETRAIN_DEFAULTS})
     _set_num_classes(cfg)
@@ -103,7 +104,7 @@ def parse_pretrain_cfg(cfg: DictConfig) -> DictConfig:
 
 
 def parse_linear_cfg(cfg: DictConfig) -> DictConfig:
-    """Fill in the defaults of a linear probe and scale its rate as ``parse_pretrain_cfg`` does."""
+    """Fill in a linear probe's defaults and scale its rate as ``parse_pretrain_cfg`` does."""
     set_defaults(cfg, {**_SHARED_DEFAULTS, **_LINEAR_DEFAULTS})
     check_known("backbone.name", cfg.backbone.name, BACKBONES, "a backbone")
     _set_num_classes(cfg)
@@ -116,7 +117,7 @@ def _set_num_classes(cfg: DictConfig) -> None:
     if cfg.data.dataset in _N_CLASSES:
         cfg.data.num_classes = _N_CLASSES[cfg.data.dataset]
     else:
-        # A folder without classes still gets a classifier, of one class.
+        # A folder without classes still needs a classifier, so it counts as one class.
         folders = sum(entry.is_dir() for entry in Path(cfg.data.train_path).iterdir())
         cfg.data.num_classes = max(1, folders)
 

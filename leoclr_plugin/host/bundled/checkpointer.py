@@ -1,4 +1,4 @@
-"""Checkpoints in solo-learn's layout: a folder a run, with ``args.json`` beside the weights."""
+"""Checkpoints in solo-learn's layout: each run has a folder with ``args.json`` and the weights."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Checkpointer(pl.Callback):
     """Writes ``<logdir>/<version>/<name>-<version>-ep=<epoch>.ckpt`` after training epochs.
 
     Attributes:
-        frequency: epochs between two checkpoints.
-        keep_prev: keep the earlier ones.
-        path: the run's folder, known once training starts.
+        frequency: the number of epochs between two checkpoints.
+        keep_prev: whether earlier checkpoints are kept.
+        path: the run's folder; it is set when training starts.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Checkpointer(pl.Callback):
         self.last_ckpt: Path | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Make the run's folder and write the configuration into it."""
+        """Create the run's folder and write the configuration into it."""
         run_id = str(trainer.logger.version) if trainer.logger is not None else None
         self.version = run_id or f"offline-{secrets.token_hex(4)}"
         self.path = self.logdir / self.version
@@ -39,12 +39,12 @@ class Checkpointer(pl.Callback):
             write_text(self.path / "args.json", json.dumps(args, default=str))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the epoch's checkpoint where it is due."""
+        """Write a checkpoint if this epoch is due for one."""
         if trainer.current_epoch % self.frequency == 0:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Write the current epoch's checkpoint, and only then remove the last one."""
+        """Write the current epoch's checkpoint, and delete the last one only afterwards."""
         ckpt = self.path / f"{self.cfg.name}-{self.version}-ep={trainer.current_epoch}.ckpt"
         trainer.save_checkpoint(ckpt)
         if trainer.is_global_zero and self.last_ckpt not in (None, ckpt) and not self.keep_prev:

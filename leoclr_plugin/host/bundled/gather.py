@@ -1,4 +1,4 @@
-"""Gathering over processes, with gradients."""
+"""Gathering tensors over all processes, with gradients."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch.distributed.nn.functional import all_gather
 
 
 def gather(X: torch.Tensor, dim: int = 0) -> torch.Tensor:
-    """Concatenate ``X`` of all processes along ``dim`` in rank order; alone, return ``X``."""
+    """Concatenate all processes' ``X`` along ``dim`` in rank order; a single one returns ``X``."""
     if dist.is_available() and dist.is_initialized():
         return torch.cat(all_gather(X), dim=dim)
     return X
 
 
 def get_rank() -> int:
-    """This process's rank, 0 where there is only one."""
+    """Return the rank of this process, which is 0 if it is the only one."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0

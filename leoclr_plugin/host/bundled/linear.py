@@ -1,4 +1,4 @@
-"""The linear probe, after the contract of ``solo.methods.linear``."""
+"""The linear probe; it follows the contract of ``solo.methods.linear``."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _DEFAULTS = {
 class LinearModel(pl.LightningModule):
     """A linear classifier on a frozen backbone; with ``cfg.finetune`` the backbone learns too.
 
-    Batches are ``[images [N, 3, H, W], targets [N]]``. Logged on the validation set:
-    ``val_loss``, ``val_acc1`` and ``val_acc5`` (percent).
+    Batches are ``[images [N, 3, H, W], targets [N]]``. It logs ``val_loss``, ``val_acc1`` and
+    ``val_acc5`` (percent) of the validation set.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class LinearModel(pl.LightningModule):
         self.validation_step_outputs: list[dict[str, Any]] = []
 
     def configure_optimizers(self) -> Any:
-        """The optimizer and schedule that the configuration names, for what learns."""
+        """Build the optimizer and the schedule for the parameters that learn."""
         groups = [{"params": self.classifier.parameters()}]
         if self.finetune:
             groups.append({"params": self.backbone.parameters()})
         return optimizers.configure_optimizers(self, groups)
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features ``feats`` ``[N, F]`` and ``logits`` ``[N, C]``."""
+        """Return the features ``feats`` ``[N, F]`` and the ``logits`` ``[N, C]``."""
         if not self.no_channel_last:
             X = X.to(memory_format=torch.channels_last)
         with torch.set_grad_enabled(self.finetune and torch.is_grad_enabled()):
@@ -67,7 +67,7 @@ class LinearModel(pl.LightningModule):
         return {"logits": self.classifier(feats), "feats": feats}
 
     def training_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> torch.Tensor:
-        """Loss of a batch; a frozen backbone keeps its running statistics."""
+        """Return the loss of a batch; a frozen backbone keeps its running statistics."""
         self.backbone.train(self.finetune)
         X, targets = batch
         logits = self(X)["logits"]
@@ -78,7 +78,7 @@ class LinearModel(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Sequence[torch.Tensor], batch_idx: int) -> dict[str, Any]:
-        """Loss and accuracies of a batch."""
+        """Return the loss and the accuracies of a batch."""
         X, targets = batch
         logits = self(X)["logits"]
         acc1, acc5 = accuracy_at_k(logits, targets)
@@ -88,7 +88,7 @@ class LinearModel(pl.LightningModule):
         return metrics
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation set's means."""
+        """Log the means over the validation set."""
         outputs = self.validation_step_outputs
         keys = ("val_loss", "val_acc1", "val_acc5")
         self.log_dict({key: weighted_mean(outputs, key) for key in keys}, sync_dist=True)

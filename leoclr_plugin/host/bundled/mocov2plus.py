@@ -20,17 +20,17 @@ from leoclr_plugin.host.bundled.projector import projector
 def mocov2plus_loss_func(
     query: torch.Tensor, key: torch.Tensor, queue: torch.Tensor, temperature: float = 0.1
 ) -> torch.Tensor:
-    """InfoNCE of ``query`` ``[N, D]`` with ``key`` ``[N, D]`` against ``queue`` ``[D, K]``."""
+    """Return the InfoNCE loss of ``query`` and ``key`` ``[N, D]`` against ``queue`` ``[D, K]``."""
     positive = (query * key).sum(dim=1, keepdim=True)
     logits = torch.cat([positive, query @ queue], dim=1) / temperature
     return F.cross_entropy(logits, torch.zeros_like(logits[:, 0], dtype=torch.long))
 
 
 class MoCoV2Plus(BaseMomentumMethod):
-    """MoCo v2+ after solo-learn's ``mocov2plus``.
+    """MoCo v2+ as in solo-learn's ``mocov2plus``.
 
-    Cfg settings: ``method_kwargs.proj_hidden_dim``, ``proj_output_dim``, ``temperature`` and
-    ``queue_size`` (65536), which the batch size must divide.
+    Its settings are ``proj_hidden_dim``, ``proj_output_dim``, ``temperature`` and ``queue_size``
+    of ``method_kwargs``. The batch size must divide ``queue_size``, which is 65536 by default.
     """
 
     def __init__(self, cfg: DictConfig) -> None:
@@ -47,14 +47,14 @@ class MoCoV2Plus(BaseMomentumMethod):
 
     @staticmethod
     def add_and_assert_specific_cfg(cfg: DictConfig) -> DictConfig:
-        """Add this method's default to those of the momentum methods."""
+        """Add the default of ``queue_size`` to those of all momentum methods."""
         cfg = BaseMomentumMethod.add_and_assert_specific_cfg(cfg)
         set_defaults(cfg, {"method_kwargs.queue_size": 65536})
         return cfg
 
     @property
     def learnable_params(self) -> list[dict[str, Any]]:
-        """The base class's groups and the projector's."""
+        """The base class's groups, and one for the projector."""
         group = {"name": "projector", "params": self.projector.parameters()}
         return [*super().learnable_params, group]
 
@@ -64,18 +64,18 @@ class MoCoV2Plus(BaseMomentumMethod):
         return [*super().momentum_pairs, (self.projector, self.momentum_projector)]
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The base class's outputs and the normalised projection ``z`` ``[N, D]``."""
+        """Add the normalised projection ``z`` ``[N, D]`` to the base class's outputs."""
         out = super().forward(X)
         return {**out, "z": F.normalize(self.projector(out["feats"]), dim=-1)}
 
     @torch.no_grad()
     def momentum_forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The base class's outputs and the normalised key ``z`` ``[N, D]``."""
+        """Add the normalised key ``z`` ``[N, D]`` to the base class's outputs."""
         out = super().momentum_forward(X)
         return {**out, "z": F.normalize(self.momentum_projector(out["feats"]), dim=-1)}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
-        """Loss of a batch of two views, each the query of the other, and the classifier's."""
+        """Return the loss of two views, each the other's query, and add the classifier's."""
         out = super().training_step(batch, batch_idx)
         (q1, q2), (k1, k2) = out["z"], out["momentum_z"]
         queue = self.queue.clone()

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules under solo-learn's names."""
+"""The optimizers and the learning-rate schedules, under solo-learn's names."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ DEFAULTS = {
 
 
 class LinearWarmupCosineAnnealingLR(LRScheduler):
-    """A line from ``warmup_start_lr`` to each group's rate, then a cosine down to ``eta_min``.
+    """The rate rises linearly from ``warmup_start_lr``, then falls to ``eta_min`` on a cosine.
+
+    Each parameter group has its own highest rate.
 
     Attributes:
-        warmup_epochs: calls of ``step`` until the full rate.
-        max_epochs: calls of ``step`` until ``eta_min``.
+        warmup_epochs: the number of calls of ``step`` until the highest rate.
+        max_epochs: the number of calls of ``step`` until ``eta_min``.
     """
 
     def __init__(
@@ -53,21 +55,21 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float]:
-        """The rates of all parameter groups at ``self.last_epoch``."""
+        """Return the rates of all parameter groups at ``self.last_epoch``."""
         return [self._rate(base_lr) for base_lr in self.base_lrs]
 
     def _rate(self, base_lr: float) -> float:
         if self.last_epoch <= self.warmup_epochs:
-            return self._warming_up(self.last_epoch, base_lr)
+            return self._warmup_rate(self.last_epoch, base_lr)
         if self.last_epoch == self.max_epochs:
-            # Where what follows would be 0/0 after a warm-up of all steps but half a one.
+            # The formula below would be 0/0 if the warm-up took all steps but half a step.
             return self.eta_min
-        # From the last rate of the warm-up, which may end between two steps.
-        last = math.floor(self.warmup_epochs)
-        height = self._warming_up(last, base_lr) - self.eta_min
-        return self.eta_min + height * self._cosine(self.last_epoch) / self._cosine(last)
+        # The cosine begins at the last rate of the warm-up, which may end between two steps.
+        warmup_end = math.floor(self.warmup_epochs)
+        height = self._warmup_rate(warmup_end, base_lr) - self.eta_min
+        return self.eta_min + height * self._cosine(self.last_epoch) / self._cosine(warmup_end)
 
-    def _warming_up(self, step: int, base_lr: float) -> float:
+    def _warmup_rate(self, step: int, base_lr: float) -> float:
         if step == 0:
             return self.warmup_start_lr
         if step == self.warmup_epochs:
@@ -84,16 +86,16 @@ def take_settings(module: Any, cfg: DictConfig, rate_scale: float = 1.0) -> None
     """Give ``module`` the attributes that ``configure_optimizers`` reads.
 
     Args:
-        module: a method or linear model.
-        cfg: a configuration with ``DEFAULTS`` filled in.
-        rate_scale: factor of all learning rates.
+        module: a method or a linear model.
+        cfg: a configuration in which ``DEFAULTS`` are filled in.
+        rate_scale: a factor for all learning rates.
     """
     module.max_epochs = cfg.max_epochs
     module.optimizer = cfg.optimizer.name
     module.lr = cfg.optimizer.lr * rate_scale
     module.weight_decay = cfg.optimizer.weight_decay
-    # Plain: torch's older optimizers keep Adam's betas as they come, and a list of OmegaConf is
-    # code in a checkpoint, which is not read again.
+    # These must be plain Python values. Older optimizers of torch store Adam's betas as they are
+    # given, and a checkpoint with a list of OmegaConf could not be loaded as weights only.
     module.extra_optimizer_args = OmegaConf.to_container(cfg.optimizer.kwargs, resolve=True)
     module.exclude_bias_n_norm_wd = cfg.optimizer.exclude_bias_n_norm_wd
     module.scheduler = cfg.scheduler.name
@@ -108,15 +110,15 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
     """Build the optimizer and schedule that ``module``'s attributes describe.
 
     Args:
-        module: a method or linear model after ``take_settings`` and, under Lightning, with its
-            ``trainer``.
-        groups: parameter groups.
+        module: a method or a linear model after ``take_settings``. A schedule by steps also needs
+            its ``trainer``.
+        groups: the parameter groups.
 
     Returns:
-        What Lightning's ``configure_optimizers`` may return.
+        A value that Lightning's ``configure_optimizers`` may return.
 
     Raises:
-        UserError: for an unknown optimizer or schedule, and for values that it does not take.
+        UserError: if the optimizer or the schedule is unknown, or if it refuses a value.
     """
     check_known("optimizer.name", module.optimizer, _OPTIMIZERS)
     check_known("scheduler.name", module.scheduler, _SCHEDULERS)
@@ -129,7 +131,8 @@ def _build(module: Any, groups: list[dict[str, Any]]) -> Any:
     if module.optimizer == "lars":
         kwargs["trust_coeff"] = kwargs.pop("eta", 1e-3)
         kwargs["trust_clip"] = kwargs.pop("clip_lr", False)
-        # timm's LARS would not adapt groups without weight decay, such as the classifier's.
+        # Without this timm's LARS would not adapt groups without weight decay, such as that of
+        # the classifier.
         kwargs["always_adapt"] = True
         if kwargs.pop("exclude_bias_n_norm", False):
             excluded["always_adapt"] = False
@@ -163,12 +166,12 @@ def _without_decay_of_bias_and_norm(
     split = []
     for group in groups:
         params = list(group["params"])
-        decayed = [p for p in params if p.ndim > 1]
-        others = [p for p in params if p.ndim <= 1]
-        if decayed:
-            split.append({**group, "params": decayed})
-        if others:
-            split.append({**group, "params": others, "weight_decay": 0, **excluded})
+        weights = [p for p in params if p.ndim > 1]
+        bias_and_norm = [p for p in params if p.ndim <= 1]
+        if weights:
+            split.append({**group, "params": weights})
+        if bias_and_norm:
+            split.append({**group, "params": bias_and_norm, "weight_decay": 0, **excluded})
             if "name" in group:
                 split[-1]["name"] += "_no_decay"
     return split

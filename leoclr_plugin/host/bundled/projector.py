@@ -1,4 +1,4 @@
-"""The two-layer projector that the contrastive baselines share."""
+"""The two-layer projector that all baselines share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from torch import nn
 
 
 def projector(features_dim: int, kwargs: DictConfig, norm: bool = False) -> nn.Sequential:
-    """Linear, optional batch norm, ReLU, linear: ``[N, F]`` to ``[N, proj_output_dim]``."""
+    """Build a projector from ``[N, F]`` to ``[N, proj_output_dim]``.
+
+    Its layers are: linear, batch norm (with ``norm``), ReLU, linear.
+    """
     hidden = [nn.BatchNorm1d(kwargs.proj_hidden_dim)] if norm else []
     return nn.Sequential(
         nn.Linear(features_dim, kwargs.proj_hidden_dim),

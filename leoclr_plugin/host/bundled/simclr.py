@@ -17,13 +17,14 @@ from leoclr_plugin.host.bundled.projector import projector
 def simclr_loss_func(
     z: torch.Tensor, indexes: torch.Tensor, temperature: float = 0.1
 ) -> torch.Tensor:
-    """NT-Xent of projections ``z`` ``[V N, D]``; equal ``indexes`` ``[V N]`` are positives.
+    """Return the NT-Xent loss of the projections ``z`` ``[V N, D]`` of V views of N images.
 
-    Negatives come from all processes.
+    Views with the same index in ``indexes`` ``[V N]`` are positives. The negatives come from all
+    processes.
     """
     z = F.normalize(z, dim=-1)
-    everything, all_indexes = gather(z), gather(indexes)
-    similarity = torch.exp(z @ everything.T / temperature)
+    all_z, all_indexes = gather(z), gather(indexes)
+    similarity = torch.exp(z @ all_z.T / temperature)
     same = indexes[:, None] == all_indexes[None, :]
     itself = torch.arange(len(z), device=z.device) + len(z) * get_rank()
     positive = same.clone()
@@ -34,9 +35,10 @@ def simclr_loss_func(
 
 
 class SimCLR(BaseMethod):
-    """SimCLR after solo-learn's ``simclr``.
+    """SimCLR as in solo-learn's ``simclr``.
 
-    Cfg settings: ``method_kwargs.proj_hidden_dim``, ``proj_output_dim`` and ``temperature``.
+    Its settings are ``proj_hidden_dim``, ``proj_output_dim`` and ``temperature`` of
+    ``method_kwargs``.
     """
 
     def __init__(self, cfg: DictConfig) -> None:
@@ -46,17 +48,17 @@ class SimCLR(BaseMethod):
 
     @property
     def learnable_params(self) -> list[dict[str, Any]]:
-        """The base class's groups and the projector's."""
+        """The base class's groups, and one for the projector."""
         group = {"name": "projector", "params": self.projector.parameters()}
         return [*super().learnable_params, group]
 
     def forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The base class's outputs and the projection ``z`` ``[N, D]``."""
+        """Add the projection ``z`` ``[N, D]`` to the base class's outputs."""
         out = super().forward(X)
         return {**out, "z": self.projector(out["feats"])}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
-        """Loss of a batch of views, and the classifier's."""
+        """Return the loss of a batch of views, and add the classifier's."""
         out = super().training_step(batch, batch_idx)
         indexes = batch[0].repeat(len(out["z"]))
         nce_loss = simclr_loss_func(torch.cat(out["z"]), indexes, self.temperature)

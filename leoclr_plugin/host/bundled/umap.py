@@ -1,4 +1,4 @@
-"""A UMAP of the features, saved as a picture."""
+"""A UMAP plot of the features, saved as a picture."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class OfflineUMAP:
     """Plots two UMAP dimensions of a backbone's features, coloured by class."""
 
     def plot(self, device: str, model: nn.Module, dataloader: DataLoader, plot_path: Path) -> None:
-        """Encode ``dataloader``'s ``[images, targets]`` with ``model`` and save the scatter.
+        """Encode ``dataloader``'s ``[images, targets]`` with ``model`` and save the scatter plot.
 
         Raises:
-            UserError: where umap-learn or matplotlib is not installed.
+            UserError: if umap-learn or matplotlib is not installed.
         """
         require_umap()
         model.eval()

@@ -1,4 +1,4 @@
-"""Each test of this folder on the CPU, and once more on the GPU where there is one."""
+"""Each test of this folder runs on the CPU, and a second time on the GPU if there is one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DEVICE = ContextVar("DEVICE", default="cpu")
 
 @pytest.fixture(params=["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"], autouse=True)
 def device(request):
-    """``dali.device`` of the test."""
+    """The value of ``dali.device`` in this test."""
     token = DEVICE.set(request.param)
     yield request.param
     DEVICE.reset(token)
 
 
 def graph_place() -> dict[str, Any]:
-    """Where a graph of the test runs, as ``build_graph`` takes it."""
+    """Return the arguments of ``Graph`` that say where the graph runs in this test."""
     return {"device": DEVICE.get(), "device_id": 0 if DEVICE.get() == "gpu" else None}

@@ -1,4 +1,4 @@
-"""Where a crop is, against brute force; its distribution is tested on the graph."""
+"""The place of a crop is compared to brute force; test_graph.py tests the distribution of crops."""
 
 import math
 
@@ -11,7 +11,7 @@ from leoclr_plugin.data.dali.crop import crop_regions
 
 
 def by_hand(height, width, areas, ratios, place):
-    """One image's rectangle, attempt by attempt, as RandomResizedCrop goes about it."""
+    """Find one image's rectangle attempt by attempt, as RandomResizedCrop does."""
     for area, ratio in zip(areas, ratios, strict=True):
         w = math.floor(math.sqrt(area * height * width * ratio) + 0.5)
         h = math.floor(math.sqrt(area * height * width / ratio) + 0.5)
@@ -31,8 +31,8 @@ def by_hand(height, width, areas, ratios, place):
 def test_regions_are_those_of_brute_force():
     rng = np.random.default_rng(0)
     n = 500
-    # Many long images, where attempts fail and where all of them do, and of a few pixels, of which
-    # a rectangle may have none.
+    # Some images are so long that some or all attempts fail. Others are so small that a rectangle
+    # may have no pixel.
     sides = [4 if number % 5 == 0 else 400 for number in range(n)]
     shapes = [np.array([*rng.integers(1, side, 2), 3]) for side in sides]
     areas = list(rng.uniform(0.08, 1, (n, 10)).astype(np.float32))
@@ -43,14 +43,14 @@ def test_regions_are_those_of_brute_force():
     )
     assert (ends > starts).all()
     got = np.concatenate([starts, ends], axis=1)
-    wanted = [
+    expected = [
         by_hand(int(shape[0]), int(shape[1]), area, ratio, place)
         for shape, area, ratio, place in zip(
             shapes, np.float64(areas), np.float64(ratios), np.float64(places), strict=True
         )
     ]
-    # A side that is a half before it is rounded may go either way.
-    assert (got == np.array(wanted)).all(axis=1).mean() > 0.99
-    assert (np.abs(got - np.array(wanted)) <= 1).all()
-    failed = [(shape[:2].max() > 4 * shape[:2].min()) for shape in shapes]
-    assert sum(failed) > 50
+    # A side that ends in a half before rounding may be rounded up or down.
+    assert (got == np.array(expected)).all(axis=1).mean() > 0.99
+    assert (np.abs(got - np.array(expected)) <= 1).all()
+    too_long = [(shape[:2].max() > 4 * shape[:2].min()) for shape in shapes]
+    assert sum(too_long) > 50

@@ -1,4 +1,4 @@
-"""The draws have torchvision's rates and ranges."""
+"""The random draws have the same rates and ranges as torchvision's."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def test_crop_ranges():
     assert values["area"].shape == values["ratio"].shape == (N, ATTEMPTS)
     assert 0.2 <= values["area"].min() < 0.201
     assert 0.999 < values["area"].max() <= 1
-    # Evenly in its logarithm, so that wide and tall are as likely.
+    # The logarithm is distributed evenly, so that wide and tall crops are equally likely.
     assert np.log(values["ratio"]).mean() == pytest.approx(0, abs=0.002)
     assert values["ratio"].min() == pytest.approx(3 / 4, abs=1e-3)
     assert values["ratio"].max() == pytest.approx(4 / 3, abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high", "rest"),
+    ("name", "low", "high", "unchanged"),
     [
         ("brightness", 0.6, 1.4, 1),
         ("contrast", 0.6, 1.4, 1),
@@ -43,9 +43,9 @@ def test_crop_ranges():
         ("hue", -36, 36, 0),
     ],
 )
-def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, rest):
+def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, unchanged):
     values = drawn(crop=False, color_jitter=0.8)[name]
-    applied = values[values != rest]
+    applied = values[values != unchanged]
     assert len(applied) / N == pytest.approx(0.8, abs=0.012)
     counts, _ = np.histogram(applied, bins=8, range=(low, high))
     assert counts.sum() == len(applied)
@@ -60,7 +60,7 @@ def test_no_factor_is_negative():
     assert 2.499 < values.max() <= 2.5
 
 
-def test_jitter_is_one_decision_for_all_of_an_image():
+def test_jitter_changes_all_colours_of_an_image_or_none():
     values = drawn(crop=False, color_jitter=0.5)
     changed = [values[name] != 1 for name in ("brightness", "contrast", "saturation")]
     changed.append(values["hue"] != 0)
@@ -71,7 +71,7 @@ def test_grey_is_saturation_zero_with_and_without_jitter():
     assert (drawn(crop=False, grayscale=0.2)["saturation"] == 0).mean() == pytest.approx(
         0.2, abs=0.012
     )
-    # An image that something else colours keeps its saturation.
+    # An image that the jitter changes but that is not made grey keeps its saturation.
     node = OmegaConf.create(pipeline(32, crop=False, grayscale=0.2, color_jitter=0.8))
     node.color_jitter.saturation = 0
     saturation = draw(node, np.random.default_rng(0), N)["saturation"]
@@ -81,7 +81,7 @@ def test_grey_is_saturation_zero_with_and_without_jitter():
     assert (both == 1).mean() == pytest.approx(0.8 * 0.2, abs=0.012)
 
 
-def test_colored_are_the_images_that_colour_changes():
+def test_colored_marks_the_images_whose_colours_change():
     values = drawn(crop=False, grayscale=0.2, color_jitter=0.8)
     changed = (values["hue"] != 0) | (values["saturation"] != 1) | (values["contrast"] != 1)
     assert (values["colored"] == changed).all()
@@ -102,13 +102,13 @@ def test_blur_reaches_two_sigma_and_is_applied_at_its_rate():
 @pytest.mark.parametrize(
     ("name", "key"), [("solarization", "solarized"), ("horizontal_flip", "mirror")]
 )
-def test_switches(name, key):
+def test_solarization_and_flip_are_drawn_at_their_rates(name, key):
     values = drawn(crop=False, **{name: 0.3})[key]
     assert set(np.unique(values)) == {0, 1}
     assert values.mean() == pytest.approx(0.3, abs=0.012)
 
 
-def test_the_same_generator_gives_the_same_and_another_another():
+def test_the_generator_determines_the_draws():
     first, again, other = drawn(4), drawn(4), drawn(4, seed=1)
     assert all((first[name] == again[name]).all() for name in first)
     assert not (first["area"] == other["area"]).any()

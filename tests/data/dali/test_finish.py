@@ -1,4 +1,4 @@
-"""Views that are finished together; what is done to each is tested on the graph."""
+"""Views can be finished together; test_graph.py tests what is done to each of them."""
 
 import numpy as np
 import pytest
@@ -33,10 +33,11 @@ def test_views_are_finished_together_as_each_alone(dtype):
         images.append(torch.from_numpy(rng.integers(0, 256, (N, *size, 3), dtype=np.uint8)))
         drawn.append(draw(node, rng, N))
     together = finish_views(images, views, drawn, dtype)
-    for view, image, of, finished in zip(views, images, drawn, together, strict=True):
+    for view, image, draws, finished in zip(views, images, drawn, together, strict=True):
         assert finished.shape == (N, 3, *view.size)
         assert finished.dtype == dtype
         assert finished.is_contiguous(memory_format=torch.channels_last)
-        (alone,) = finish_views([image], [view], [of], dtype)
-        # Half a level of 255: a window may be padded to that of another view.
+        (alone,) = finish_views([image], [view], [draws], dtype)
+        # Half a level of 255 is allowed, because the window of a blur may be padded to the longer
+        # window of another view.
         assert (finished - alone).abs().max() < 0.5 / 255 / min(view.mean_and_std[1])

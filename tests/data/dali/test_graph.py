@@ -1,7 +1,7 @@
-"""The graph against PIL and torchvision, one augmentation at a time, its parameters fixed.
+"""The graph is compared to PIL and torchvision, one augmentation at a time, with fixed parameters.
 
-The bounds are mean absolute differences in levels of 255. Where both round the same value to 8
-bits they may differ by one level: a bound of 1. Wider bounds say why.
+The bounds are mean absolute differences in levels of 255. If both round the same value to 8 bits,
+they may differ by one level, so the bound is 1. A comment explains each wider bound.
 """
 
 import numpy as np
@@ -27,11 +27,11 @@ from tests.configs import pipeline
 from tests.data.dali.conftest import DEVICE, graph_place
 from tests.data.test_views import SHAPES, corners, marked
 
-RAW = ((0.0, 0.0, 0.0), (1 / 255,) * 3)  # leaves a view's values 0 to 255
+RAW = ((0.0, 0.0, 0.0), (1 / 255,) * 3)  # This normalisation leaves the values at 0 to 255.
 
 
 def picture(seed: int, height: int = 90, width: int = 120) -> Image.Image:
-    """Smooth coloured blobs: like a photograph, most energy in low frequencies."""
+    """Make smooth coloured blobs; as in a photograph, most energy is in low frequencies."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
     fine = rng.normal(0, 6, (height, width, 3))
@@ -40,7 +40,7 @@ def picture(seed: int, height: int = 90, width: int = 120) -> Image.Image:
 
 
 def run(paths, view: View, **drawn) -> np.ndarray:
-    """The graph's views ``[n, H, W, 3]`` of the files, with these draws."""
+    """Return the graph's views ``[n, H, W, 3]`` of the files; all images have these draws."""
     n = len(paths)
     index, images = run_batch(
         paths, view, {name: np.stack([value] * n) for name, value in drawn.items()}
@@ -50,10 +50,10 @@ def run(paths, view: View, **drawn) -> np.ndarray:
 
 
 def run_batch(paths, view: View, drawn: Drawn) -> tuple[torch.Tensor, np.ndarray]:
-    """Indexes and views ``[n, H, W, 3]`` of the files, each with its own draws."""
+    """Return the indexes and views ``[n, H, W, 3]`` of the files; each has its own draws."""
     n = len(paths)
-    fed = (np.arange(n), encode_paths([str(path) for path in paths]), [drawn])
-    graph = Graph(lambda: fed, [view], batch_size=n, threads=2, **graph_place())
+    batch = (np.arange(n), encode_paths([str(path) for path in paths]), [drawn])
+    graph = Graph(lambda: batch, [view], batch_size=n, threads=2, **graph_place())
     index, (images,) = graph.run()
     return index, images.permute(0, 2, 3, 1).cpu().clone().numpy()
 
@@ -62,20 +62,19 @@ def node(crop: bool = False, **probs):
     return OmegaConf.create(pipeline([48, 64], crop=crop, **probs))
 
 
-def difference(got: np.ndarray, wanted) -> float:
-    wanted = np.stack([np.asarray(image, dtype=float) for image in wanted])
-    return float(np.abs(got - wanted).mean())
+def difference(got: np.ndarray, expected) -> float:
+    expected = np.stack([np.asarray(image, dtype=float) for image in expected])
+    return float(np.abs(got - expected).mean())
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     root = tmp_path_factory.mktemp("pictures")
-    made = []
-    for seed in range(4):
-        made.append((root / f"{seed}.png", picture(seed)))
-        made[-1][1].save(made[-1][0])
-    paths, images = zip(*made, strict=True)
-    # Each appearance augmentation is compared on images of the view's own size.
+    paths = tuple(root / f"{seed}.png" for seed in range(4))
+    images = tuple(picture(seed) for seed in range(4))
+    for path, image in zip(paths, images, strict=True):
+        image.save(path)
+    # Appearance augmentations are compared on images of the view's size, so nothing is resized.
     small = [image.resize((64, 48), Image.Resampling.BICUBIC) for image in images]
     for number, image in enumerate(small):
         image.save(root / f"small{number}.png")
@@ -88,6 +87,7 @@ def pictures(tmp_path_factory):
 
 
 def appearance(pictures, pil, view_node, **drawn) -> float:
+    """Return the difference of the graph's images from those that ``pil`` makes."""
     got = run(pictures["small_paths"], View(view_node, (48, 64), RAW), **drawn)
     return difference(got, [pil(image) for image in pictures["small"]])
 
@@ -96,15 +96,15 @@ def f32(value: float) -> np.float32:
     return np.float32(value)
 
 
-# Nothing drawn for the others: 1 is no change of brightness, contrast and saturation.
 def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> dict[str, np.float32]:
+    """Return the draws of a jitter; the defaults change nothing."""
     values = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
     return {"colored": np.True_, **{name: f32(value) for name, value in values.items()}}
 
 
 @pytest.fixture(params=["cpu", "gpu"])
 def operators(request, monkeypatch):
-    """Both kinds: the CPU's, and the GPU's, which work on a CPU too."""
+    """Run a test with the CPU's operators and with the GPU's, which can also run on a CPU."""
     if request.param == "gpu":
         monkeypatch.setattr(graph, "operators_on", lambda device, threads: GPU)
 
@@ -116,9 +116,9 @@ def test_resize_is_bicubic_with_antialiasing(pictures):
         [image.resize((64, 48), interpolation) for image in pictures["images"]]
         for interpolation in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)
     )
-    # PIL's cubic has the coefficient -0.5 and so has DALI's; both round to 8 bits, twice in PIL.
+    # PIL and DALI have the same cubic (with the coefficient -0.5). Both round to 8 bits, PIL twice.
     assert difference(got, bicubic) < 1
-    # Which are nearer to each other than the bound is wide.
+    # Bicubic and bilinear differ by less than the bound, which alone could not tell them apart.
     assert difference(got, bicubic) < difference(got, bilinear) / 2
 
 
@@ -134,18 +134,20 @@ def test_crop_is_the_rectangle_that_was_drawn(pictures):
     height, width = round((0.3 * 90 * 120 / 1.2) ** 0.5), round((0.3 * 90 * 120 * 1.2) ** 0.5)
     top, left = int(0.25 * (90 - height + 1)), int(0.75 * (120 - width + 1))
     box = (left, top, left + width, top + height)
-    wanted = [
+    expected = [
         image.crop(box).resize((64, 48), Image.Resampling.BICUBIC) for image in pictures["images"]
     ]
-    # At the crop's edge DALI still sees the pixels outside of it: more than rounding, there.
-    assert difference(got, wanted) < 1.5
+    # At the edge of the crop DALI still uses the pixels outside of it, so the difference there is
+    # more than rounding.
+    assert difference(got, expected) < 1.5
 
 
 @pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("size", [(120, 160), (40, 400), (300, 30)])
 def test_crops_have_torchvisions_distribution(tmp_path, size):
-    # Means over a ramp from left to right and one from top to bottom tell where a crop is, its
-    # deviations how large it is. The long sizes need the fallback to the centre.
+    # The image is a ramp from left to right and another from top to bottom. The means over a crop
+    # tell where it is, and the deviations tell how large it is. The long images need the fallback
+    # to the centre.
     height, width = size
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[..., 0] = np.linspace(0, 250, width).astype(np.uint8)
@@ -159,12 +161,12 @@ def test_crops_have_torchvisions_distribution(tmp_path, size):
 
     torch.manual_seed(0)
     crop = RandomResizedCrop(16, scale=(0.2, 1.0), interpolation=InterpolationMode.BICUBIC)
-    wanted = np.stack([np.asarray(crop(ramp), dtype=float) for _ in range(n)])
+    expected = np.stack([np.asarray(crop(ramp), dtype=float) for _ in range(n)])
     for channel in (0, 1):
         for measure in (np.mean, np.std):
             a = measure(got[..., channel], axis=(1, 2))
-            b = measure(wanted[..., channel], axis=(1, 2))
-            # Two samples of 600: their quantiles differ by some twentieth of their deviation.
+            b = measure(expected[..., channel], axis=(1, 2))
+            # The quantiles of two samples of 600 differ by about a twentieth of the deviation.
             for quantile in (0.1, 0.25, 0.5, 0.75, 0.9):
                 bound = 0.2 * b.std() + 2
                 assert abs(np.quantile(a, quantile) - np.quantile(b, quantile)) < bound
@@ -200,9 +202,9 @@ def test_saturation(pictures, factor):
 @pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("hue", [-0.1, 0.05, 0.1])
 def test_hue_turns_by_the_drawn_angle_and_keeps_the_luma(tmp_path, hue):
-    # PIL turns the H of HSV, which changes how light a colour is; DALI turns the chroma of YIQ,
-    # whose angles are HSV's on average alone. So the bound on the pixels is wide (colours as pale
-    # as most of a photograph's, here), and what must agree is measured: the mean angle.
+    # PIL turns the H of HSV, which changes how light a colour is. DALI turns the chroma of YIQ,
+    # whose angles only agree with those of HSV on average. So the bound on the pixels is wide, even
+    # for colours as pale as most of a photograph's, and the mean angle is compared instead.
     pale = [TF.adjust_saturation(picture(seed, 48, 64), 0.3) for seed in range(4)]
     paths = [tmp_path / f"{number}.png" for number in range(4)]
     for path, image in zip(paths, pale, strict=True):
@@ -233,7 +235,7 @@ def test_blur(pictures, sigma):
     def pil(image):
         return image.filter(ImageFilter.GaussianBlur(sigma))
 
-    # PIL approximates the Gaussian by three box filters.
+    # The bound is wider because PIL approximates the Gaussian by three box filters.
     assert appearance(pictures, pil, node(gaussian_blur=1), **drawn) < 1.5
 
 
@@ -252,15 +254,15 @@ def test_an_image_that_is_not_coloured_and_not_blurred_is_left_alone(pictures):
 
 @pytest.mark.usefixtures("operators")
 def test_only_the_images_that_were_drawn_are_changed(pictures):
-    # Each image of a batch goes its own way and comes back to its own place.
+    # The images that are changed are computed apart, and must return to their own places.
     flags = np.array([True, False, False, True])
     view = View(node(solarization=1), (48, 64), RAW)
     _, got = run_batch(pictures["small_paths"], view, {"solarized": flags})
-    wanted = [
+    expected = [
         ImageOps.solarize(image) if flag else image
         for image, flag in zip(pictures["small"], flags, strict=True)
     ]
-    assert difference(got, wanted) == 0
+    assert difference(got, expected) == 0
 
 
 @pytest.mark.usefixtures("operators")
@@ -275,7 +277,7 @@ def test_solarize(pictures, flag, pil):
 @pytest.mark.parametrize(
     ("flag", "pil"), [(1, ImageOps.mirror), (0, lambda image: image)], ids=["on", "off"]
 )
-def test_flip(pictures, flag, pil):
+def test_flip_is_from_left_to_right(pictures, flag, pil):
     assert appearance(pictures, pil, node(horizontal_flip=1), mirror=np.int32(flag)) == 0
 
 
@@ -284,8 +286,8 @@ def test_normalisation(pictures):
     mean_and_std = ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
     got = run(pictures["small_paths"], View(node(), (48, 64), mean_and_std))
     pixels = np.stack([np.asarray(image) / 255 for image in pictures["small"]])
-    wanted = (pixels - mean_and_std[0]) / mean_and_std[1]
-    assert np.abs(got - wanted).max() < 1e-5
+    expected = (pixels - mean_and_std[0]) / mean_and_std[1]
+    assert np.abs(got - expected).max() < 1e-5
 
 
 @pytest.mark.usefixtures("operators")
@@ -295,8 +297,8 @@ def test_original_keeps_all_four_corners(tmp_path, height, width):
     image = marked(height, width)
     image.save(path)
     (got,) = run([path], View(node(), (32, 32), ((0.0,) * 3, (1.0,) * 3)))
-    wanted = image.resize((32, 32), Image.Resampling.BICUBIC)
-    as_tensor = TF.to_tensor(wanted)
+    expected = image.resize((32, 32), Image.Resampling.BICUBIC)
+    as_tensor = TF.to_tensor(expected)
     assert corners(torch.from_numpy(got).permute(2, 0, 1)) == corners(as_tensor)
 
 
@@ -337,16 +339,16 @@ def photograph(mode: str) -> Image.Image:
         ("grey16.png", "I;16", {}),
     ],
 )
-def test_kinds_of_files_look_as_pil_shows_them(tmp_path, name, mode, options):
+def test_all_kinds_of_files_are_decoded_as_pil_decodes_them(tmp_path, name, mode, options):
     path = tmp_path / name
     photograph(mode).save(path, **options)
     got = run([path], View(node(), (80, 112), RAW))
-    # Decoders may differ by some levels in how they spread the colour channels.
+    # Decoders may differ by some levels, because they interpolate the colours differently.
     assert difference(got, [open_rgb(path)]) < 3
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_left_alone_as_in_the_torchvision_path(tmp_path, orientation):
+def test_exif_orientation_is_ignored_as_in_the_torchvision_path(tmp_path, orientation):
     path = tmp_path / "rotated.jpg"
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -357,14 +359,14 @@ def test_exif_orientation_is_left_alone_as_in_the_torchvision_path(tmp_path, ori
 
 @pytest.mark.usefixtures("operators")
 def test_validation_view_is_torchvisions(tmp_path):
-    # Where the margin is odd, the centre is half a pixel away and either neighbour is as good.
+    # The margins are even. With an odd margin both neighbours of the centre would be right.
     image, path, size = picture(3, 96, 120), tmp_path / "even.png", (56, 56)
     image.save(path)
     (got,) = run([path], val_view("custom", size))
-    wanted = val_transform("custom", size)(image).numpy().transpose(1, 2, 0)
-    # In units of the normalised image: a level is about 1/58. Less than rounding may be, as bicubic
-    # is 0.75 levels from bilinear here.
-    assert np.abs(got - wanted).mean() < 0.5 / 58
+    expected = val_transform("custom", size)(image).numpy().transpose(1, 2, 0)
+    # A level is about 1/58 in the normalised image. The bound is below the possible rounding,
+    # because here bicubic and bilinear only differ by 0.75 levels.
+    assert np.abs(got - expected).mean() < 0.5 / 58
 
 
 def test_undecodable_names_every_bad_file(tmp_path, pictures):
@@ -378,9 +380,9 @@ def test_undecodable_names_every_bad_file(tmp_path, pictures):
 
 
 @pytest.mark.parametrize("decoded", [False, True])
-def test_gpus_graph_can_be_defined_where_there_is_none(decoded):
-    # It cannot run here, but DALI refuses at their definition most operators that the GPU does
-    # not have: the CPU's resize, for one.
+def test_the_graph_for_a_gpu_can_be_defined_without_a_gpu(decoded):
+    # The graph cannot run here. But DALI refuses most operators that a GPU does not have when they
+    # are defined, such as the resize for the CPU.
     appearance = ("color_jitter", "grayscale", "gaussian_blur", "solarization", "horizontal_flip")
     views = [
         View(node(crop, **dict.fromkeys(appearance, 0.5)), (48, 64), RAW) for crop in (True, False)

@@ -1,4 +1,4 @@
-"""The CPU's and the GPU's operators, both on the CPU, against DALI's of the same purpose."""
+"""The operators for the CPU and the GPU, both on the CPU, are compared to DALI's own operators."""
 
 import numpy as np
 import pytest
@@ -80,8 +80,9 @@ def test_images_are_changed_as_dali_changes_them(tmp_path, monkeypatch, probs, b
         threads=2,
         **graph_place(),
     )
-    # A GPU's are not rounded.
+    # The operators for the GPU do not round.
     got = ours.run()[1][0].permute(0, 2, 3, 1).cpu().round().numpy()
-    wanted = torch.from_dlpack(by_dali(images, drawn).run()[0].as_tensor()).numpy()
-    # Rounded once; their constants of the chroma differ in the fourth digit.
-    assert np.abs(got - wanted).max() <= 1
+    expected = torch.from_dlpack(by_dali(images, drawn).run()[0].as_tensor()).numpy()
+    # One level is allowed: both round once, and DALI's constants of the chroma differ in the
+    # fourth digit.
+    assert np.abs(got - expected).max() <= 1

@@ -1,4 +1,4 @@
-"""What the DALI pipeline needs is there, or a line says what to install."""
+"""If a package that the DALI pipeline needs is missing, the error says how to install it."""
 
 import sys
 
@@ -9,7 +9,7 @@ from leoclr_plugin.errors import UserError
 
 
 @pytest.mark.parametrize(("module", "name"), [("nvidia", "NVIDIA DALI"), ("cv2", "OpenCV")])
-def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch, module, name):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, module, name):
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "nvidia.dali", raising=False)
     assert not has_dali()

@@ -1,4 +1,4 @@
-"""Against torchvision's own resize, of sizes at which quotients of floats are rounded down."""
+"""Sizes are compared to torchvision's resize, also where a quotient of floats is rounded down."""
 
 import numpy as np
 import pytest
@@ -16,5 +16,5 @@ def test_shorter_side_is_exact_and_the_longer_in_proportion(size):
     view = val_view("custom", (size, size))
     rng = np.random.default_rng(0)
     for height, width in [(49, 98), (98, 49), (197, 197), *rng.integers(1, 3000, (500, 2))]:
-        wanted = resize(torch.empty(1, height, width, device="meta"), view.resize_shorter).shape
-        assert (*_size(view, height, width),) == tuple(wanted[1:])
+        expected = resize(torch.empty(1, height, width, device="meta"), view.resize_shorter).shape
+        assert (*_size(view, height, width),) == tuple(expected[1:])

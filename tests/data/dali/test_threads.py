@@ -1,4 +1,4 @@
-"""A batch's images among threads."""
+"""Threads share the images of a batch."""
 
 import threading
 
@@ -9,25 +9,25 @@ from leoclr_plugin.data.dali.threads import Threads
 
 
 def test_results_are_in_the_batchs_order_whichever_thread_made_them():
-    together = threading.Barrier(2)
-    used = set()
+    barrier = threading.Barrier(2)
+    used_threads = set()
 
-    def slow(number: int, other: str) -> str:
-        # Both threads are at work at once, or the barrier breaks.
-        together.wait(timeout=30)
-        used.add(threading.get_ident())
-        return other * number
+    def repeat(number: int, letter: str) -> str:
+        # Both threads must work at the same time, or the barrier breaks.
+        barrier.wait(timeout=30)
+        used_threads.add(threading.get_ident())
+        return letter * number
 
     letters = "abcdefgh"
-    assert Threads(2).map(slow, range(8), letters) == [c * i for i, c in enumerate(letters)]
-    assert len(used) == 2
+    assert Threads(2).map(repeat, range(8), letters) == [c * i for i, c in enumerate(letters)]
+    assert len(used_threads) == 2
 
 
-def test_more_threads_than_images():
+def test_there_may_be_more_threads_than_images():
     assert Threads(4).map(abs, [-1, -2]) == [1, 2]
 
 
-def test_what_a_function_raises_is_raised():
+def test_an_error_of_the_function_is_raised():
     with pytest.raises(ZeroDivisionError):
         Threads(2).map(lambda x: 1 // x, [1, 0, 1])
 
