@@ -1,4 +1,4 @@
-"""The backbone of a run's checkpoint: what every other program wants of it."""
+"""Read the backbone's weights from a run's checkpoint."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _PREFIX = "backbone."
 
 
 def backbone_state(source: CheckpointFolder) -> dict[str, torch.Tensor]:
-    """The weights of the query encoder's backbone, under its own library's names.
+    """Return the weights of the query encoder's backbone, as its own library names them.
 
     Raises:
-        UserError: where the checkpoint cannot be read, or needs code to be run.
+        UserError: when the checkpoint cannot be read, or can only be read by running code in it.
     """
     state = read_checkpoint(source.checkpoint)["state_dict"]
     return {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
