@@ -38,9 +38,7 @@ def similarity_map(encode: Encode, image: Image.Image, crop: Image.Image) -> tor
     corners = [(top, left) for top in starts for left in starts]
     x_scale, y_scale = image.width / _MAP_SIZE, image.height / _MAP_SIZE
     windows = [
-        image.crop(
-            (left * x_scale, top * y_scale, (left + side) * x_scale, (top + side) * y_scale)
-        )
+        image.crop((left * x_scale, top * y_scale, (left + side) * x_scale, (top + side) * y_scale))
         for top, left in corners
     ]
     crop_feature, *window_features = F.normalize(encode([crop, *windows]), dim=1)

@@ -24,7 +24,7 @@ def test_list_info_download_verify(zoo, capsys, tmp_path):
     assert exit_info.value.code == 1
     assert f"{NAME}: BAD" in capsys.readouterr().out
     (zoo / f"{NAME}.safetensors").unlink()
-    assert f"{NAME}: not here" in output(capsys, "verify")
+    assert f"{NAME}: not downloaded" in output(capsys, "verify")
 
 
 def test_verify_checks_the_folder_that_files_are_taken_from(zoo, capsys, tmp_path, monkeypatch):
