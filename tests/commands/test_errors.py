@@ -75,8 +75,8 @@ def test_unknown_names_are_refused_with_suggestions(capsys, image_folder):
 def test_lack_of_memory_is_one_line(capsys, image_folder, tmp_path):
     line = refused(capsys, *small(image_folder, f"method_kwargs.queue_size={16 * 10**12}"))
     assert line.endswith(
-        "the machine is out of memory: 8192000000000000 bytes more were asked for; a smaller batch "
-        "takes less"
+        "the machine is out of memory: 8192000000000000 bytes more were requested; a smaller batch "
+        "needs less"
     )
     assert not list(tmp_path.iterdir())
 

@@ -382,7 +382,9 @@ def test_half_precision_on_a_gpu_is_refused_too():
 def test_settings_that_are_none_are_said_to_be_ignored(capsys):
     build(method_kwargs__querry="both", method_kwargs__temperature=0.1)
     told = capsys.readouterr().err
-    assert told.startswith("method_kwargs.querry is ignored: no setting; did you mean 'query'")
+    assert told.startswith(
+        "method_kwargs.querry is ignored: it is not a setting; did you mean 'query'"
+    )
     assert told.count("ignored") == 1
 
 
