@@ -1,8 +1,11 @@
-"""One method and seed, in processes of their own: what they break or take up is their own.
+"""Run one step of a comparison for one method and seed in a process of its own.
 
-usage: python -m leoclr_plugin.compare.worker STEP FOLDER, with ``config.yaml`` and ``budget.json``
-in it. Of the processes that one training has the first writes its figures; the evaluation, and a
-second training, would wait for the others.
+usage: python -m leoclr_plugin.compare.worker STEP FOLDER
+
+``FOLDER`` holds ``config.yaml`` and ``budget.json``. A failed or leaking method cannot affect the
+others, because each step has its own process. The steps are separate also because a training may
+start several processes: only the first of them writes the figures, and an evaluation or a second
+training in the same processes would wait for the others forever.
 """
 
 from __future__ import annotations
@@ -33,50 +36,58 @@ from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
-# What is to be done, and the file that says that it is.
+# Each step with the file that it writes when it is done.
 STEPS = {"trial": "trial.json", "train": "training.json", "evaluate": "result.json"}
 _TRIAL_STEPS = 12
 _WARMUP_STEPS = 2
 
 
 class StepTimes(Callback):
-    """Seconds of each training step, the loader's and the logger's part included.
+    """Measure the duration of each training step, including data loading and logging.
 
     Attributes:
-        seconds: of the steps but an epoch's first ones, which wait for the loader to start; those
-            before an interruption too.
+        seconds: duration of each step, also of those before an interruption. The first steps of
+            an epoch are left out, because they wait for the loader to start.
     """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self._last = 0.0
-        self._since_start = 0
+        self._last_end = 0.0
+        self._steps_since_start = 0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called by Lightning."""
-        self._since_start = 0
+        """Leave out the next steps."""
+        self._steps_since_start = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Called by Lightning."""
+        """Record the time since the end of the previous step."""
         now = time.perf_counter()
-        if self._since_start >= _WARMUP_STEPS:
-            self.seconds.append(now - self._last)
-        self._since_start += 1
-        self._last = now
+        if self._steps_since_start >= _WARMUP_STEPS:
+            self.seconds.append(now - self._last_end)
+        self._steps_since_start += 1
+        self._last_end = now
 
     def state_dict(self) -> dict[str, Any]:
-        """What is measured so far."""
+        """Return the durations so far."""
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Continue with the durations before an interruption."""
         self.seconds = list(state_dict["seconds"])
 
 
 def run(step: str, folder: Path) -> None:
-    """Do one of ``STEPS``: ``trial`` turns minutes into epochs, ``train`` goes on where it was."""
+    """Run one of ``STEPS`` and write its file to the folder.
+
+    ``trial`` measures how many epochs fit into a budget of minutes. ``train`` pretrains, and
+    continues an interrupted pretraining. ``evaluate`` measures kNN and the linear probe.
+
+    Args:
+        step: a key of ``STEPS``.
+        folder: folder of the method and seed.
+    """
     cfg = OmegaConf.load(folder / "config.yaml")
     {"trial": _trial, "train": _train, "evaluate": _evaluate}[step](cfg, folder)
 
@@ -100,15 +111,16 @@ def _trial(cfg: DictConfig, folder: Path) -> None:
 def _train(cfg: DictConfig, folder: Path) -> None:
     trial = folder / STEPS["trial"]
     if trial.exists():
-        # The schedules need to know the last epoch from the first one on, and a run that goes on
-        # must find the same.
+        # Set this before training starts: the schedules depend on the number of epochs, and a
+        # resumed run must have the same number.
         cfg.max_epochs = read_json(trial)["epochs"]
     batch_size = processes(cfg) * cfg.optimizer.batch_size
     times = StepTimes()
     checkpoint = pretrain(cfg, [times])
     if rank_zero_only.rank:
         return
-    # A training that was found complete has its times in the checkpoint alone.
+    # Take the durations from the checkpoint: if an earlier call completed the training, only the
+    # checkpoint has them.
     state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)
     step = median(state["callbacks"][times.state_key]["seconds"])
     content = {
@@ -119,7 +131,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         "peak_memory_mib": _peak_memory(),
         "curve": read_resumed_metric(checkpoint.parent.glob("*/metrics.csv"), "val_acc1"),
     }
-    # Kept for the case that the evaluation is what fails, or is interrupted.
+    # Write this before the evaluation, so that a failed evaluation can be repeated by itself.
     write_json(folder / STEPS["train"], content)
 
 
@@ -127,20 +139,26 @@ def _evaluate(cfg: DictConfig, folder: Path) -> None:
     if cfg.name == UNTRAINED:
         cfg = prepare(cfg)
         seed_everything(cfg.seed)
-        trained: dict[str, Any] = {"epochs": 0}
+        training: dict[str, Any] = {"epochs": 0}
         method = build_method(cfg).eval()
     else:
-        trained = read_json(folder / STEPS["train"])
-        method = CheckpointFolder.open(trained.pop("checkpoint")).load_method()
-    measured = evaluate(method, cfg, tuple(cfg.evaluated_at))
-    write_json(folder / STEPS["evaluate"], {**trained, **measured, "environment": environment()})
+        training = read_json(folder / STEPS["train"])
+        method = CheckpointFolder.open(training.pop("checkpoint")).load_method()
+    figures = evaluate(method, cfg, tuple(cfg.evaluated_at))
+    write_json(folder / STEPS["evaluate"], {**training, **figures, "environment": environment()})
 
 
 def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) -> dict[str, float]:
-    """Top-1 in percent of kNN (k = 20) and of a linear probe on features that were extracted once.
+    """Evaluate a method by kNN (k = 20) and by a linear probe on features extracted once.
 
-    ``size`` is the images' height and width in pixels; ``linear_lr`` is the probe's rate, chosen
-    on a tenth of the training images.
+    Args:
+        method: pretrained or untrained method.
+        cfg: configuration with the data.
+        size: height and width of the images in pixels.
+
+    Returns:
+        ``knn_top1`` and ``linear_top1`` in percent, and ``linear_lr``, the learning rate of the
+        probe that was best on a tenth of the training images.
     """
     data = evaluation_cfg(cfg)
     train, val = train_and_val_features(method, data, size)

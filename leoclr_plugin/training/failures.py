@@ -1,4 +1,4 @@
-"""Turning what goes wrong inside a data loader's worker into one clear line."""
+"""Report images that a data loader cannot read in one clear line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from leoclr_plugin.errors import UserError
 
 @contextmanager
 def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
-    """Where reading an image fails within, look through all of ``dataset`` and name the bad ones.
+    """Run a block; if it fails to read an image, search all of ``dataset`` for unreadable images.
 
     Raises:
-        UserError: with the number of unreadable images and the first of them.
+        UserError: when reading failed; the message counts the unreadable images and names the
+            first.
     """
     try:
         yield
@@ -26,9 +27,9 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
         paths = [path for path, _ in dataset.samples]
         problems = find_unreadable(paths)
         if not problems:
-            raise UserError(f"{error}; mend or remove it") from error
+            raise UserError(f"{error}; repair or remove it") from error
         path, reason = next(iter(problems.items()))
         raise UserError(
             f"{len(problems)} of {len(paths)} images cannot be read, the first is {path}: "
-            f"{reason}; mend or remove them, or train without them: leoclr check-data --help"
+            f"{reason}; repair or remove them, or train without them: leoclr check-data --help"
         ) from error

@@ -243,7 +243,7 @@ def test_refused_resumption_keeps_the_checkpoint(capsys, image_folder, run_folde
     weights = read_checkpoint(checkpoint)["state_dict"]
     torch.save({"state_dict": weights}, tmp_path / "weights.ckpt")
     line = refused(capsys, *small(image_folder, f"resume_from_checkpoint={tmp_path}/weights.ckpt"))
-    assert "has weights alone" in line
+    assert "has only weights" in line
 
 
 def test_failed_evaluation_keeps_the_earlier_result(capsys, run_folder):
