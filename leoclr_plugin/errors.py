@@ -1,4 +1,4 @@
-"""The exception for errors that a user can mend, and checks of values that raise it."""
+"""The exception for errors that a user can fix, and checks of values that raise it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numbers import Integral, Real
 
 
 class UserError(Exception):
-    """An error that the user can mend. Its one line says what is wrong, where, and what to do.
+    """An error that the user can fix. Its one line says what is wrong, where, and what to do.
 
     The command line prints the line and exits with code 2; ``--debug`` adds the traceback.
     """

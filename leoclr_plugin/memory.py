@@ -6,10 +6,10 @@ import re
 
 from leoclr_plugin.errors import one_line
 
-# torch's data loader: the system killed a worker, often for lack of memory, or a worker found no
-# room in shared memory.
+# torch's data loader raises these errors when the system killed a worker, often for lack of
+# memory, or when a worker found no room in shared memory.
 _LOADER = re.compile(r"DataLoader worker .*(killed|exited)|shared memory", re.IGNORECASE)
-# torch, the libraries of CUDA, DALI and numpy.
+# torch, the libraries of CUDA, DALI and numpy use these words for a failed allocation.
 _MEMORY = re.compile(
     r"out of memory|(can't|cannot|unable to|failed to) allocate|bad_alloc|"
     r"alloc(ation|ator)?[ _]fail",

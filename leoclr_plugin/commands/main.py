@@ -109,7 +109,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    The code is 0 for success and 2 for an error that the user can mend, which is reported in one
+    The code is 0 for success and 2 for an error that the user can fix, which is reported in one
     line on stderr. Files that cannot be read or written and a lack of memory count as such errors.
     As in a shell, the code is 141 when the reader of stdout has closed it, as ``head`` does, and
     130 after Ctrl-C.
@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.filename is not None:
             return _report_user_error(args, of_file(error.filename, error))
         if error.errno not in _DISK_FULL_ERRORS:
-            # The error does not concern a file, so the user could not mend it.
+            # The error does not concern a file, so the user could not fix it.
             raise
         return _report_user_error(args, of_file("the output", error))
     except (MemoryError, RuntimeError) as error:

@@ -2,10 +2,10 @@
 
 usage: python -m leoclr_plugin.compare.worker STEP FOLDER
 
-``FOLDER`` holds ``config.yaml`` and ``budget.json``. A failed or leaking method cannot affect the
-others, because each step has its own process. The steps are separate also because a training may
-start several processes: only the first of them writes the figures, and an evaluation or a second
-training in the same processes would wait for the others forever.
+``FOLDER`` holds ``config.yaml`` and ``budget.json``. Each step has a process of its own, so that a
+method that fails or uses up memory cannot affect the next ones. A training may itself start
+several processes, of which only the first writes the figures. In these processes, an evaluation
+or a second training would wait for the other processes forever, so it needs a new process too.
 """
 
 from __future__ import annotations
