@@ -22,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=f"example:\n  {EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    step.add_argument("--backbone", default="resnet18")
-    step.add_argument("--batch-size", type=positive, default=64)
+    step.add_argument("--backbone", default="resnet18", help="name of the backbone")
+    step.add_argument("--batch-size", type=positive, default=64, help="images per batch")
     step.add_argument("--size", type=positive, default=64, help="height and width in pixels")
-    step.add_argument("--precision", choices=("32", "bf16-mixed"), default="32")
+    step.add_argument(
+        "--precision", choices=("32", "bf16-mixed"), default="32", help="precision of Lightning"
+    )
     step.add_argument("--steps", type=positive, default=10, help="timed steps per method")
     step.add_argument(
         "--options", action="store_true", help="time leoclr with each of its options as well"
@@ -40,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     data.add_argument("--data", type=Path, required=True, help="folder of images")
-    data.add_argument("--format", choices=("dali", "torchvision"), default="dali")
+    data.add_argument(
+        "--format", choices=("dali", "torchvision"), default="dali", help="loader to measure"
+    )
     data.add_argument(
         "--device", choices=("cpu", "gpu"), default="cpu", help="where DALI makes the views"
     )
@@ -50,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also time other loaders and upper bounds, in turn with this one",
     )
     data.add_argument("--size", type=positive, default=224, help="height and width in pixels")
-    data.add_argument("--batch-size", type=positive, default=32)
+    data.add_argument("--batch-size", type=positive, default=32, help="images per batch")
     data.add_argument(
         "--workers", type=positive, default=2, help="threads of DALI, or loader processes"
     )

@@ -28,7 +28,9 @@ _USAGE = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_checkpoint_argument(parser)
-    parser.add_argument("--format", choices=tuple(_USAGE), required=True)
+    parser.add_argument(
+        "--format", choices=tuple(_USAGE), required=True, help="library that will read the file"
+    )
     parser.add_argument(
         "--out", type=Path, help="file to write (default: backbone-FORMAT beside the checkpoint)"
     )

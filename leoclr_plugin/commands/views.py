@@ -12,14 +12,16 @@ EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("source", type=Path, metavar="IMAGE_OR_FOLDER")
+    parser.add_argument(
+        "source", type=Path, metavar="IMAGE_OR_FOLDER", help="image, or folder of images, to draw"
+    )
     add_overrides_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("views.png"), help="PNG to write")
     parser.add_argument(
         "--config", default="imagenet/leoclr", help="config that the augmentations are taken from"
     )
     parser.add_argument("--images", type=positive, default=6, help="number of rows of the grid")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random views")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -17,11 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_parser("list", help="list the models with their results").set_defaults(act=_list)
 
     info = what.add_parser("info", help="show a model's card")
-    info.add_argument("name")
+    info.add_argument("name", help="name of the model")
     info.set_defaults(act=_info)
 
     download = what.add_parser("download", help="fetch a model's file and print its path")
-    download.add_argument("name")
+    download.add_argument("name", help="name of the model")
     download.add_argument(
         "--to", type=Path, metavar="DIR", help="download to this folder instead of the user's cache"
     )
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.set_defaults(act=_verify)
 
     evaluate = what.add_parser("eval", help="measure the figures of a model's card again")
-    evaluate.add_argument("name")
+    evaluate.add_argument("name", help="name of the model")
     _add_data(evaluate)
     evaluate.set_defaults(act=_eval)
 
