@@ -58,7 +58,7 @@ def test_zoo_of_an_installed_wheel_downloads_its_models(entry, wheel, https, tmp
 def test_commands_of_an_installed_wheel_run_in_another_folder(wheel, tmp_path):
     site, work_folder = install(wheel, tmp_path), tmp_path / "work"
     work_folder.mkdir()
-    # Python only reads the file beside the package.
+    # Python reads leoclr.pth only in site-packages, so it must lie beside the package.
     assert (site / "leoclr.pth").read_text() == (ROOT / "leoclr.pth").read_text()
     env = {**os.environ, "PYTHONPATH": str(site), "LEOCLR_HOST": "bundled"}
 
