@@ -35,7 +35,8 @@ OPTIONAL_PACKAGES = (
     "onnx",
     "wandb",
 )
-# Other distributions of the same modules: for another CUDA version, or with support for windows.
+# Other distributions of the same modules: DALI for another CUDA version, and OpenCV with graphical
+# windows or with more modules.
 _ALTERNATIVES = {
     "nvidia-dali-cuda130": ("nvidia-dali-cuda120",),
     "opencv-python-headless": (

@@ -157,8 +157,8 @@ def evaluate(method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int]) ->
         size: height and width of the images in pixels.
 
     Returns:
-        ``knn_top1`` and ``linear_top1`` in percent, and ``linear_lr``, the learning rate of the
-        probe that was best on a tenth of the training images.
+        ``knn_top1`` and ``linear_top1`` in percent, and ``linear_lr``, the probe's learning rate,
+        which is chosen on a tenth of the training images.
     """
     data = evaluation_cfg(cfg)
     train, val = train_and_val_features(method, data, size)

@@ -86,7 +86,8 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
         return None, None
     rejected = None
     for run in _newest_first(Path(cfg.checkpoint.dir) / folder):
-        # Read this before the host does: the host does not name a damaged file.
+        # Read this file before the host does, because the host's error does not name a damaged
+        # file.
         args = OmegaConf.create(read_json(run / "args.json"))
         checkpoint, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
         if checkpoint is None:
