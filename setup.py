@@ -1,13 +1,16 @@
-"""Everything is in setup.cfg but for one method that setuptools asks for and lacks."""
+"""Build the package. The settings are in setup.cfg; this file only adds a method to setuptools."""
 
 from setuptools import Distribution, setup
 
 
 class DistributionWithData(Distribution):
-    """Lets an editable install have its data files, that is leoclr.pth, as a wheel has."""
+    """A distribution that installs its data file leoclr.pth in an editable install too."""
 
     def has_data(self) -> bool:
-        """Asked by setuptools' editable_wheel."""
+        """Return whether there are data files.
+
+        The editable_wheel command of setuptools calls this method, which setuptools lacks.
+        """
         return self.has_data_files()
 
 

@@ -1,4 +1,4 @@
-"""A command that does not outlive the process that started it."""
+"""Run a command that ends when the process that started it ends."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from leoclr_plugin.training.interruption import leaving_signals
 
 
 def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
-    """Run a command to its end, and pass on what makes this process leave.
+    """Run a command, wait for its end, and pass on the signals that ask this process to end.
 
-    A child left behind would go on writing into its folder, beside the one that the same call
-    starts there when it is given again.
+    A child that outlived this process would keep writing into its folder. When the user repeats
+    the call, a second child would write into the same folder.
 
     Args:
         command: program and arguments.
-        log: where its output goes, by default where ours does.
+        log: file for the command's output; None sends it to this process's own output.
 
     Returns:
-        Its exit code; below 0 of a signal that ended it.
+        The exit code of the command, or minus the number of the signal that ended it.
 
     Raises:
-        SystemExit: with 128 and the signal's number, after a SIGTERM or SIGUSR1 to this process
-            and when the child, which got it too, has left.
+        SystemExit: after a SIGTERM or SIGUSR1 to this process, once the child, which receives it
+            too, has ended. The exit code is 128 plus the signal's number.
     """
     child: subprocess.Popen[bytes] | None = None
-    got: list[int] = []
+    received: list[int] = []
 
     def pass_on(number: int, frame: Any) -> None:
-        got.append(number)
+        received.append(number)
         if child is not None:
             child.send_signal(number)
 
@@ -38,13 +38,14 @@ def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
         errors = None if log is None else subprocess.STDOUT
         child = subprocess.Popen(command, stdout=log, stderr=errors)
         try:
-            for number in got:  # came while it was started
+            # A signal may have arrived while the child was being started.
+            for number in received:
                 child.send_signal(number)
             code = child.wait()
         except BaseException:
             child.kill()
             child.wait()
             raise
-    if got:
-        raise SystemExit(128 + got[0])
+    if received:
+        raise SystemExit(128 + received[0])
     return code

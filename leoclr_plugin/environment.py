@@ -1,4 +1,4 @@
-"""What a figure depends on: commit, versions and hardware."""
+"""Describe what a measured figure depends on: commit, versions and hardware."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ OPTIONAL_PACKAGES = (
     "onnx",
     "wandb",
 )
-# What may be installed instead: the same modules, for another CUDA or with windows to draw in.
-_INSTEAD = {
+# Other distributions of the same modules: DALI for another CUDA version, and OpenCV with graphical
+# windows or with more modules.
+_ALTERNATIVES = {
     "nvidia-dali-cuda130": ("nvidia-dali-cuda120",),
     "opencv-python-headless": (
         "opencv-python",
@@ -47,11 +48,12 @@ _INSTEAD = {
 
 
 def version_of(package: str) -> str | None:
-    """Installed version of a distribution, None where it is not installed.
+    """Return the installed version of a distribution, or None when it is not installed.
 
-    Where another distribution of the same modules is there in its place, the version names it.
+    When another distribution of the same modules is installed, the version is followed by its
+    name: ``"4.10 (opencv-python)"``.
     """
-    for name in (package, *_INSTEAD.get(package, ())):
+    for name in (package, *_ALTERNATIVES.get(package, ())):
         with suppress(metadata.PackageNotFoundError):
             version = metadata.version(name)
             return version if name == package else f"{version} ({name})"
@@ -59,7 +61,7 @@ def version_of(package: str) -> str | None:
 
 
 def environment() -> dict[str, Any]:
-    """Describe the machine, the versions, the host and the commit, for a benchmark's JSON."""
+    """Describe the machine, the versions, the host and the commit as JSON values."""
     versions = {name: version_of(name) for name in (*PACKAGES, *OPTIONAL_PACKAGES)}
     return {
         "leoclr": __version__,
@@ -67,7 +69,8 @@ def environment() -> dict[str, Any]:
         "host": host().name,
         "python": platform.python_version(),
         "versions": {name: version for name, version in versions.items() if version},
-        # Names of processors in the cloud leave out what speed depends on most.
+        # Processors in the cloud often have vague names, so add the instruction set, which the
+        # speed depends on most.
         "cpu": f"{_cpu_name()} with {torch.backends.cpu.get_cpu_capability()}",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -76,10 +79,10 @@ def environment() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    here = Path(__file__).resolve().parents[1]
-    if not (here / ".git").exists():
+    checkout = Path(__file__).resolve().parents[1]
+    if not (checkout / ".git").exists():
         return None
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.stdout.strip() or None
 

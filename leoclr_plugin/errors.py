@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises, and the word about what is no mistake yet."""
+"""The exception for errors that a user can fix, and checks of values that raise it."""
 
 from __future__ import annotations
 
@@ -12,101 +12,107 @@ from numbers import Integral, Real
 
 
 class UserError(Exception):
-    """Something the user can mend: one line that says what is wrong, where, and what to do.
+    """An error that the user can fix. Its one line says what is wrong, where, and what to do.
 
-    The command line prints the line and leaves with exit code 2; ``--debug`` adds the traceback.
+    The command line prints the line and exits with code 2; ``--debug`` adds the traceback.
     """
 
 
 def check_known(key: str, name: str, known: Iterable[str], kind: str = "known") -> None:
-    """Refuse the name that a setting's ``key`` has where it is not one of ``known``.
+    """Check that the value of a setting is one of the known names.
 
     Args:
-        key: as the user writes it.
-        name: its value.
-        known: the names it may have.
-        kind: what the message says that the name is not: ``"a method"``.
+        key: the setting, as the user writes it.
+        name: the value of the setting.
+        known: the names that are allowed.
+        kind: what the known names are, for the message: ``"a method"``.
 
     Raises:
-        UserError: with the known names near it.
+        UserError: when the name is unknown; the message suggests similar names.
     """
     if name not in known:
         raise UserError(f"{key}={name} is not {kind}{suggestion(name, known)}")
 
 
 def tell_ignored(node: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Say on stderr which of a node's settings are none, and so are ignored.
+    """Print a line on stderr for each name of a node that is not a setting and so is ignored.
 
-    They are no error: configurations of other methods, and of the host, have more of them.
+    This is not an error, because configurations of the host and of other methods have settings
+    that this method does not know.
 
     Args:
-        node: what the user writes before a name, such as ``"dali."``.
-        names: of the settings it has.
-        known: the names of those it may have.
+        node: prefix of the names as the user writes them, such as ``"dali."``.
+        names: the names that the node has.
+        known: the names that are settings.
     """
     known = set(known)
     for name in names:
         if name not in known:
-            print(f"{node}{name} is ignored: no setting{suggestion(name, known)}", file=sys.stderr)
+            line = f"{node}{name} is ignored: it is not a setting{suggestion(name, known)}"
+            print(line, file=sys.stderr)
 
 
 def check_number(
     key: str, value: object, low: float, high: float = math.inf, whole: bool = False
 ) -> None:
-    """Refuse the value that a setting's ``key`` has where it is no number in its range.
+    """Check that the value of a setting is a number in the allowed range.
 
     Args:
-        key: as the user writes it.
-        value: its value.
-        low: the least it may be.
-        high: the largest.
-        whole: it must be a whole number.
+        key: the setting, as the user writes it.
+        value: the value of the setting.
+        low: the smallest allowed value.
+        high: the largest allowed value.
+        whole: whether the value must be a whole number.
 
     Raises:
-        UserError: with the range.
+        UserError: when the value is not such a number; the message gives the range.
     """
-    of_kind = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-    if not (of_kind and low <= value <= high):
-        wanted = "a whole number" if whole else "a number"
+    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not (is_number and low <= value <= high):
+        kind = "a whole number" if whole else "a number"
         bounds = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
-        raise UserError(f"{key}={value}; it must be {wanted} {bounds}")
+        raise UserError(f"{key}={value}; it must be {kind} {bounds}")
 
 
 @contextmanager
 def refused_values(keys: str, *more: type[Exception]) -> Iterator[None]:
-    """Make what a library says of values a user's error, which names the ``keys`` they came from.
+    """Turn a library's error about values into a ``UserError`` that names their settings.
+
+    Args:
+        keys: the settings that the values come from, for the message.
+        more: further types of exceptions to turn into a ``UserError``.
 
     Raises:
-        UserError: for a ``ValueError``, a ``TypeError``, an ``AssertionError``, by which
-            solo-learn refuses, and ``more``.
+        UserError: for a ``ValueError``, a ``TypeError``, an exception of the types in ``more``,
+            and an ``AssertionError``, which solo-learn raises for invalid values.
     """
     try:
         yield
     except (AssertionError, TypeError, ValueError, *more) as error:
-        # An assertion without a message says it in its own words.
+        # When an assertion has no message, its source line is the best explanation.
         reason = one_line(error) or traceback.extract_tb(error.__traceback__)[-1].line
         raise UserError(f"{keys}: {reason}") from error
 
 
 def of_file(path: object, error: OSError) -> str:
-    """What is wrong with the file at ``path``, and what to do."""
+    """Return a line that says what is wrong with the file at ``path`` and what to do."""
     reason = error.strerror or one_line(error)
     return f"{path}: {reason}; check the path, its permissions and the disk"
 
 
 def one_line(message: object) -> str:
-    """The message of a library or a program, which may be of several lines, as one."""
+    """Join the lines of a message from a library or a program into one line."""
     return " ".join(str(message).split())
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'a' or 'b'?"`` with the known names near ``name``.
+    """Return ``"; did you mean 'a' or 'b'?"`` with the known names that resemble ``name``.
 
-    Without a near one all the known names are listed.
+    If none resembles it, the text lists all known names.
     """
     names = sorted(known)
-    # A name may have been written as a number.
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
+    # YAML reads some names as numbers, so convert the name to text.
+    similar = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    if similar:
+        return f"; did you mean {' or '.join(repr(n) for n in similar)}?"
     return f"; choose from {', '.join(names)}"

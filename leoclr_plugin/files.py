@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files so that a failure leaves no partial file, and read them back."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from typing import Any
 
 from leoclr_plugin.errors import UserError, of_file, one_line
 
-_FOLDER = ".leoclr-"
-# Whatever the locale is. A path may have bytes that are none, and keeps them.
+_TEMPORARY_PREFIX = ".leoclr-"
+# Use UTF-8 in every locale. Text may contain paths with bytes that are not UTF-8, and
+# surrogateescape keeps these bytes.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 def read_text(path: Path) -> str:
-    """What ``write_text`` wrote, or another text in UTF-8."""
+    """Read a text file in UTF-8."""
     return path.read_text(**_ENCODING)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a ``whole_file`` of text, in UTF-8.
+    """Write a text file in UTF-8, completely or not at all.
 
     Raises:
-        UserError: where it cannot be written.
+        UserError: when the file cannot be written.
     """
     with whole_file(path) as part:
         part.write_text(text, **_ENCODING)
 
 
 def read_json(path: Path) -> Any:
-    """What ``write_json`` wrote, or another program's JSON.
+    """Read a JSON file.
 
     Raises:
-        UserError: where it is none, as a file that was cut off.
+        UserError: when the file is not valid JSON, for example because it was cut off.
     """
     try:
         return json.loads(read_text(path))
@@ -44,10 +45,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a ``whole_file`` of JSON.
+    """Write a JSON file, completely or not at all.
 
     Raises:
-        UserError: where it cannot be written.
+        UserError: when the file cannot be written.
     """
     write_text(path, json.dumps(content, indent=2) + "\n")
 
@@ -59,7 +60,7 @@ def check_writable(folder: Path) -> None:
         UserError: with the reason.
     """
     try:
-        with TemporaryDirectory(prefix=_FOLDER, dir=folder):
+        with TemporaryDirectory(prefix=_TEMPORARY_PREFIX, dir=folder):
             pass
     except OSError as error:
         raise UserError(of_file(folder, error)) from error
@@ -67,36 +68,39 @@ def check_writable(folder: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give the file to write in the place of ``path``, whose name it gets at the block's end.
+    """Write a file completely or not at all.
 
-    It lies in a folder of its own beside ``path`` and is called the same, since libraries choose a
-    format by the name's end. Where the block fails nothing is left of it, and a former file is as
-    it was. What is there and is no file, such as a pipe, is written to as it is.
+    The block writes to a temporary file, which replaces ``path`` at the end of the block. If the
+    block fails, the temporary file is removed and an existing file at ``path`` stays as it was.
+    The temporary file has the same name in a temporary folder beside ``path``, because libraries
+    choose a format by the end of the name. If ``path`` exists but is not a regular file, such as
+    a pipe, the block writes to it directly.
 
     Args:
-        path: of the file; its folder must be there.
+        path: path of the file. Its folder must exist.
 
     Yields:
-        The path to write to.
+        The path that the block must write to.
 
     Raises:
-        UserError: where it cannot be written, for want of space, permission or its folder.
+        UserError: when the file cannot be written, because space, permission or its folder is
+            missing.
     """
-    # Of a link, what it leads to.
+    # If the path is a symbolic link, replace the file that it points to and keep the link.
     target = path.resolve()
     try:
         if target.exists() and not target.is_file():
             yield path
             return
-        with TemporaryDirectory(prefix=_FOLDER, dir=target.parent) as folder:
+        with TemporaryDirectory(prefix=_TEMPORARY_PREFIX, dir=target.parent) as folder:
             part = Path(folder) / target.name
             yield part
             part.replace(target)
     except OSError as error:
-        # Of two files, as in copying, the second is what is written to.
+        # If the error names two files, as in copying, the second is the one that is written to.
         name = str(error.filename2 or error.filename or path)
-        own = name in (str(path), str(target)) or name.startswith(str(target.parent / _FOLDER))
-        if not own:
-            # Not of this file, but of one that it is made of.
+        temporary = str(target.parent / _TEMPORARY_PREFIX)
+        if name not in (str(path), str(target)) and not name.startswith(temporary):
+            # The error is about a file that the block reads, so it must not name this one.
             raise
         raise UserError(of_file(path, error)) from error

@@ -1,4 +1,4 @@
-"""Hydra's overrides as the command line takes them: ``key=value``, ``+key=value``, ``~key``."""
+"""Parse Hydra's overrides of the command line: ``key=value``, ``+key=value``, ``~key``."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from hydra.errors import HydraException
 
 from leoclr_plugin.errors import UserError, one_line
 
-# Begins what is meant for Hydra's grammar: a quoted text, a list, a dict, a function's call.
-_MEANT = re.compile(r"['\"\[{]|\w+\(")
+# A value that begins like this uses Hydra's grammar: a quoted text, a list, a dict or a call.
+_HYDRA_SYNTAX = re.compile(r"['\"\[{]|\w+\(")
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:
-    """Read overrides; a text that Hydra wants in quotes for its letters needs none.
+    """Parse overrides. Values with special characters need no quotes, unlike in Hydra.
 
-    Such as ``~/images``, ``images (1)``, and the host's checkpoints, whose names have an ``=`` in
-    them.
+    Examples are ``~/images``, ``images (1)`` and the host's checkpoints, which have an ``=`` in
+    their names.
 
     Raises:
-        UserError: for one that is none, with Hydra's reason.
+        UserError: when an override is invalid; the message has Hydra's reason.
     """
     parser = OverridesParser.create()
     return [_parse(parser, override) for override in overrides]
 
 
 def sweep(overrides: Sequence[str]) -> list[list[str]]:
-    """All combinations of what ``key=a,b`` and ``key=range(1,4)`` list.
+    """Return all combinations of the values that ``key=a,b`` and ``key=range(1,4)`` list.
 
     Args:
-        overrides: as above; those that list nothing are of every combination.
+        overrides: overrides of the command line. An override with a single value is part of
+            every combination.
 
     Returns:
-        The overrides of each, as Hydra's ``--multirun`` has them: the last key's values turn first.
+        The overrides of each combination, in the order of Hydra's ``--multirun``: the values of
+        the last key change fastest.
 
     Raises:
-        UserError: for an override that is none, and for Hydra's sweeps that are no list.
+        UserError: when an override is invalid, or is a sweep that does not list its values.
     """
     choices = []
     for override in parse_overrides(overrides):
@@ -51,7 +53,7 @@ def sweep(overrides: Sequence[str]) -> list[list[str]]:
         try:
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         except HydraException as error:
-            line = f"{override.input_line} lists no values; write key=a,b or key=range(a,b)"
+            line = f"{override.input_line} does not list values; write key=a,b or key=range(a,b)"
             raise UserError(line) from error
     return [list(job) for job in itertools.product(*choices)]
 
@@ -60,16 +62,16 @@ def _parse(parser: OverridesParser, override: str) -> Override:
     try:
         return parser.parse_overrides([override])[0]
     except HydraException as error:
-        refused = error
+        hydra_error = error
     key, equals, value = override.partition("=")
-    if equals and not _MEANT.match(value):
+    if equals and not _HYDRA_SYNTAX.match(value):
         with suppress(HydraException):
             return parser.parse_overrides([f"{key}={quote(value)}"])[0]
-    raise UserError(one_line(refused)) from refused
+    raise UserError(one_line(hydra_error)) from hydra_error
 
 
 def quote(value: str) -> str:
-    """A text in quotes, as Hydra reads it to the letter."""
-    # A backslash is one but before a quote, where it takes two.
+    """Quote a text so that Hydra reads it unchanged."""
+    # In Hydra's grammar backslashes are escaped only before a quote, by doubling them.
     escaped = re.sub(r"(\\+)('|\Z)", r"\1\1\2", value).replace("'", r"\'")
     return f"'{escaped}'"

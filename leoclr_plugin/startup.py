@@ -1,8 +1,9 @@
-"""Puts ``leoclr`` among solo-learn's methods in any program that imports them.
+"""Add ``leoclr`` to solo-learn's methods in any program that imports them.
 
-``leoclr.pth`` imports this at every start of Python: solo-learn's scripts are not all started by
-Hydra, whose plugins are loaded by themselves. So it imports nothing but what Python has loaded
-already, and does nothing until a program imports solo-learn's methods.
+Some of solo-learn's scripts do not use Hydra, so a Hydra plugin cannot reach them. For these,
+``leoclr.pth`` imports this module whenever Python starts. To cost nothing in other programs, the
+module imports only what Python has already loaded, and it does nothing until a program imports
+solo-learn's methods.
 """
 
 from __future__ import annotations
@@ -10,33 +11,36 @@ from __future__ import annotations
 import sys
 
 _METHODS = "solo.methods"
-# This one imports the methods halfway through itself, and registering needs it whole.
+# solo.args.linear imports the methods before it is complete, and registering needs it complete.
 _WATCHED = (_METHODS, "solo.args.linear")
 
 
 class SoloLearnWatch:
-    """An import hook that registers the method after solo-learn's own were imported."""
+    """An import hook that registers the method once solo-learn's own methods are imported."""
 
     def __init__(self) -> None:
-        self._under_way = 0
+        self._imports_in_progress = 0
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        """Called by Python for every import; finds the watched modules as they would be anyway."""
+        """Find a watched module in the usual way and register the method after its import.
+
+        Python calls this for every import. All other modules are left to the other finders.
+        """
         if name not in _WATCHED:
             return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        specs = (finder.find_spec(name, path, target) for finder in others)
+        other_finders = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in other_finders)
         spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def exec_module(module: object) -> None:
-                self._under_way += 1
+                self._imports_in_progress += 1
                 try:
                     execute(module)
                 finally:
-                    self._under_way -= 1
-                if not self._under_way:
+                    self._imports_in_progress -= 1
+                if not self._imports_in_progress:
                     register_in_solo_learn()
 
             spec.loader.exec_module = exec_module
@@ -44,11 +48,13 @@ class SoloLearnWatch:
 
 
 def register_in_solo_learn() -> bool:
-    """Register ``leoclr`` in a program of solo-learn's; say so where it fails, and never raise.
+    """Register ``leoclr`` in a program that imported solo-learn's methods by itself.
+
+    A failure is printed on stderr and never raised. The ``leoclr`` commands import solo-learn's
+    methods through the host, so nothing is registered in them.
 
     Returns:
-        Whether the program is one that imported solo-learn's methods by itself, and they have
-        ``leoclr`` now. Our own commands load them through the host.
+        Whether ``leoclr`` is now registered in such a program.
     """
     methods = getattr(sys.modules.get(_METHODS), "METHODS", {})
     if "mocov2plus" not in methods:
@@ -59,7 +65,7 @@ def register_in_solo_learn() -> bool:
 
             register()
         except Exception as error:
-            # Whatever it is, a training of another method must not fail of it.
+            # The program may train another method, which must not fail for this reason.
             print(f"leoclr is not registered: {error}", file=sys.stderr)
     return "leoclr" in methods and "leoclr_plugin.host.stock" in sys.modules
 

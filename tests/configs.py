@@ -1,4 +1,4 @@
-"""Small configurations in the host's schema."""
+"""Make small configurations with the host's keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def pipeline(crop_size, num_crops: int = 1, crop: bool = True, **probs: float) -> dict:
-    """An augmentation node, every appearance augmentation off but those given by name."""
+    """Return an augmentation node. Only the appearance augmentations in ``probs`` are active."""
     names = ("grayscale", "gaussian_blur", "solarization", "equalization", "horizontal_flip")
     return {
         "crop_size": crop_size,
@@ -24,13 +24,16 @@ def pipeline(crop_size, num_crops: int = 1, crop: bool = True, **probs: float) -
 
 
 def views(method: str, size: int = 32, crops: int = 2) -> list[dict]:
-    """The pipelines of a method: crops, and for leoclr the original after them."""
+    """Return a method's augmentation nodes: crops, followed by the original for leoclr."""
     nodes = [pipeline(size, crops)]
     return [*nodes, pipeline([size, size], crop=False)] if method == "leoclr" else nodes
 
 
 def method_cfg(method: str = "leoclr", crops: int = 2, **changes) -> DictConfig:
-    """An unparsed configuration; ``changes`` are dotted keys with ``__`` for the dot."""
+    """Return a configuration that the host has not parsed yet.
+
+    ``changes`` are values by dotted key, with ``__`` in place of each dot.
+    """
     cfg = OmegaConf.create(
         {
             "name": "test",
@@ -71,7 +74,9 @@ def method_cfg(method: str = "leoclr", crops: int = 2, **changes) -> DictConfig:
 
 
 def small_config(image_folder) -> list[str]:
-    """A packaged configuration of leoclr and what makes it small, for the command line."""
+    """Return command line words: a packaged configuration of leoclr and overrides for small
+    images and batches.
+    """
     return [
         "custom/leoclr",
         f"data.train_path={image_folder}/train",

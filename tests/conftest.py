@@ -1,4 +1,4 @@
-"""Shared fixtures: images made on the spot, configurations, and both hosts in subprocesses."""
+"""Shared fixtures and helpers: generated images, the wheel, and commands in subprocesses."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from leoclr_plugin.host.select import choose_host
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["tests.zoo_fixtures"]
-# The locale of many a cluster's jobs, without what Python does about it by itself.
+# Jobs on clusters often run in the C locale. The last two variables stop Python from switching to
+# UTF-8 by itself.
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 def pytest_configure() -> None:
-    # Where several processes share the tests, more threads only make them wait for one another.
+    # When pytest-xdist runs several processes, more threads only compete for the same cores.
     threads = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    # Lightning's loggers keep the stream of the test that first used them.
+    # Lightning's loggers keep the stream of the first test, which is closed in later tests.
     logging.raiseExceptions = False
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say in the last lines which host and which optional parts were exercised."""
+    """Print at the end which hosts and which optional packages were exercised."""
     write = terminalreporter.write_line
     write(f"hosts exercised: {', '.join(available_hosts())}")
     if "solo-learn" not in available_hosts():
@@ -47,7 +48,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 
 def available_hosts() -> list[str]:
-    """``bundled``, and ``solo-learn`` where the environment has it."""
+    """Return ``bundled``, and ``solo-learn`` as well when a clone of it is available."""
     previous = os.environ.pop("LEOCLR_HOST", None)
     try:
         found = choose_host().name
@@ -66,7 +67,7 @@ def run_leoclr(
     stdout: int | IO[bytes] = subprocess.PIPE,
     **env: str,
 ):
-    """Run the console script in a subprocess; returns the completed process."""
+    """Run the console script in a subprocess and return the completed process."""
     return subprocess.run(
         [sys.executable, "-m", "leoclr_plugin", *map(str, args)],
         cwd=cwd,
@@ -80,17 +81,20 @@ def run_leoclr(
 
 @contextmanager
 def full_disk(room: int = 1000) -> Iterator[None]:
-    """Let no file grow beyond ``room`` bytes, which the system tells as it tells a full disk."""
-    former = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, former[1]))
+    """Limit every file to ``room`` bytes; writing more fails with an OSError, as on a full disk."""
+    previous = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, previous[1]))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        resource.setrlimit(resource.RLIMIT_FSIZE, previous)
 
 
 def make_image(seed: int, label: int, size: tuple[int, int] = (40, 40)) -> Image.Image:
-    """An RGB image of noise with a stripe pattern that depends on the label."""
+    """Make a noisy RGB image of stripes whose direction depends on the label.
+
+    ``size`` is (height, width) in pixels.
+    """
     rng = np.random.default_rng(seed)
     height, width = size
     y, x = np.mgrid[:height, :width]
@@ -122,13 +126,12 @@ def image_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory) -> Path:
-    """The package as a wheel."""
+    """A wheel of the package, built from the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    # From a copy, so that no build folder is left in the checkout; with this environment's
-    # setuptools where an isolated build would have to download one.
+    # Build from a copy, so that no build folder is left in the checkout.
     source = tmp_path_factory.mktemp("source")
-    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
-    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split():
+    listing = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
+    for name in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split():
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())

@@ -1,4 +1,4 @@
-"""What an HTML page shows."""
+"""Read the text that an HTML page shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """The texts of a page by the tag that they follow, and what its pictures are described as."""
+    """A parsed page.
+
+    Attributes:
+        texts: pieces of text by the tag before them.
+        descriptions: alternative texts of the pictures.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Folders of runs, made without training."""
+"""Make the folder of a run without training."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.configs import method_cfg
 
 
 def run_folder(folder: Path, **changes) -> CheckpointFolder:
-    """A run's folder as the host writes it, with a network that has seen some images."""
+    """Write a run's folder as the host does. Its network has processed one batch of images."""
     cfg = host().parse_pretrain_cfg(method_cfg(**changes))
     torch.manual_seed(0)
     model = METHODS["leoclr"](cfg)
     with torch.no_grad():
-        # Batch norm's statistics are part of what travels.
+        # A forward pass changes the statistics of batch norm, which exports must keep.
         model.backbone(2 * torch.randn(8, 3, 32, 32) + 1)
     folder.mkdir(parents=True)
     torch.save({"state_dict": model.state_dict()}, folder / "test-ep=0.ckpt")

@@ -1,3 +1,5 @@
+"""Test the packaged configs and how a config is loaded and changed."""
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -12,24 +14,24 @@ NEEDED_LINEAR = {"custom": ["data.train_path=a", "data.val_path=b"]}
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_leoclr_and_mocov2plus_share_one_recipe(folder):
-    ours = load_config(f"{folder}/leoclr", "pretrain", NEEDED.get(folder, []))
-    theirs = load_config(f"{folder}/mocov2plus", "pretrain", NEEDED.get(folder, []))
-    check_leoclr_views(ours.augmentations, ours.data.dataset)
-    check_views(ours.augmentations)
-    *crops, original = ours.augmentations
-    assert crops == list(theirs.augmentations)
+    leoclr = load_config(f"{folder}/leoclr", "pretrain", NEEDED.get(folder, []))
+    mocov2plus = load_config(f"{folder}/mocov2plus", "pretrain", NEEDED.get(folder, []))
+    check_leoclr_views(leoclr.augmentations, leoclr.data.dataset)
+    check_views(leoclr.augmentations)
+    *crops, original = leoclr.augmentations
+    assert crops == list(mocov2plus.augmentations)
     assert original.crop_size == [crops[0].crop_size] * 2
-    for cfg in (ours, theirs):
+    for cfg in (leoclr, mocov2plus):
         del cfg.augmentations
         assert cfg.pop("name").startswith(cfg.pop("method"))
-    del ours.method_kwargs.loss_reduction, ours.method_kwargs.queue_keys
-    assert ours == theirs
+    del leoclr.method_kwargs.loss_reduction, leoclr.method_kwargs.queue_keys
+    assert leoclr == mocov2plus
 
 
 @pytest.mark.parametrize("folder", [*FOLDERS, "digits"])
 @pytest.mark.parametrize("method", ["leoclr", "mocov2plus"])
 @pytest.mark.parametrize("kind", ["pretrain", "linear"])
-def test_every_data_set_has_both_configs_of_both_kinds(kind, folder, method):
+def test_every_data_set_has_configs_of_both_methods_and_kinds(kind, folder, method):
     assert f"{folder}/{method}" in config_names(kind)
     needed = NEEDED if kind == "pretrain" else NEEDED_LINEAR
     cfg = load_config(f"{folder}/{method}", kind, needed.get(folder, []))
@@ -60,14 +62,15 @@ def test_imagenet_has_the_papers_recipe():
     assert cfg.momentum == {"base_tau": 0.999, "final_tau": 0.999}
 
 
-def test_a_yaml_path_is_taken_as_it_is(tmp_path):
+def test_yaml_path_is_loaded_as_it_is(tmp_path):
     (tmp_path / "mine.yaml").write_text("method: leoclr\nmax_epochs: 3\n")
     cfg = load_config(str(tmp_path / "mine.yaml"), "pretrain", ["max_epochs=5", "+new.key=1"])
     assert cfg == {"method": "leoclr", "max_epochs": 5, "new": {"key": 1}}
-    cfg.anything = "may be added, as the host does"
+    # The host adds keys of its own, so the configuration must accept new keys.
+    cfg.anything = "new"
 
 
-def test_the_home_in_a_path_is_found(monkeypatch):
+def test_home_folder_in_a_path_is_expanded(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     words = ["data.train_path=~/images/train", "data.val_path=./val", "checkpoint.dir=~"]
     cfg = load_config("imagenette/leoclr", "pretrain", words)
@@ -78,7 +81,7 @@ def test_the_home_in_a_path_is_found(monkeypatch):
     )
 
 
-def test_a_checkpoint_named_as_the_host_names_it_can_be_given_unquoted():
+def test_checkpoint_with_an_equals_sign_in_its_name_needs_no_quotes():
     path = "trained_models/a/b-ep=9.ckpt"
     for override in (f"resume_from_checkpoint={path}", f"resume_from_checkpoint='{path}'"):
         cfg = load_config("imagenette/leoclr", "pretrain", [override])
@@ -103,25 +106,25 @@ def test_a_checkpoint_named_as_the_host_names_it_can_be_given_unquoted():
         ("custom/leoclr", [], "no value for data.train_path; add data.train_path=..."),
     ],
 )
-def test_mistakes_are_told_in_one_line(config, overrides, message):
+def test_mistakes_are_reported_in_one_line(config, overrides, message):
     with pytest.raises(UserError) as caught:
         load_config(config, "pretrain", overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_key_to_be_added_is_not_taken_for_another():
+def test_unknown_key_is_suggested_with_a_plus_sign():
     with pytest.raises(UserError, match=r"use \+performance\.compile=True$"):
         load_config("imagenette/leoclr", "pretrain", ["performance.compile=True"])
 
 
-def test_what_hydra_does_not_read(tmp_path):
+def test_file_that_ends_in_yml_is_refused(tmp_path):
     (tmp_path / "mine.yml").write_text("method: leoclr\n")
     with pytest.raises(UserError, match=r"mine\.yml ends in \.yml, which Hydra does not read"):
         load_config(f"{tmp_path}/mine.yml", "pretrain")
 
 
-def test_broken_yaml_is_told_in_one_line(tmp_path):
+def test_invalid_yaml_is_reported_in_one_line(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1,\nb: 2")
     with pytest.raises(UserError) as caught:
         load_config(str(tmp_path / "broken.yaml"), "pretrain")
@@ -129,7 +132,7 @@ def test_broken_yaml_is_told_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_an_interpolation_of_what_is_not_there_is_refused_at_once(tmp_path):
+def test_interpolation_of_a_missing_key_is_refused_at_once(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: ${nothing}")
     with pytest.raises(UserError, match=r"mine\.yaml: Interpolation key 'nothing' not found"):
         load_config(str(tmp_path / "mine.yaml"), "pretrain")

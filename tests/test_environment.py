@@ -1,4 +1,4 @@
-"""What is installed, under whichever name."""
+"""Versions are found for all distributions of the same modules."""
 
 from importlib import metadata
 
@@ -8,18 +8,18 @@ from leoclr_plugin.environment import version_of
 
 
 @pytest.mark.parametrize(
-    ("installed", "told"),
+    ("installed", "expected"),
     [
         ({"opencv-python-headless": "4.11", "opencv-python": "4.10"}, "4.11"),
         ({"opencv-contrib-python": "4.10"}, "4.10 (opencv-contrib-python)"),
         ({"nvidia-dali-cuda120": "2.4"}, None),
     ],
 )
-def test_a_version_names_what_is_installed_in_a_package_s_place(monkeypatch, installed, told):
+def test_version_names_an_alternative_distribution(monkeypatch, installed, expected):
     def version(name):
         if name not in installed:
             raise metadata.PackageNotFoundError
         return installed[name]
 
     monkeypatch.setattr(metadata, "version", version)
-    assert version_of("opencv-python-headless") == told
+    assert version_of("opencv-python-headless") == expected

@@ -1,4 +1,4 @@
-"""Files on a disk that has room for them, and on one that has not."""
+"""Files are written completely or not at all, also on a full disk."""
 
 import os
 import shutil
@@ -12,48 +12,48 @@ from leoclr_plugin.files import read_json, read_text, whole_file, write_json, wr
 from tests.conftest import ASCII, ROOT, full_disk
 
 
-def test_a_file_has_its_name_once_it_is_whole(tmp_path):
+def test_file_is_replaced_only_when_it_is_complete(tmp_path):
     path = tmp_path / "table.txt"
-    path.write_text("former")
+    path.write_text("old")
     with whole_file(path) as part:
         part.write_text("new")
-        assert path.read_text() == "former"
+        assert path.read_text() == "old"
         assert part.name == path.name
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_leaves_the_former_file(tmp_path):
+def test_full_disk_leaves_the_old_file(tmp_path):
     path = tmp_path / "table.txt"
-    path.write_text("former")
-    with full_disk(), pytest.raises(UserError) as told:
+    path.write_text("old")
+    with full_disk(), pytest.raises(UserError) as error:
         write_text(path, 5000 * "new")
     assert (
-        str(told.value) == f"{path}: File too large; check the path, its permissions and the disk"
+        str(error.value) == f"{path}: File too large; check the path, its permissions and the disk"
     )
     assert list(tmp_path.iterdir()) == [path]
-    assert path.read_text() == "former"
+    assert path.read_text() == "old"
 
 
-def test_a_block_that_fails_leaves_nothing(tmp_path):
+def test_block_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "table.txt") as part:
         part.write_text("half")
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_missing_folder_is_reported(tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}/none/a.txt: No such file or directory; check"):
         write_text(tmp_path / "none" / "a.txt", "new")
 
 
-def test_a_folder_in_the_files_place(tmp_path):
+def test_folder_with_the_name_of_the_file_is_reported(tmp_path):
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(UserError, match=f"{tmp_path}/a.txt: Is a directory; check"):
         write_text(tmp_path / "a.txt", "new")
 
 
-def test_what_a_file_is_made_of_is_not_the_file(tmp_path):
+def test_error_of_a_source_file_is_not_reported_for_the_copy(tmp_path):
     copy, source = tmp_path / "copy", tmp_path / "source"
     with pytest.raises(FileNotFoundError), whole_file(copy) as part:
         shutil.copyfile(source, part)
@@ -66,14 +66,14 @@ def test_what_a_file_is_made_of_is_not_the_file(tmp_path):
         shutil.copyfile(source, part)
 
 
-def test_text_is_utf_8_and_a_path_keeps_its_bytes(tmp_path):
+def test_text_is_utf_8_and_keeps_other_bytes_of_a_path(tmp_path):
     text = "1 ± 2 " + os.fsdecode(b"\xe9.jpg")
     write_text(tmp_path / "a.txt", text)
     assert (tmp_path / "a.txt").read_bytes() == "1 ± 2 ".encode() + b"\xe9.jpg"
     assert read_text(tmp_path / "a.txt") == text
 
 
-def test_text_is_utf_8_where_the_locale_is_not(tmp_path):
+def test_text_is_utf_8_in_another_locale(tmp_path):
     code = (
         "import sys, pathlib; from leoclr_plugin.files import read_text, write_text; "
         r"path = pathlib.Path(sys.argv[1]); write_text(path, '\xb1'); "
@@ -92,24 +92,24 @@ def test_json_is_read_as_it_was_written(tmp_path):
     assert read_json(tmp_path / "a.json") == content
 
 
-@pytest.mark.parametrize("kept", [b"", b'{"top1": 69.', b"\xe9"])
-def test_json_that_was_cut_off_is_named(tmp_path, kept):
+@pytest.mark.parametrize("content", [b"", b'{"top1": 69.', b"\xe9"])
+def test_damaged_json_is_reported_with_its_path(tmp_path, content):
     path = tmp_path / "a.json"
-    path.write_bytes(kept)
+    path.write_bytes(content)
     with pytest.raises(UserError, match=f"^{path} is damaged: .*line 1 column"):
         read_json(path)
 
 
-def test_a_link_leads_where_it_led(tmp_path):
-    (tmp_path / "there").mkdir()
+def test_symbolic_link_is_kept_and_its_target_written(tmp_path):
+    (tmp_path / "folder").mkdir()
     link = tmp_path / "a.txt"
-    link.symlink_to("there/b.txt")
+    link.symlink_to("folder/b.txt")
     write_text(link, "new")
     assert link.is_symlink()
-    assert (tmp_path / "there" / "b.txt").read_text() == "new"
+    assert (tmp_path / "folder" / "b.txt").read_text() == "new"
 
 
-def test_a_pipe_stays_a_pipe(tmp_path):
+def test_pipe_is_kept_and_written_to(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""Memory that runs out, in the words of those who run out of it."""
+"""A lack of memory is recognised in the messages of all libraries."""
 
 import os
 import signal
@@ -16,19 +16,20 @@ CUDA = (
 )
 
 
-def raised(function) -> Exception:
-    with pytest.raises(Exception) as caught:
+def raised_by(function) -> Exception:
+    """Return the exception that the function raises."""
+    with pytest.raises(Exception) as error:
         function()
-    return caught.value
+    return error.value
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "words"),
     [
         (torch.cuda.OutOfMemoryError(CUDA), "GPU is out of memory: 20.00 MiB more"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `f()`"), "the GPU"),
         (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "the GPU"),
-        # DALI's, in the versions from the least on.
+        # The next four messages come from different versions of DALI.
         (RuntimeError("Critical error in pipeline: CUDA allocation failed"), "the GPU"),
         (
             RuntimeError(
@@ -47,24 +48,24 @@ def raised(function) -> Exception:
                 "unable to allocate shared memory(shm) for file </torch_1_2_1>: No space left on "
                 "device (28)"
             ),
-            "No space left on device (28); take fewer workers or smaller batches, or give /dev/shm",
+            "No space left on device (28); use fewer workers or smaller batches, or give /dev/shm",
         ),
     ],
 )
-def test_shortages_of_other_machines(error: Exception, said: str) -> None:
-    assert said in shortage(error)
+def test_known_messages_are_recognised(error: Exception, words: str) -> None:
+    assert words in shortage(error)
 
 
-def test_shortages_of_this_machine() -> None:
+def test_errors_that_are_raised_here_are_recognised() -> None:
     petabyte = 10**15
-    said = "the machine is out of memory: 1000000000000000 bytes more were asked for"
-    assert said in shortage(raised(lambda: torch.empty(petabyte, dtype=torch.uint8)))
-    said = "the machine is out of memory: 909. TiB more were asked for"
-    assert said in shortage(raised(lambda: np.empty(petabyte, dtype=np.uint8)))
+    line = shortage(raised_by(lambda: torch.empty(petabyte, dtype=torch.uint8)))
+    assert "the machine is out of memory: 1000000000000000 bytes more were requested" in line
+    line = shortage(raised_by(lambda: np.empty(petabyte, dtype=np.uint8)))
+    assert "the machine is out of memory: 909. TiB more were requested" in line
 
 
-class Killed(Dataset):
-    """Its reader is killed, as the system does where memory runs out."""
+class KillsItsWorker(Dataset):
+    """Reading an item kills the process, as the system does when memory runs out."""
 
     def __len__(self) -> int:
         return 1
@@ -74,11 +75,11 @@ class Killed(Dataset):
         return index
 
 
-def test_a_killed_worker() -> None:
-    error = raised(lambda: next(iter(DataLoader(Killed(), num_workers=1))))
+def test_killed_worker_is_recognised() -> None:
+    error = raised_by(lambda: next(iter(DataLoader(KillsItsWorker(), num_workers=1))))
     line = shortage(error)
     assert line.startswith("DataLoader worker (pid")
-    assert "; take fewer workers" in line
+    assert "; use fewer workers" in line
 
 
 @pytest.mark.parametrize(
@@ -89,5 +90,5 @@ def test_a_killed_worker() -> None:
         ValueError("out of memory"),
     ],
 )
-def test_other_errors_are_none(error: Exception) -> None:
+def test_other_errors_are_not_recognised(error: Exception) -> None:
     assert shortage(error) is None

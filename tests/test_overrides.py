@@ -1,3 +1,5 @@
+"""Test the parsing of overrides and of sweeps."""
+
 import itertools
 
 import numpy as np
@@ -8,30 +10,30 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.overrides import parse_overrides, quote, sweep
 
 
-def test_a_sweep_is_every_combination_in_hydras_order():
+def test_sweep_has_every_combination_in_hydras_order():
     words = ["seed=1,2", "~wandb", "+a.b=range(0,3)", "name='x,y'", "sizes=[1,2],[3]"]
     jobs = sweep(words)
     assert jobs == [
         [f"seed={seed}", "~wandb", f"+a.b={b}", "name='x,y'", f"sizes={sizes}"]
         for seed, b, sizes in itertools.product((1, 2), (0, 1, 2), ("[1,2]", "[3]"))
     ]
-    # Hydra's own writes a deletion and quotes in other words.
+    # Hydra's own sweeper writes deletions and quoted texts differently, so leave them out here.
     words = [word for word in words if word[0] != "~" and "'" not in word]
-    (theirs,) = BasicSweeper.split_arguments(parse_overrides(words), None)
-    assert sweep(words) == theirs
+    (hydra_jobs,) = BasicSweeper.split_arguments(parse_overrides(words), None)
+    assert sweep(words) == hydra_jobs
 
 
-def test_without_several_values_a_sweep_is_one_job():
+def test_single_values_make_one_job():
     assert sweep(["seed=1", "crop_size=[1,2]"]) == [["seed=1", "crop_size=[1,2]"]]
     assert sweep([]) == [[]]
 
 
 @pytest.mark.parametrize("override", ["seed=interval(0,1)", "seed=glob(*)", "seed"])
-def test_what_cannot_be_listed_is_told_in_one_line(override):
-    with pytest.raises(UserError) as caught:
+def test_sweep_without_a_list_of_values_is_refused_in_one_line(override):
+    with pytest.raises(UserError) as error:
         sweep(["max_epochs=1", override])
-    assert override in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert override in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -47,14 +49,14 @@ def test_what_cannot_be_listed_is_told_in_one_line(override):
         "/data/[old]/{a}",
     ],
 )
-def test_a_value_with_what_hydra_does_not_know_is_taken_unquoted(value):
+def test_value_with_special_characters_needs_no_quotes(value):
     (override,) = parse_overrides([f"data.train_path={value}"])
     assert override.value() == value
     (override,) = parse_overrides([f'data.train_path="{value}"'])
     assert override.value() == value
 
 
-def test_a_quoted_text_is_read_to_the_letter():
+def test_quoted_text_is_read_unchanged():
     rng = np.random.default_rng(0)
     for length in rng.integers(0, 8, 400):
         text = "".join(rng.choice(list("ab'\"\\,=()[]{}$# ~"), length))
@@ -63,6 +65,6 @@ def test_a_quoted_text_is_read_to_the_letter():
 
 
 @pytest.mark.parametrize("override", ["size=[1,2", "seed=range(1,2", "name='x", "a b=1", "(x)"])
-def test_what_was_meant_for_hydra_and_is_none_is_refused(override):
+def test_invalid_hydra_syntax_is_refused(override):
     with pytest.raises(UserError):
         parse_overrides([override])

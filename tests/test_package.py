@@ -1,4 +1,4 @@
-"""The wheel: everything is in it, and it works away from the checkout."""
+"""The wheel is complete and works without the checkout."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """Install the wheel alone under ``folder / "site"``."""
+    """Install the wheel without its dependencies and return its folder, ``folder / "site"``."""
     site = folder / "site"
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", site, wheel]
     subprocess.run(command, capture_output=True, check=True)
@@ -31,15 +31,15 @@ def test_wheel_has_every_module_and_config(wheel):
         for p in (ROOT / "scripts").rglob(pattern)
     }
     assert configs <= names
-    # Of the zoo all but the weights.
+    # The zoo's manifest is in the wheel, and its weights are not.
     assert "leoclr_plugin/zoo_files/manifest.json" in names
     assert not any(name.endswith(".safetensors") for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
 
 
-# Read before the fixtures put a made manifest in its place.
+# The manifest is read here, before the fixtures replace it with that of the tests.
 @pytest.mark.parametrize("entry", read_manifest().values(), ids=lambda entry: entry.name)
-def test_zoo_from_a_wheel(entry, wheel, https, tmp_path):
+def test_zoo_of_an_installed_wheel_downloads_its_models(entry, wheel, https, tmp_path):
     site = install(wheel, tmp_path)
     https.content = (ROOT / "zoo" / entry.file).read_bytes()
     program = (
@@ -55,30 +55,30 @@ def test_zoo_from_a_wheel(entry, wheel, https, tmp_path):
     assert https.requests[0][0] == f"/models/{entry.file}"
 
 
-def test_command_runs_from_a_wheel_in_another_folder(wheel, tmp_path):
-    site, elsewhere = install(wheel, tmp_path), tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    # Beside the package, where Python looks for it.
+def test_commands_of_an_installed_wheel_run_in_another_folder(wheel, tmp_path):
+    site, work_folder = install(wheel, tmp_path), tmp_path / "work"
+    work_folder.mkdir()
+    # Python reads leoclr.pth only in site-packages, so it must lie beside the package.
     assert (site / "leoclr.pth").read_text() == (ROOT / "leoclr.pth").read_text()
     env = {**os.environ, "PYTHONPATH": str(site), "LEOCLR_HOST": "bundled"}
 
     def run(*args: str) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "leoclr_plugin", *args]
         return subprocess.run(
-            command, cwd=elsewhere, env=env, capture_output=True, text=True, check=False
+            command, cwd=work_folder, env=env, capture_output=True, text=True, check=False
         )
 
     doctor = run("doctor")
     assert doctor.returncode == 0, doctor.stderr
     assert f"{site}/leoclr_plugin/host/bundled" in doctor.stdout
-    # The config is found; what is missing is the data, and nothing is left behind.
+    # The config is found, so the missing data is the first error. Nothing is left behind.
     pretrain = run("pretrain", "imagenette/leoclr")
     assert pretrain.returncode == 2
     assert "the data folder datasets/imagenette2-160/train is not there" in pretrain.stderr
-    assert list(elsewhere.iterdir()) == []
+    assert list(work_folder.iterdir()) == []
 
 
-def test_metadata_is_in_setup_cfg_alone():
+def test_metadata_is_only_in_setup_cfg():
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     assert config["metadata"]["license"] == "MIT"

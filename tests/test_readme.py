@@ -1,4 +1,4 @@
-"""Every command of the README, run as it stands there, on made images and a shortened budget."""
+"""Run every command of the README on generated images, with a shortened budget."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from tests.runs import run_folder
 README = (ROOT / "README.md").read_text()
 _BLOCK = re.compile(r"(?:<!-- ([\w-]+) -->\n)?```bash\n(.*?)```", re.DOTALL)
 BLOCKS = [(match[1], match[2]) for match in _BLOCK.finditer(README)]
-# The budget alone is shortened; what the README says stays the command.
-_SHIM = """#!/bin/sh
+# This script stands in for leoclr. It runs the README's command and only shortens its budget.
+_LEOCLR_SHIM = """#!/bin/sh
 case "$1 $2" in
     "pretrain "*) set -- "$@" max_epochs=1 optimizer.batch_size=8 method_kwargs.queue_size=64 ;;
     "linear "*) set -- "$@" max_epochs=1 optimizer.batch_size=8 ;;
@@ -34,7 +34,8 @@ exec "{python}" -m leoclr_plugin "$@"
 """
 
 
-# A CPU may emulate bfloat16, which Lightning takes in the place of the configs' float16.
+# This script stands in for python. Float32 is used because Lightning replaces float16 by bfloat16
+# on a CPU, which many CPUs only emulate.
 _PYTHON_SHIM = """#!/bin/sh
 case "$1" in
     main_pretrain.py) set -- "$@" precision=32 max_epochs=1 \\
@@ -48,7 +49,7 @@ exec "{python}" "$@"
 def run_block(commands: str, cwd: Path, host: str = "bundled", **env: str):
     bin_folder = cwd / "bin"
     bin_folder.mkdir(exist_ok=True)
-    for name, text in (("leoclr", _SHIM), ("python", _PYTHON_SHIM)):
+    for name, text in (("leoclr", _LEOCLR_SHIM), ("python", _PYTHON_SHIM)):
         shim = bin_folder / name
         shim.write_text(text.format(python=sys.executable))
         shim.chmod(0o755)
@@ -69,7 +70,7 @@ def run_block(commands: str, cwd: Path, host: str = "bundled", **env: str):
 
 
 def with_data(root: Path, per_class: int = 4) -> Path:
-    """Made images where the README's commands look for Imagenette; returns ``root``."""
+    """Write images where the README's commands look for Imagenette, and return ``root``."""
     make_folder(root / "datasets/imagenette2-160/train", per_class)
     make_folder(root / "datasets/imagenette2-160/val", 2, seed=500)
     return root
@@ -80,7 +81,7 @@ def workplace(tmp_path_factory) -> Path:
     return with_data(tmp_path_factory.mktemp("readme"))
 
 
-def test_set_up_blocks_are_two_commands_and_ci_runs_the_second():
+def test_demo_and_tests_are_one_command_each_and_ci_runs_the_tests():
     named = {name: block.strip() for name, block in BLOCKS if name}
     assert "\n" not in named["demo"]
     assert "\n" not in named["tests"]
@@ -116,7 +117,7 @@ def test_commands_of_a_user_without_solo_learn(workplace):
 
 def test_commands_of_long_runs(tmp_path):
     (commands,) = (block for name, block in BLOCKS if name == "runs")
-    # Two processes of eight images want more than the other commands.
+    # Two processes with batches of eight need more images than the other commands.
     run = run_block(commands, with_data(tmp_path, per_class=8))
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("Written to") == 2
@@ -144,11 +145,11 @@ def test_commands_of_an_export(tmp_path):
     assert (tmp_path / "leoclr.onnx").exists()
 
 
-def test_python_of_the_zoo():
+def test_python_example_of_the_zoo():
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names = {"picture": make_image(0, 1)}
-    exec(program, names)
-    assert names["features"].shape == (1, 512)
+    variables = {"picture": make_image(0, 1)}
+    exec(program, variables)
+    assert variables["features"].shape == (1, 512)
 
 
 @pytest.mark.skipif(not has_dali(), reason="DALI is not installed")
@@ -186,17 +187,17 @@ def test_commands_of_a_user_with_solo_learn(workplace):
 
 @pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
 def test_demo_writes_its_results_and_report(tmp_path):
-    run = run_block("leoclr demo --fast --out here", tmp_path)
+    run = run_block("leoclr demo --fast --out demo", tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
-    methods = json.loads((tmp_path / "here/results.json").read_text())["methods"]
+    methods = json.loads((tmp_path / "demo/results.json").read_text())["methods"]
     assert set(methods) == {"leoclr", "mocov2plus", "untrained"}
     for result in methods.values():
         assert set(result) == {"knn_top1", "linear_top1", "seconds"}
         assert 10 < result["knn_top1"] <= 100
         assert 10 < result["linear_top1"] <= 100
     assert f"{methods['leoclr']['knn_top1']:.1f}" in run.stdout
-    report = (tmp_path / "here/report.html").read_text()
-    # The view grid and three UMAP scatters; the loss curves.
+    report = (tmp_path / "demo/report.html").read_text()
+    # The pictures are the grid of views and three UMAPs. Two methods have a loss curve.
     assert report.count("data:image/png;base64,") == 4
     assert report.count("<polyline") == 2
     assert not re.search(r"(src|href)=.http", report)
@@ -228,12 +229,12 @@ def test_help_shows_a_working_example(command, capsys):
         build_parser().parse_args([command, "--help"])
     text = capsys.readouterr().out
     (example,) = re.findall(r"example:\n\s+leoclr (.*)", text)
-    # It must at least be one that the parser takes.
+    # The parser must at least accept the example.
     parsed = build_parser().parse_args(example.split())
     assert parsed.command == command
 
 
-def test_pictures_and_links_of_the_readme_are_there():
+def test_pictures_and_links_of_the_readme_exist():
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert targets
     assert all((ROOT / target).exists() for target in targets), targets

@@ -1,4 +1,4 @@
-"""A small zoo on the disk, and servers that have it."""
+"""Fixtures with a small zoo on the disk and servers that offer its file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME = "leoclr-resnet18-stripes"
 
 
 def fields(path) -> dict:
-    """What the manifest says of a file of weights."""
+    """Return the manifest's fields for a file of weights."""
     figures = {"top1": 50.0, "top5": 90.0, "spread": 1.0}
     return {
         "file": path.name,
@@ -43,7 +43,7 @@ def fields(path) -> dict:
         "hours": 0.1,
         "results": {"knn": figures, "linear": figures},
         "licence": "MIT",
-        "limits": "Of stripes.",
+        "limits": "It was trained on stripes.",
     }
 
 
@@ -64,7 +64,7 @@ def weights(network, tmp_path_factory):
 
 @pytest.fixture
 def empty_zoo(weights, tmp_path, monkeypatch):
-    """A folder with the manifest alone, as a wheel has it; caches and sources are the test's."""
+    """A folder with only the manifest, as in a wheel. The cache is a folder of the test too."""
     folder = tmp_path / "zoo"
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"models": {NAME: fields(weights)}}))
@@ -77,7 +77,7 @@ def empty_zoo(weights, tmp_path, monkeypatch):
 
 @pytest.fixture
 def zoo(empty_zoo, weights):
-    """The manifest with the weights beside it, as a checkout has them."""
+    """A folder with the manifest and the weights, as in a checkout."""
     (empty_zoo / weights.name).write_bytes(weights.read_bytes())
     return empty_zoo
 
@@ -88,16 +88,16 @@ def entry(empty_zoo):
 
 
 class Files(BaseHTTPRequestHandler):
-    """Serves ``server.content``; breaks off after ``server.breaks_after`` bytes, once."""
+    """Serve ``server.content`` and break off once after ``server.breaks_after`` bytes."""
 
     def do_HEAD(self) -> None:
         self._head(200, len(self.server.content))
 
     def do_GET(self) -> None:
-        content, asked = self.server.content, self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        first = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
-        self._head(206 if asked else 200, len(content) - first)
+        content, byte_range = self.server.content, self.headers.get("Range")
+        self.server.requests.append((self.path, byte_range))
+        first = int(byte_range.removeprefix("bytes=").split("-")[0]) if byte_range else 0
+        self._head(206 if byte_range else 200, len(content) - first)
         end, self.server.breaks_after = self.server.breaks_after, None
         self.wfile.write(content[first:end])
         if end is not None:
@@ -106,7 +106,7 @@ class Files(BaseHTTPRequestHandler):
     def _head(self, status: int, length: int) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        # What the hub's client asks of a server.
+        # The hub's client requires these two headers.
         self.send_header("ETag", '"one"')
         self.send_header("X-Repo-Commit", "0" * 40)
         if status == 206:
@@ -129,7 +129,7 @@ def server(weights, empty_zoo):
 
 @pytest.fixture
 def https(server, tmp_path, monkeypatch):
-    """The server's address, with a certificate that requests trusts."""
+    """The server over HTTPS, with a certificate that requests trusts."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -144,7 +144,7 @@ def https(server, tmp_path, monkeypatch):
 
 @pytest.fixture
 def hub(server, monkeypatch):
-    """The server in the place of the Hugging Face hub."""
+    """The server as a replacement for the Hugging Face hub."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     addresses = {
@@ -153,7 +153,7 @@ def hub(server, monkeypatch):
     }
     for name, value in addresses.items():
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
-        # Before 0.25 the module that downloads has names of its own for them.
+        # Before version 0.25, the module that downloads holds copies of these constants.
         monkeypatch.setattr(f"huggingface_hub.file_download.{name}", value, raising=False)
     monkeypatch.setenv("LEOCLR_ZOO_URL", "hf://someone/leoclr@v1")
     return server

@@ -1,1 +1,1 @@
-"""The console script ``leoclr``: one file a command, heavy imports only when it runs."""
+"""The console script ``leoclr``. Each command has a file and imports torch only when it runs."""

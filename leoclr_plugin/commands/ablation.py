@@ -1,4 +1,4 @@
-"""Run a row of the ablation, leoclr with one thing changed, and add it to the table."""
+"""Train LeOCLR with one thing changed and add the result to the table of the ablation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ EXAMPLE = "leoclr ablation imagenette/leoclr --row third-crop --budget epochs=10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_comparison_arguments(parser)
-    parser.add_argument("--row", required=True, help="a name under scripts/ablation")
+    parser.add_argument(
+        "--row", required=True, help="what to change; a name under scripts/ablation"
+    )
     parser.add_argument("--out", type=Path, default=Path("ablation"), help="folder of the table")
 
 

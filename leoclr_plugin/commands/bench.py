@@ -1,4 +1,4 @@
-"""Measure speed as a ratio of two things interleaved in one run."""
+"""Measure the speed of training steps or of the data loader, compared within one run."""
 
 from __future__ import annotations
 
@@ -18,43 +18,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     step = what.add_parser(
         "step",
-        help="a training step of leoclr against one of the host's mocov2plus",
+        help="compare a training step of leoclr with one of the host's mocov2plus",
         epilog=f"example:\n  {EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    step.add_argument("--backbone", default="resnet18")
-    step.add_argument("--batch-size", type=positive, default=64)
+    step.add_argument("--backbone", default="resnet18", help="name of the backbone")
+    step.add_argument("--batch-size", type=positive, default=64, help="images per batch")
     step.add_argument("--size", type=positive, default=64, help="height and width in pixels")
-    step.add_argument("--precision", choices=("32", "bf16-mixed"), default="32")
-    step.add_argument("--steps", type=positive, default=10, help="timed steps of each method")
+    step.add_argument(
+        "--precision", choices=("32", "bf16-mixed"), default="32", help="precision of Lightning"
+    )
+    step.add_argument("--steps", type=positive, default=10, help="timed steps per method")
     step.add_argument(
         "--options", action="store_true", help="time leoclr with each of its options as well"
     )
-    step.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    step.add_argument("--json", action="store_true", help="print only the figures, as JSON")
     step.set_defaults(measure=_step)
 
     data = what.add_parser(
         "data",
-        help="images per second of three finished views",
+        help="measure how many images per second get their three views",
         epilog=f"example:\n  {_DATA_EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     data.add_argument("--data", type=Path, required=True, help="folder of images")
-    data.add_argument("--format", choices=("dali", "torchvision"), default="dali")
-    data.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="of DALI")
     data.add_argument(
-        "--compare", action="store_true", help="time what it compares to as well, in turns"
+        "--format", choices=("dali", "torchvision"), default="dali", help="loader to measure"
+    )
+    data.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where DALI makes the views"
+    )
+    data.add_argument(
+        "--compare",
+        action="store_true",
+        help="also time other loaders and upper bounds, in turn with this one",
     )
     data.add_argument("--size", type=positive, default=224, help="height and width in pixels")
-    data.add_argument("--batch-size", type=positive, default=32)
-    data.add_argument("--workers", type=positive, default=2, help="threads, or loader processes")
-    data.add_argument("--rounds", type=positive, default=5, help="timed turns of each")
-    data.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    data.add_argument("--batch-size", type=positive, default=32, help="images per batch")
+    data.add_argument(
+        "--workers", type=positive, default=2, help="threads of DALI, or loader processes"
+    )
+    data.add_argument("--rounds", type=positive, default=5, help="timed rounds per loader")
+    data.add_argument("--json", action="store_true", help="print only the figures, as JSON")
     data.set_defaults(measure=_data)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure and print."""
+    """Measure the speed and print it."""
     result, lines = args.measure(args)
     print(json.dumps(result, indent=2) if args.json else "\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""Decode every image of a folder and name those that cannot be; exit code 1 if there are any."""
+"""Decode every image of a folder and name the bad ones; the exit code is 1 if there are any."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ EXAMPLE = "leoclr check-data datasets/imagenet/train --write-list clean.txt"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("folder", type=Path, help="its images, in folders or not, are checked")
     parser.add_argument(
-        "--dali", action="store_true", help="check that DALI (on the CPU) decodes them as well"
+        "folder", type=Path, help="folder of images, which may lie in subfolders of it"
+    )
+    parser.add_argument(
+        "--dali", action="store_true", help="also check that DALI can decode them, on the CPU"
     )
     parser.add_argument(
         "--write-list",
         type=Path,
         metavar="FILE",
-        help="write the good images' paths to FILE, for +data.train_list=FILE, +data.val_list=FILE",
+        help="write the paths of the good images to FILE; use it with +data.train_list=FILE or "
+        "+data.val_list=FILE",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Check and report."""
+    """Check the images and print the bad ones."""
     from leoclr_plugin.data.dali import require_dali
     from leoclr_plugin.data.images import find_unreadable, list_images
     from leoclr_plugin.errors import UserError
@@ -34,7 +37,10 @@ def run(args: argparse.Namespace) -> None:
     if not paths:
         raise UserError(f"{args.folder} is no folder with images")
     if args.write_list and not args.write_list.parent.is_dir():
-        raise UserError(f"--write-list {args.write_list}: its folder is not there; make it first")
+        raise UserError(
+            f"--write-list {args.write_list}: the folder {args.write_list.parent} is not there; "
+            "make it first"
+        )
     if args.dali:
         require_dali()
     bad = find_unreadable(paths)

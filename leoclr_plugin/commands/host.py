@@ -1,4 +1,4 @@
-"""Install, choose and show solo-learn."""
+"""Install solo-learn, or choose or show the host that is used."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ EXAMPLE = "leoclr host install"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
-    show = what.add_parser("show", help="which host is used, why, and where its configs are")
+    show = what.add_parser("show", help="show the host, why it is used, and where the configs are")
     show.set_defaults(act=_show)
 
-    install = what.add_parser("install", help="clone the tested commit, and use it from then on")
-    install.add_argument("--ref", help="another commit, tag or branch")
+    install = what.add_parser("install", help="clone the tested commit and use it from then on")
+    install.add_argument("--ref", help="clone this commit, tag or branch instead")
     install.add_argument(
-        "--dest", type=Path, metavar="DIR", help="a new folder, instead of the user's cache"
+        "--dest",
+        type=Path,
+        metavar="DIR",
+        help="clone into this new folder instead of the user's cache",
     )
     install.set_defaults(act=_install)
 
     use = what.add_parser("use", help="use the bundled host, or a clone of solo-learn")
-    use.add_argument("host", metavar="bundled|auto|PATH", help="auto forgets an earlier choice")
+    use.add_argument("host", metavar="bundled|auto|PATH", help="auto undoes an earlier choice")
     use.set_defaults(act=_use)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do what is asked for."""
+    """Run the subcommand."""
     args.act(args)
 
 
@@ -47,7 +50,7 @@ def _install(args: argparse.Namespace) -> None:
 
     folder = install(args.ref or TESTED_REF, args.dest)
     choose(str(folder.resolve()))
-    print(f"solo-learn is in {folder} and used from now on; leoclr host use auto ends that")
+    print(f"solo-learn is in {folder} and is used from now on; leoclr host use auto undoes this")
 
 
 def _use(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Entry point of the console script ``leoclr``."""
+"""The entry point of the console script ``leoclr``."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from leoclr_plugin.errors import UserError, of_file
 from leoclr_plugin.memory import shortage
 from leoclr_plugin.version import __version__
 
-# Of the disk, of the user's share of it, of a file's size: what fails is a write, of any file.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A write fails with one of these when the disk is full, the user's quota is used up or the file
+# exceeds the allowed size.
+_DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COMMANDS = (
     demo,
     pretrain,
@@ -57,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="leoclr",
         description="LeOCLR: contrastive learning with the whole image as anchor.",
         epilog="leoclr COMMAND --help shows a working example of each command.",
-        parents=[_for_all()],
+        parents=[_common_options()],
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -65,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
         name = command.__name__.rsplit(".", 1)[-1].replace("_", "-")
         sub = commands.add_parser(
             name,
-            parents=[_for_all()],
+            parents=[_common_options()],
             help=command.__doc__.splitlines()[0],
             description=command.__doc__,
             epilog=f"example:\n  {command.EXAMPLE}",
@@ -76,101 +77,105 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _for_all() -> argparse.ArgumentParser:
+def _common_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(
         "--debug",
         action="store_true",
-        # A command's default would undo what was found before.
+        # With a default, the command's own parser would overwrite a --debug before the command.
         default=argparse.SUPPRESS,
-        help="show the traceback of an error, not one line alone",
+        help="show the traceback of an error as well as its one line",
     )
     return parser
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse a command line; ``key=value`` and ``--debug`` may stand anywhere in it."""
-    # Found beforehand: a command's own commands, such as zoo's, do not know it.
-    args, rest = _for_all().parse_known_args(argv, argparse.Namespace(debug=False))
+    """Parse a command line. ``key=value`` and ``--debug`` may stand anywhere in it."""
+    # Look for --debug first, because the parsers of subcommands such as "zoo list" lack it.
+    args, rest = _common_options().parse_known_args(argv, argparse.Namespace(debug=False))
     parser = build_parser()
     args, rest = parser.parse_known_args(rest, args)
     unknown = [word for word in rest if word.startswith("-") or "overrides" not in args]
     if unknown:
         options = f"leoclr {args.command} --help shows the options"
         parser.error(f"unrecognized arguments: {' '.join(unknown)}; {options}")
-    # argparse fills a list of positional arguments from their first unbroken run alone
+    # argparse fills a list of positional arguments only from the first words that stand together,
+    # so add the overrides after an option here.
     if rest:
         args.overrides += rest
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after a user's error, told in one line on stderr.
+    """Run a command and return its exit code.
 
-    A file that cannot be read or written is one, and memory that does not suffice. A shell's codes
-    where the reader of stdout has left, as ``head`` does: 141, and after Ctrl-C: 130.
+    The code is 0 for success and 2 for an error that the user can fix, which is reported in one
+    line on stderr. Files that cannot be read or written and a lack of memory count as such errors.
+    As in a shell, the code is 141 when the reader of stdout has closed it, as ``head`` does, and
+    130 after Ctrl-C.
     """
-    _print_anything()
+    _escape_unprintable_characters()
     args = parse(argv)
-    _let_threads_sleep()
+    _limit_spinning_of_threads()
     try:
         args.run(args)
-        # Else Python does it after the last moment to say something of it.
+        # Flush here: an error at interpreter exit could not be reported.
         sys.stdout.flush()
     except UserError as error:
-        return _refused(args, str(error))
+        return _report_user_error(args, str(error))
     except BrokenPipeError:
-        if not _reader_has_left():
+        if not _stdout_is_closed():
             raise
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
-        _tell(args, "interrupted")
+        _print_error(args, "interrupted")
         return 128 + signal.SIGINT
     except OSError as error:
         if error.filename is not None:
-            return _refused(args, of_file(error.filename, error))
-        if error.errno not in _NO_ROOM:
-            # Not of a file that the user could have named.
+            return _report_user_error(args, of_file(error.filename, error))
+        if error.errno not in _DISK_FULL_ERRORS:
+            # The error does not concern a file, so the user could not fix it.
             raise
-        return _refused(args, of_file("what is to be written", error))
+        return _report_user_error(args, of_file("the output", error))
     except (MemoryError, RuntimeError) as error:
         line = shortage(error)
         if line is None:
             raise
-        return _refused(args, line)
+        return _report_user_error(args, line)
     return 0
 
 
-def _print_anything() -> None:
-    # A path can have what the terminal's encoding does not, and a table its ±. So does stderr.
+def _escape_unprintable_characters() -> None:
+    # The terminal's encoding may lack characters of a path or the ± of a table. Python already
+    # escapes them on stderr.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _let_threads_sleep() -> None:
-    # libgomp's threads spin for milliseconds until the others are there, by default, on cores that
-    # the loader or another process could have (benchmarks/RESULTS.md). It reads this when torch
-    # is loaded, which no command has done yet.
+def _limit_spinning_of_threads() -> None:
+    # By default, threads of libgomp that wait for one another spin for milliseconds and occupy
+    # cores that the data loader could use (see benchmarks/RESULTS.md). libgomp reads this variable
+    # when torch is imported, so set it before a command does that.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
-def _reader_has_left() -> bool:
+def _stdout_is_closed() -> bool:
     try:
         print(flush=True)
     except BrokenPipeError:
-        # For what is still to be flushed when Python ends.
+        # Python flushes stdout once more when it exits, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
     return False
 
 
-def _refused(args: argparse.Namespace, line: str) -> int:
-    _tell(args, line)
+def _report_user_error(args: argparse.Namespace, line: str) -> int:
+    _print_error(args, line)
     return 2
 
 
-def _tell(args: argparse.Namespace, line: str) -> None:
+def _print_error(args: argparse.Namespace, line: str) -> None:
     if args.debug:
         traceback.print_exc()
     print(f"leoclr {args.command}: {line}", file=sys.stderr)

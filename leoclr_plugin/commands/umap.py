@@ -1,4 +1,4 @@
-"""Plot a UMAP of a checkpoint's features; writes umap-train.png and umap-val.png beside it."""
+"""Plot a UMAP of a checkpoint's features as umap-train.png and umap-val.png beside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Plot both splits."""
+    """Plot the training and the validation images."""
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 

@@ -1,4 +1,4 @@
-"""Draw what the networks see: the crops and the original of several images, as a labelled grid."""
+"""Draw the views that the networks receive: crops and original of several images, in a grid."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("source", type=Path, metavar="IMAGE_OR_FOLDER")
+    parser.add_argument(
+        "source", type=Path, metavar="IMAGE_OR_FOLDER", help="image, or folder of images, to draw"
+    )
     add_overrides_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("views.png"), help="PNG to write")
-    parser.add_argument("--config", default="imagenet/leoclr", help="whose augmentations to draw")
-    parser.add_argument("--images", type=positive, default=6, help="rows of the grid")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--config", default="imagenet/leoclr", help="config that the augmentations are taken from"
+    )
+    parser.add_argument("--images", type=positive, default=6, help="number of rows of the grid")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random views")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -33,14 +37,14 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.report.view_grid import view_grid
 
     if Image.registered_extensions().get(args.out.suffix.lower()) not in Image.SAVE:
-        raise UserError(f"--out {args.out}: pictures are not named so; end it in .png")
+        raise UserError(f"--out {args.out}: the name has no known picture format; end it in .png")
     if not args.source.exists():
         raise UserError(f"{args.source} is not there; name an image or a folder of images")
     paths = [args.source] if args.source.is_file() else list_images(args.source)
     if not paths:
         raise UserError(f"the folder {args.source} holds no image")
     torch.manual_seed(args.seed)
-    # Evenly over the folder, so that several classes are seen.
+    # Take images at equal distances from the whole list, so that they show several classes.
     paths = paths[:: max(1, len(paths) // args.images)][: args.images]
     images = [open_rgb(path) for path in paths]
     cfg = load_config(args.config, "pretrain", args.overrides)

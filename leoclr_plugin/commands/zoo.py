@@ -14,39 +14,45 @@ EXAMPLE = "leoclr zoo download leoclr-resnet18-imagenette"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
-    what.add_parser("list", help="the models with their results").set_defaults(act=_list)
+    what.add_parser("list", help="list the models with their results").set_defaults(act=_list)
 
-    info = what.add_parser("info", help="a model's card")
-    info.add_argument("name")
+    info = what.add_parser("info", help="show a model's card")
+    info.add_argument("name", help="name of the model")
     info.set_defaults(act=_info)
 
     download = what.add_parser("download", help="fetch a model's file and print its path")
-    download.add_argument("name")
-    download.add_argument("--to", type=Path, metavar="DIR", help="instead of the user's cache")
+    download.add_argument("name", help="name of the model")
+    download.add_argument(
+        "--to", type=Path, metavar="DIR", help="download to this folder instead of the user's cache"
+    )
     download.set_defaults(act=_download)
 
-    verify = what.add_parser("verify", help="compare the files that are here with the manifest")
+    verify = what.add_parser("verify", help="compare the files on this machine with the manifest")
     verify.set_defaults(act=_verify)
 
-    evaluate = what.add_parser("eval", help="measure the figures of a model's card anew")
-    evaluate.add_argument("name")
+    evaluate = what.add_parser("eval", help="measure the figures of a model's card again")
+    evaluate.add_argument("name", help="name of the model")
     _add_data(evaluate)
     evaluate.set_defaults(act=_eval)
 
-    pictures = what.add_parser("pictures", help="draw UMAP, neighbours and similarity of models")
-    pictures.add_argument("names", nargs="*", metavar="name", help="by default all")
+    pictures = what.add_parser(
+        "pictures", help="draw a UMAP, nearest neighbours and similarity maps of models"
+    )
+    pictures.add_argument("names", nargs="*", metavar="name", help="models (default: all)")
     _add_data(pictures)
-    pictures.add_argument("--out", type=Path, default=Path("pictures"), help="their folder")
+    pictures.add_argument(
+        "--out", type=Path, default=Path("pictures"), help="folder to write the pictures to"
+    )
     pictures.set_defaults(act=_pictures)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="folder with train and val")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds train and val")
     parser.add_argument("--num_workers", type=not_negative, default=2, help="loader processes")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do what is asked for."""
+    """Run the subcommand."""
     args.act(args)
 
 
@@ -89,20 +95,20 @@ def _verify(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.fetch import cache_folder, check, local_folder
     from leoclr_plugin.zoo.manifest import read_manifest
 
-    bad = 0
+    bad_files = 0
     for entry in read_manifest().values():
         paths = [folder / entry.file for folder in (local_folder(), cache_folder())]
-        found = [path for path in paths if path.is_file()]
-        if not found:
-            print(f"{entry.name}: not here")
-        for path in found:
+        existing = [path for path in paths if path.is_file()]
+        if not existing:
+            print(f"{entry.name}: not downloaded")
+        for path in existing:
             try:
                 check(path, entry)
                 print(f"{entry.name}: good, {path}")
             except UserError as error:
-                bad += 1
+                bad_files += 1
                 print(f"{entry.name}: BAD, {error}")
-    if bad:
+    if bad_files:
         sys.exit(1)
 
 

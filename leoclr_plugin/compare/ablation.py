@@ -1,4 +1,4 @@
-"""Rows of the ablation: leoclr with one thing changed, each a comparison of its own."""
+"""Run the rows of the ablation. Each row compares leoclr with one thing changed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
 def ablate(
     config: str, row: str, budget: Budget, seeds: int, out: Path, overrides: Sequence[str] = ()
 ) -> str:
-    """Run a row of the ablation and add it to the table of those that were run.
+    """Run a row of the ablation and add it to the table of the earlier rows.
 
     Args:
-        config: of leoclr, see ``compare``.
+        config: name or path of a configuration of leoclr; see ``compare``.
         row: one of ``compare.rows.change_names()``.
-        budget: of each method of the row.
-        seeds: runs of each method.
-        out: folder of the runs and of ``table.txt`` and ``rows.json``.
-        overrides: of all rows.
+        budget: budget of each method of the row.
+        seeds: number of runs of each method.
+        out: folder for the runs, ``table.txt`` and ``rows.json``.
+        overrides: overrides that are the same for all rows.
 
     Returns:
         The table of all rows so far, as text.
 
     Raises:
-        UserError: for an unknown row, and where ``compare`` raises one.
+        UserError: when the row is unknown, or when ``compare`` raises one.
     """
     recipe = read_change(row)
     changes = [*overrides, *recipe["overrides"]]

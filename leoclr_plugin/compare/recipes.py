@@ -1,4 +1,4 @@
-"""What each method is trained with: the comparison's data and views, else its own recipe."""
+"""Make each method's configuration: data and views of the comparison, the rest of its recipe."""
 
 from __future__ import annotations
 
@@ -17,75 +17,82 @@ from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
 from leoclr_plugin.overrides import parse_overrides
 
-# The nodes that are a method's own; all others are the comparison's.
-_OWN = ("method_kwargs", "momentum", "optimizer", "scheduler")
-# The data set whose recipes the host tuned for ResNet-18.
-_TUNED_ON = "imagenet-100"
+# These nodes come from the method's recipe, and all others from the comparison's configuration.
+_RECIPE_NODES = ("method_kwargs", "momentum", "optimizer", "scheduler")
+# solo-learn tuned its recipes for ResNet-18 on this data set.
+_TUNED_DATASET = "imagenet-100"
 _WARMUP_EPOCHS = 10  # the host's default
 
 
 def method_config(
     base: DictConfig, config: str, method: str, epochs: int, images: int, overrides: Sequence[str]
 ) -> tuple[DictConfig, list[str]]:
-    """The configuration of one method, and how it deviates from its recipe.
+    """Make the configuration of one method and describe where it comes from.
 
     Args:
-        base: the comparison's configuration, of leoclr: data, backbone, views, batch size.
-        config: its name or path.
-        method: a name of the host's methods.
-        epochs: of pretraining.
-        images: of the training set.
-        overrides: the user's, which go before every recipe.
+        base: the comparison's configuration, which is made for leoclr. It gives the data, the
+            backbone, the views and the batch size.
+        config: name or path of ``base``.
+        method: name of one of the host's methods.
+        epochs: number of pretraining epochs.
+        images: number of training images.
+        overrides: overrides of the command line, which take precedence over every recipe.
+
+    Returns:
+        The configuration, and lines that name its recipe and the values that were changed to fit
+        the budget.
 
     Raises:
-        UserError: where there is no recipe for the method.
+        UserError: when there is no recipe for the method.
     """
     cfg = copy.deepcopy(base)
     cfg.method = cfg.name = method
     cfg.max_epochs = epochs
     changes = []
-    wanted = {override.key_or_group: override.value() for override in parse_overrides(overrides)}
+    user_values = {
+        override.key_or_group: override.value() for override in parse_overrides(overrides)
+    }
     if method != base.method:
-        # leoclr's pipelines without the anchor's, the last of them.
+        # Other methods get leoclr's crops without the original, which is the last pipeline.
         cfg.augmentations = base.augmentations[:-1]
         recipe, source = find_recipe(config, method)
-        for name in _OWN:
+        for name in _RECIPE_NODES:
             if name in recipe:
                 cfg[name] = copy.deepcopy(recipe[name])
             elif name in cfg:
                 del cfg[name]
         cfg.optimizer.batch_size = base.optimizer.batch_size
         changes.append(f"recipe of {source}")
-        if wanted.get("optimizer.name", cfg.optimizer.name) != cfg.optimizer.name:
-            # Of another optimizer, they are not this one's.
+        if user_values.get("optimizer.name", cfg.optimizer.name) != cfg.optimizer.name:
+            # The recipe's kwargs are for its own optimizer and not for the user's.
             cfg.optimizer.pop("kwargs", None)
-        for key, value in wanted.items():
-            if key.split(".")[0] in _OWN:
+        for key, value in user_values.items():
+            if key.split(".")[0] in _RECIPE_NODES:
                 OmegaConf.update(cfg, key, value, force_add=True)
-    return cfg, [*changes, *_fit_to_budget(cfg, images, wanted)]
+    return cfg, [*changes, *_fit_to_budget(cfg, images, user_values)]
 
 
 def find_recipe(config: str, method: str) -> tuple[DictConfig, str]:
-    """The packaged recipe of a method for a configuration's data set, else the host's.
+    """Find a method's recipe beside the configuration, or the host's recipe if there is none.
 
     Returns:
-        The configuration, and where it is from.
+        The recipe, and a short text that says where it is from.
 
     Raises:
-        UserError: where there is none.
+        UserError: when there is no recipe.
     """
     path = Path(config)
     folder = path.parent if path.suffix == ".yaml" else _packaged(config)
     if (folder / f"{method}.yaml").is_file():
         return OmegaConf.load(folder / f"{method}.yaml"), f"{folder.name}/{method}.yaml"
     if host().configs is not None:
-        for file in sorted((host().configs / _TUNED_ON).glob("*.y*ml")):
-            # The host's files are not all called as their methods are, and one ends in .yml.
+        for file in sorted((host().configs / _TUNED_DATASET).glob("*.y*ml")):
+            # Some of the host's files do not have the name of their method, and one ends in .yml.
             if yaml.safe_load(read_text(file)).get("method") == method:
-                return OmegaConf.load(file), f"{host().name}'s {_TUNED_ON}/{file.name}"
-        hint = f"a {method}.yaml beside a config file of your own is one"
+                return OmegaConf.load(file), f"{host().name}'s {_TUNED_DATASET}/{file.name}"
+        hint = f"write a {method}.yaml beside a config file of your own"
     else:
-        hint = "leoclr host install brings solo-learn's"
+        hint = "leoclr host install installs solo-learn's recipes"
     raise UserError(
         f"there is no recipe for {method} beside {config} and none in the {host().name} host; "
         f"{hint}"
@@ -96,8 +103,9 @@ def _packaged(config: str) -> Path:
     return scripts_folder() / "pretrain" / Path(config).parent
 
 
-def _fit_to_budget(cfg: DictConfig, images: int, wanted: Mapping[str, Any]) -> list[str]:
-    # What is written for hundreds of epochs of a large data set would not come to act.
+def _fit_to_budget(cfg: DictConfig, images: int, user_values: Mapping[str, Any]) -> list[str]:
+    # Recipes are made for hundreds of epochs on a large data set. In a short training a warmup
+    # would take too long, and a queue would start too late or never be full.
     changes, batch_size = [], processes(cfg) * cfg.optimizer.batch_size
     limits = {
         "scheduler.warmup_epochs": cfg.max_epochs / 10,
@@ -108,7 +116,7 @@ def _fit_to_budget(cfg: DictConfig, images: int, wanted: Mapping[str, Any]) -> l
     for key, limit in limits.items():
         default = _WARMUP_EPOCHS if key == "scheduler.warmup_epochs" else None
         value = OmegaConf.select(cfg, key, default=default)
-        if value is not None and value > limit and key not in wanted:
+        if value is not None and value > limit and key not in user_values:
             OmegaConf.update(cfg, key, limit, force_add=True)
             changes.append(f"{key} {limit} instead of {value}")
     return changes

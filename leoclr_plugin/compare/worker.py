@@ -1,10 +1,11 @@
-"""One method and seed, in processes of their own: what they break or take up is their own.
+"""Run one step of a comparison for one method and seed in a process of its own.
 
 usage: python -m leoclr_plugin.compare.worker STEP FOLDER [EPOCHS]
 
-The folder holds ``config.yaml`` and ``budget.json``. Where a training has several processes, the
-first one writes its figures. The evaluation has a process of its own, since the other processes of
-the training would wait for it.
+``FOLDER`` holds ``config.yaml`` and ``budget.json``. Each step has a process of its own, so that a
+method that fails or uses up memory cannot affect the next ones. A training may itself start
+several processes, of which only the first writes the figures. In these processes, an evaluation
+or a second training would wait for the other processes forever, so it needs a new process too.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 UNTRAINED = "untrained"
-# What is to be done, and the file that says that it is.
+# Each step with the file that it writes when it is done.
 STEPS = {"trial": "trial.json", "train": "training.json", "evaluate": "result.json"}
 # The validation's accuracy by epoch, whichever of them is logged.
 _CURVES = ("val_mAP", "val_acc1")
@@ -51,38 +52,38 @@ _WARMUP_STEPS = 2
 
 
 class StepTimes(Callback):
-    """Seconds of each training step, the loader's and the logger's part included.
+    """Measure the duration of each training step, including data loading and logging.
 
     Attributes:
-        seconds: of the steps but an epoch's first ones, which wait for the loader to start; those
-            before an interruption too.
+        seconds: duration of each step, also of those before an interruption. The first steps of
+            an epoch are left out, because they wait for the loader to start.
     """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self._last = 0.0
-        self._since_start = 0
+        self._last_end = 0.0
+        self._steps_since_start = 0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called by Lightning."""
-        self._since_start = 0
+        """Leave out the next steps."""
+        self._steps_since_start = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Called by Lightning."""
+        """Record the time since the end of the previous step."""
         now = time.perf_counter()
-        if self._since_start >= _WARMUP_STEPS:
-            self.seconds.append(now - self._last)
-        self._since_start += 1
-        self._last = now
+        if self._steps_since_start >= _WARMUP_STEPS:
+            self.seconds.append(now - self._last_end)
+        self._steps_since_start += 1
+        self._last_end = now
 
     def state_dict(self) -> dict[str, Any]:
-        """What is measured so far."""
+        """Return the durations so far."""
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Continue with the durations before an interruption."""
         self.seconds = list(state_dict["seconds"])
 
 
@@ -93,12 +94,14 @@ def written_by(step: str, leg: int | None) -> str:
 
 
 def run(step: str, folder: Path, leg: int | None = None) -> None:
-    """Do one of ``STEPS``.
+    """Run one of ``STEPS`` and write its file to the folder.
+
+    ``trial`` measures how many epochs fit into a budget of minutes. ``train`` pretrains, and
+    continues an interrupted pretraining. ``evaluate`` measures kNN and the linear probe.
 
     Args:
-        step: ``trial`` turns minutes into epochs, ``train`` trains or goes on where it was, and
-            ``evaluate`` measures the network.
-        folder: of the run.
+        step: a key of ``STEPS``.
+        folder: folder of the row and seed.
         leg: epochs after which the training stops to be evaluated; None for its last one.
     """
     cfg = OmegaConf.load(folder / "config.yaml")
@@ -127,8 +130,8 @@ def _trial(cfg: DictConfig, folder: Path) -> None:
 def _train(cfg: DictConfig, folder: Path, leg: int | None) -> None:
     trial = folder / STEPS["trial"]
     if trial.exists():
-        # The schedules need to know the last epoch from the first one on, and a run that goes on
-        # must find the same.
+        # Set this before training starts: the schedules depend on the number of epochs, and a
+        # resumed run must have the same number.
         cfg.max_epochs = read_json(trial)["epochs"]
     batch_size = processes(cfg) * cfg.optimizer.batch_size
     times, counted = StepTimes(), WorkPerStep()
@@ -136,7 +139,8 @@ def _train(cfg: DictConfig, folder: Path, leg: int | None) -> None:
     checkpoint = pretrain(cfg, [times, counted, *stop])
     if rank_zero_only.rank:
         return
-    # A training that was found complete has its times in the checkpoint alone.
+    # Take the durations from the checkpoint: if an earlier call completed the training, only the
+    # checkpoint has them.
     state = read_checkpoint(CheckpointFolder.open(checkpoint).checkpoint)["callbacks"]
     step = median(state[times.state_key]["seconds"])
     metrics = list(checkpoint.parent.glob("*/metrics.csv"))
@@ -151,7 +155,7 @@ def _train(cfg: DictConfig, folder: Path, leg: int | None) -> None:
         "peak_memory_mib": _peak_memory(),
         "curve": next((curve for curve in curves if curve), []),
     }
-    # The evaluation may fail or be interrupted, and must find this.
+    # Write this before the evaluation, so that a failed evaluation can be repeated by itself.
     write_json(folder / written_by("train", leg), content)
 
 

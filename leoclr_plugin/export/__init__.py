@@ -1,1 +1,1 @@
-"""A run's backbone in the formats of other libraries."""
+"""Export a run's backbone to the formats of other libraries."""

@@ -1,4 +1,4 @@
-"""The backbone of a run's checkpoint: what every other program wants of it."""
+"""Read the backbone's weights from a run's checkpoint."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _PREFIX = "backbone."
 
 
 def backbone_state(source: CheckpointFolder) -> dict[str, torch.Tensor]:
-    """The weights of the query encoder's backbone, under its own library's names.
+    """Return the weights of the query encoder's backbone, as its own library names them.
 
     Raises:
-        UserError: where the checkpoint cannot be read, needs code to be run, or has weights that
-            are not finite.
+        UserError: when the checkpoint cannot be read, can only be read by running code in it, or
+            has weights that are not finite.
     """
     state = read_checkpoint(source.checkpoint)["state_dict"]
     weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}

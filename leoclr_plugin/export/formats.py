@@ -1,4 +1,4 @@
-"""Writing a run's backbone for timm, torchvision, safetensors, ONNX runtimes and detectron2."""
+"""Write a run's backbone for timm, torchvision, safetensors, ONNX runtimes and detectron2."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from leoclr_plugin.zoo.weights import write_weights
 
 
 def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path:
-    """Write the backbone of ``source``; the file is there whole or not at all.
+    """Write the backbone of ``source``. A failure leaves no partial file behind.
 
     Args:
         source: a run's folder.
         form: one of ``FORMATS``.
-        out: the file; by default ``backbone-<format>`` beside the checkpoint.
+        out: file to write; by default ``backbone-<format>`` beside the checkpoint.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        UserError: where the format has no such network, or what it needs is not installed.
+        UserError: when the format does not know the network, or a package is not installed.
     """
     write, suffix = FORMATS[form]
     path = out or source.folder / f"backbone-{form}{suffix}"
@@ -50,52 +50,60 @@ def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path
 
 
 def _timm(source: CheckpointFolder, path: Path) -> None:
-    # Not by create_model: solo-learn registers networks of its own there, some by timm's names.
-    build = getattr(timm.models, timm_name(source.cfg), _no_network)
-    _save(_state_for("timm", source, build), path)
+    # Do not use create_model: solo-learn registers networks of its own there, some under names
+    # that timm uses for other networks.
+    build = getattr(timm.models, timm_name(source.cfg), _unknown_network)
+    _save(_checked_state("timm", source, build), path)
 
 
 def timm_name(cfg: DictConfig) -> str:
-    """The backbone's name in timm, if timm has it."""
+    """Return the name that timm uses for the backbone: the host's own unless they differ."""
     return TIMM_NAMES.get(cfg.backbone.name, cfg.backbone.name)
 
 
-def _no_network(**kwargs: Any) -> nn.Module:
+def _unknown_network(**kwargs: Any) -> nn.Module:
     raise ValueError
 
 
 def _torchvision(source: CheckpointFolder, path: Path) -> None:
-    _save(_state_for("torchvision", source, _torchvision_network(source)), path)
+    _save(_checked_state("torchvision", source, _torchvision_builder(source)), path)
 
 
 def _save(state: dict[str, torch.Tensor], path: Path) -> None:
-    # torch would say of a full disk that a position is unexpected.
+    # Serialise in memory first: on a full disk torch.save reports an "unexpected pos" and not
+    # that the disk is full.
     content = io.BytesIO()
     torch.save(state, content)
-    # Not its buffer: one that an error keeps is a crash of Python 3.12's collector.
+    # Copy the bytes with getvalue. With getbuffer, an exception that keeps the buffer alive can
+    # crash the garbage collector of Python 3.12.
     path.write_bytes(content.getvalue())
 
 
-def _torchvision_network(source: CheckpointFolder) -> Callable[..., nn.Module]:
+def _torchvision_builder(source: CheckpointFolder) -> Callable[..., nn.Module]:
     return partial(torchvision.models.get_model, source.cfg.backbone.name)
 
 
-def _state_for(
+def _checked_state(
     library: str, source: CheckpointFolder, build: Callable[..., nn.Module]
 ) -> dict[str, torch.Tensor]:
+    """Return the backbone's weights after checking that the library's network accepts them."""
     cfg, state = source.cfg, backbone_state(source)
     try:
-        own = build(**cfg.backbone.get("kwargs", {})).state_dict()
+        library_state = build(**cfg.backbone.get("kwargs", {})).state_dict()
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"{library} has no {cfg.backbone.name}; export it as safetensors or onnx"
         ) from error
-    # Its network comes with a classifier, which the backbone is without.
-    strange = {k for k, v in state.items() if k not in own or own[k].shape != v.shape}
-    if strange:
+    # Only check the backbone's own weights: the library's network also has a classifier.
+    different = {
+        name
+        for name, value in state.items()
+        if name not in library_state or library_state[name].shape != value.shape
+    }
+    if different:
         raise UserError(
-            f"{library}'s {cfg.backbone.name} is another network: {min(strange)} differs "
-            "(that of cifar has other first layers); export it as safetensors or onnx"
+            f"{library}'s {cfg.backbone.name} is a different network: {min(different)} differs "
+            "(solo-learn changes the first layers for cifar); export it as safetensors or onnx"
         )
     return state
 
@@ -114,7 +122,7 @@ def _onnx(source: CheckpointFolder, path: Path) -> None:
         import onnx
 
         with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-            # Of arguments that later versions want in other words.
+            # torch warns that later versions rename some of these arguments.
             warnings.simplefilter("ignore")
             graph = Path(temporary) / "graph.onnx"
             torch.onnx.export(
@@ -126,7 +134,7 @@ def _onnx(source: CheckpointFolder, path: Path) -> None:
                 dynamic_axes=batch,
                 verbose=False,
             )
-            # torch may put the weights into a second file.
+            # torch may write the weights to a second file. Loading and saving joins them.
             onnx.save(onnx.load(graph), path)
     except ImportError as error:
         raise UserError(
@@ -136,8 +144,8 @@ def _onnx(source: CheckpointFolder, path: Path) -> None:
 
 
 def _detectron2(source: CheckpointFolder, path: Path) -> None:
-    # Its ResNets are torchvision's under other names.
-    state = _state_for("detectron2", source, _torchvision_network(source))
+    # detectron2's ResNets are torchvision's with other names for the weights.
+    state = _checked_state("detectron2", source, _torchvision_builder(source))
     renamed = {_detectron2_name(name): value.numpy() for name, value in state.items()}
     model = {k: v for k, v in renamed.items() if not k.endswith("num_batches_tracked")}
     content = {"model": model, "__author__": "leoclr-plugin", "matching_heuristics": True}
@@ -146,7 +154,7 @@ def _detectron2(source: CheckpointFolder, path: Path) -> None:
 
 
 def _detectron2_name(name: str) -> str:
-    """``layer1.0.bn2.weight`` is ``res2.0.conv2.norm.weight`` there."""
+    """Translate a name: ``layer1.0.bn2.weight`` becomes ``res2.0.conv2.norm.weight``."""
     name = re.sub(r"^layer(\d)", lambda match: f"res{int(match[1]) + 1}", name)
     if not name.startswith("res"):
         name = f"stem.{name}"

@@ -1,1 +1,1 @@
-"""Pictures, tables and the HTML report."""
+"""Draw pictures, tables and the HTML report."""

@@ -1,4 +1,4 @@
-"""Curves of a metric over the epochs, as SVG, without a plotting library."""
+"""Draw curves of a metric over the epochs as SVG, without a plotting library."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ _COLOURS = (
     *("#1f5fbf", "#d1601f", "#2e8b57", "#8b3a8b", "#7a6a00", "#444444"),
     *("#e377c2", "#17a2b8", "#8c564b", "#6fbf1f", "#c0392b", "#9aa0a6"),
 )
-_NAMES_A_ROW, _ROW_HEIGHT = 5, 16
+_NAMES_PER_ROW, _ROW_HEIGHT = 5, 16
 
 
 def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
-    """Read the points (epoch, value) of a column of Lightning's ``metrics.csv``."""
+    """Read one column of Lightning's ``metrics.csv`` as points (epoch, value).
+
+    Epochs are counted from 1.
+    """
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get(name)]
     return [(float(row["epoch"]) + 1, float(row[name])) for row in rows]
 
 
 def read_resumed_metric(files: Iterable[Path], name: str) -> list[tuple[float, float]]:
-    """The same of a training that was interrupted: each resumption has a file of its own.
+    """Read a column of a training that was interrupted, which has one file per resumption.
 
-    Where two have the same epoch, the later file has the word.
+    When two files have the same epoch, the value of the newer file is used.
     """
-    in_time = sorted(files, key=lambda path: path.stat().st_mtime)
-    points = [point for file in in_time for point in read_metric(file, name)]
+    oldest_first = sorted(files, key=lambda path: path.stat().st_mtime)
+    points = [point for file in oldest_first for point in read_metric(file, name)]
     return sorted(dict(points).items())
 
 
 def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str = "epoch") -> str:
-    """Draw each named curve of points (epoch, value) and return an ``<svg>`` element.
+    """Draw curves of points (epoch, value) by name and return an ``<svg>`` element.
 
     Args:
-        curves: by name; the names are the legend.
+        curves: the points by name; the names are the legend.
         across: what the first number of a point counts.
     """
     points = [point for curve in curves.values() for point in curve]
@@ -44,7 +47,7 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str
     right = max((x for x, _ in points), default=1)
     low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
     span = (high - low) or 1.0
-    top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // _NAMES_A_ROW)
+    top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // _NAMES_PER_ROW)
     height = _HEIGHT - _MARGIN + top
 
     def place(x: float, y: float) -> str:
@@ -67,7 +70,7 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str
         colour = _COLOURS[i % len(_COLOURS)]
         line = " ".join(place(x, y) for x, y in curve)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        row, column = divmod(i, _NAMES_A_ROW)
+        row, column = divmod(i, _NAMES_PER_ROW)
         x, y = _MARGIN + 12 + 120 * column, 20 + _ROW_HEIGHT * row
         parts.append(f'<text x="{x}" y="{y}" fill="{colour}">{escape(name)}</text>')
     return "".join([*parts, "</svg>"])

@@ -1,4 +1,4 @@
-"""One self-contained HTML page."""
+"""Write one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STYLE = (
 
 
 class Report:
-    """A page that grows part by part; pictures are embedded, nothing is loaded from elsewhere."""
+    """A page that is built part by part. Pictures are embedded, so it needs no other file."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -54,7 +54,7 @@ class Report:
         self._embed(path.read_bytes(), description)
 
     def write(self, path: Path) -> None:
-        """Write the page."""
+        """Write the page to ``path``."""
         head = f'<meta charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style>'
         body = "\n".join(self._parts)
         page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'

@@ -1,4 +1,4 @@
-"""Rows of a query image and its nearest neighbours."""
+"""Draw query images, each in a row with its nearest neighbours."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import torch.nn.functional as F
 
 from leoclr_plugin.data.images import open_rgb
 
-_SAME, _OTHER = "#2e8b57", "#c0392b"
+_SAME_CLASS, _OTHER_CLASS = "#2e8b57", "#c0392b"  # colours of the frames: green and red
 
 
 def nearest(features: torch.Tensor, queries: Sequence[int], neighbours: int) -> torch.Tensor:
-    """The nearest other images of each query by cosine.
+    """Find the images that are nearest to each query by cosine similarity.
 
     Args:
-        features: ``[M, F]`` of all images.
-        queries: indexes of some of them.
-        neighbours: how many of each, less than M.
+        features: features of all images, ``[M, F]``.
+        queries: indexes of the query images.
+        neighbours: number of neighbours of each query, less than M.
 
     Returns:
-        Indexes ``[len(queries), neighbours]``, the nearest first.
+        Indexes ``[len(queries), neighbours]``, the nearest first. A query is not its own
+        neighbour.
     """
     unit = F.normalize(features, dim=1)
     cosines = unit[list(queries)] @ unit.T
@@ -37,14 +38,16 @@ def neighbour_rows(
     path: Path,
     neighbours: int = 8,
 ) -> None:
-    """Draw a random image of each class with its neighbours, framed by whether the class is its.
+    """Draw a random image of each class with its neighbours.
+
+    A neighbour of the same class has a green frame, and one of another class a red frame.
 
     Args:
-        features: ``[M, F]`` of all images.
-        samples: pairs (path, target) of these.
-        classes: names of the targets.
-        path: of the PNG.
-        neighbours: of each query.
+        features: features of all images, ``[M, F]``.
+        samples: pairs (path, target) of all images.
+        classes: names of the classes, in the order of the targets.
+        path: path of the PNG to write.
+        neighbours: number of neighbours of each query.
     """
     from matplotlib.figure import Figure
 
@@ -52,19 +55,19 @@ def neighbour_rows(
     generator = torch.Generator().manual_seed(0)
     queries = []
     for target in targets.unique().tolist():
-        own = (targets == target).nonzero().flatten()
-        queries.append(own[torch.randint(len(own), (1,), generator=generator)].item())
-    found = nearest(features, queries, neighbours).tolist()
+        members = (targets == target).nonzero().flatten()
+        queries.append(members[torch.randint(len(members), (1,), generator=generator)].item())
+    rows = nearest(features, queries, neighbours).tolist()
 
     figure = Figure(figsize=(1.1 * (neighbours + 1), 1.15 * len(queries)), layout="constrained")
     grid = figure.subplots(len(queries), neighbours + 1, squeeze=False)
-    for query, row, axes in zip(queries, found, grid, strict=True):
+    for query, row, axes in zip(queries, rows, grid, strict=True):
         for index, cell in zip([query, *row], axes, strict=True):
             cell.imshow(open_rgb(samples[index][0]).resize((128, 128)))
             cell.set(xticks=[], yticks=[])
-            same = targets[index] == targets[query]
+            colour = _SAME_CLASS if targets[index] == targets[query] else _OTHER_CLASS
             for spine in cell.spines.values():
-                spine.set(color=_SAME if same else _OTHER, linewidth=0 if index == query else 3)
+                spine.set(color=colour, linewidth=0 if index == query else 3)
         axes[0].set_ylabel(classes[targets[query]], fontsize=7)
     grid[0][0].set_title("query", fontsize=8)
     for number, cell in enumerate(grid[0][1:], start=1):

@@ -1,4 +1,4 @@
-"""Features in two dimensions."""
+"""Draw features in two dimensions."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sklearn.neighbors import NearestNeighbors
 from leoclr_plugin.errors import UserError
 
 _NEIGHBOURS = 15  # UMAP's own default
-_FEW_IMAGES = 4096
-_FEW_CLASSES = 20
+_MAX_EXACT_SEARCH = 4096  # images up to which an exact search for neighbours is fast
+_MAX_LEGEND = 20  # classes up to which a legend can be read
 
 
 def require_umap() -> None:
     """Check that umap-learn and matplotlib are installed.
 
     Raises:
-        UserError: with the command that installs what is missing.
+        UserError: when one is missing; the message has the command that installs it.
     """
     for module in ("umap", "matplotlib"):
         if not find_spec(module):
@@ -35,13 +35,13 @@ def require_umap() -> None:
 def umap_scatter(
     features: torch.Tensor, targets: torch.Tensor, classes: Sequence[str], path: Path
 ) -> None:
-    """Draw two UMAP dimensions, coloured by class.
+    """Draw a UMAP of the features in two dimensions, coloured by class.
 
     Args:
-        features: ``[M, F]``.
-        targets: ``[M]``.
-        classes: names of the targets.
-        path: of the PNG.
+        features: features of the images, ``[M, F]``.
+        targets: classes of the images as integers, ``[M]``.
+        classes: names of the classes, in the order of the targets.
+        path: path of the PNG to write.
     """
     from matplotlib.figure import Figure
 
@@ -51,27 +51,27 @@ def umap_scatter(
     cmap = "tab10" if len(classes) <= 10 else "tab20"
     dots = axes.scatter(*points.T, c=targets, cmap=cmap, s=8, alpha=0.6)
     axes.set(xticks=[], yticks=[])
-    if len(classes) <= _FEW_CLASSES:
+    if len(classes) <= _MAX_LEGEND:
         handles, _ = dots.legend_elements(num=None)
         names = [classes[target] for target in targets.unique().tolist()]
-        # Beside the points, which fill their square.
+        # Put the legend outside the axes, because the points fill all of them.
         figure.legend(handles, names, loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=110)
 
 
 def _embed(features: np.ndarray) -> np.ndarray:
-    """Two dimensions of ``features`` ``[M, F]``, the same at every call."""
+    """Reduce ``features`` ``[M, F]`` to ``[M, 2]``, with the same result in every call."""
     from umap import UMAP
 
     kwargs = {"n_components": 2, "n_neighbors": min(_NEIGHBOURS, len(features) - 1)}
-    if len(features) < _FEW_IMAGES:
-        # UMAP's own search would be compiled for ten seconds to find these same neighbours.
+    if len(features) < _MAX_EXACT_SEARCH:
+        # UMAP's own search takes ten seconds to compile and finds the same neighbours.
         search = NearestNeighbors(n_neighbors=kwargs["n_neighbors"]).fit(features)
         distances, indices = search.kneighbors(features)
         kwargs["precomputed_knn"] = (indices, distances.astype(np.float32), None)
         kwargs["force_approximation_algorithm"] = True
     with warnings.catch_warnings():
-        # It warns that a fixed seed means one thread, and that given neighbours cannot be
-        # searched later; both are what is wanted.
+        # UMAP warns that a fixed seed means one thread and that given neighbours do not allow
+        # later searches. Both are intended.
         warnings.simplefilter("ignore")
         return UMAP(random_state=0, **kwargs).fit_transform(features)

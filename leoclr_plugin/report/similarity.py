@@ -1,4 +1,4 @@
-"""Which regions of a whole image its crops agree with."""
+"""Draw which regions of a whole image are similar to its crops."""
 
 from __future__ import annotations
 
@@ -10,51 +10,54 @@ import torch.nn.functional as F
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop
 
-_WINDOW = 0.4  # of the image's height and width
-_STEPS = 9  # windows along each side
-_CANVAS = 90  # pixels of a map
-_CROP_SCALE = (0.1, 0.25)  # of the image's area: small enough to show one thing
-_CROPS = 2
+_WINDOW = 0.4  # window's height and width as a fraction of the image's
+_STEPS = 9  # number of windows along each side
+_MAP_SIZE = 90  # height and width of a map in pixels
+_CROP_SCALE = (0.1, 0.25)  # crop's area as a fraction of the image's; a small crop shows one thing
+_CROPS = 2  # crops of each image
 
 Encode = Callable[[list[Image.Image]], torch.Tensor]
 
 
 def similarity_map(encode: Encode, image: Image.Image, crop: Image.Image) -> torch.Tensor:
-    """Slide a window over ``image`` and compare each with ``crop``, by cosine of the features.
+    """Slide a window over ``image`` and compare it with ``crop`` at each position.
+
+    The comparison is the cosine of the angle between their features.
 
     Args:
-        encode: pictures to features ``[N, F]``.
+        encode: function that maps pictures to features ``[N, F]``.
         image: the whole image.
-        crop: a part of it.
+        crop: a part of the image.
 
     Returns:
-        ``[90, 90]`` in [-1, 1]: for each place the mean over the windows that cover it.
+        Map ``[90, 90]`` of values in [-1, 1]. Each pixel is the mean over the windows that cover
+        it.
     """
-    side = round(_WINDOW * _CANVAS)
-    starts = torch.linspace(0, _CANVAS - side, _STEPS).round().int().tolist()
+    side = round(_WINDOW * _MAP_SIZE)
+    starts = torch.linspace(0, _MAP_SIZE - side, _STEPS).round().int().tolist()
     corners = [(top, left) for top in starts for left in starts]
-    across, down = image.width / _CANVAS, image.height / _CANVAS
+    x_scale, y_scale = image.width / _MAP_SIZE, image.height / _MAP_SIZE
     windows = [
-        image.crop((left * across, top * down, (left + side) * across, (top + side) * down))
+        image.crop((left * x_scale, top * y_scale, (left + side) * x_scale, (top + side) * y_scale))
         for top, left in corners
     ]
-    wanted, *others = F.normalize(encode([crop, *windows]), dim=1)
-    total, covered = torch.zeros(2, _CANVAS, _CANVAS)
-    for (top, left), other in zip(corners, others, strict=True):
-        where = slice(top, top + side), slice(left, left + side)
-        total[where] += wanted @ other
-        covered[where] += 1
-    return total / covered
+    crop_feature, *window_features = F.normalize(encode([crop, *windows]), dim=1)
+    total, count = torch.zeros(2, _MAP_SIZE, _MAP_SIZE)
+    for (top, left), window_feature in zip(corners, window_features, strict=True):
+        region = slice(top, top + side), slice(left, left + side)
+        total[region] += crop_feature @ window_feature
+        count[region] += 1
+    return total / count
 
 
 def similarity_rows(encode: Encode, images: Sequence[Image.Image], path: Path) -> None:
-    """Draw for each image two random crops of it, and where in it what they show is found.
+    """Draw two random crops of each image and the regions of the image that are similar to them.
 
     Args:
-        encode: pictures to features ``[N, F]``, from which the mean over many images was taken:
-            what all images have in common tells no region from another.
+        encode: function that maps pictures to features ``[N, F]``. Subtract the mean over many
+            images from the features: what all images have in common makes all regions similar.
         images: RGB pictures.
-        path: of the PNG.
+        path: path of the PNG to write.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -71,11 +74,11 @@ def similarity_rows(encode: Encode, images: Sequence[Image.Image], path: Path) -
                     image, _CROP_SCALE, (3 / 4, 4 / 3)
                 )
                 crop = image.crop((left, top, left + width, top + height))
-                shown, place = cells[2 * i : 2 * i + 2]
-                shown.imshow(crop.resize((128, 128)))
-                place.imshow(image)
+                crop_axes, map_axes = cells[2 * i : 2 * i + 2]
+                crop_axes.imshow(crop.resize((128, 128)))
+                map_axes.imshow(image)
                 extent = (0, image.width, image.height, 0)
-                heat = place.imshow(
+                heat = map_axes.imshow(
                     similarity_map(encode, image, crop),
                     extent=extent,
                     cmap="coolwarm",
@@ -83,7 +86,7 @@ def similarity_rows(encode: Encode, images: Sequence[Image.Image], path: Path) -
                     vmax=1,
                     alpha=0.6,
                 )
-                for axes in (whole, place):
+                for axes in (whole, map_axes):
                     box = Rectangle((left, top), width, height, fill=False, edgecolor="black")
                     axes.add_patch(box)
     for axes in grid.flat:

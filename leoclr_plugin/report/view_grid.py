@@ -1,4 +1,4 @@
-"""A labelled grid of the views of several images."""
+"""Draw a labelled grid of the views of several images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leoclr_plugin.data.views import Views, mean_and_std
 _CELL = 160
 _GAP = 8
 _HEADER = 26
-# What the original is to LeOCLR's network, and what a crop is, by ``method_kwargs.query``.
+# For each ``method_kwargs.query``: how LeOCLR uses the original, and how it uses a crop.
 _ROLES = {
     "anchor": ("query", "key"),
     "crops": ("key", "query"),
@@ -23,10 +23,14 @@ _ROLES = {
 
 
 def view_columns(cfg: DictConfig, views: int) -> dict[str, int]:
-    """Titles of so many views in the order of the grid, each with its view's place in the batch.
+    """Map the title of each column of the grid to the index of its view in the batch.
 
-    X1, X2, ... are the crops; LeOCLR's last view, the original X, comes first, and its titles say
-    what a view is to the network.
+    X1, X2, ... are the crops. LeOCLR's last view, the original X, comes first in the grid, and
+    LeOCLR's titles say whether a view is a query or a key.
+
+    Args:
+        cfg: configuration with the method.
+        views: number of views.
     """
     if cfg.method != "leoclr":
         return {f"X{i}": i - 1 for i in range(1, views + 1)}
@@ -36,12 +40,12 @@ def view_columns(cfg: DictConfig, views: int) -> dict[str, int]:
 
 
 def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
-    """Draw one row an image: the image as it is on disk, then its views as the networks get them.
+    """Draw one row per image: the image on disk, then the views that the networks receive.
 
     Args:
         images: RGB images of any size.
-        cfg: the configuration, with the method, its augmentations, and the data set whose
-            normalisation is undone for the eye.
+        cfg: configuration with the method, its augmentations and the data set. The data set's
+            normalisation is undone, so that the views look natural.
 
     Returns:
         An RGB picture with a column for the file and one for each view.
@@ -58,10 +62,10 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
         middle = _GAP + column * (_CELL + _GAP) + _CELL // 2
         draw.text((middle, _HEADER // 2), title, fill="black", font=font, anchor="mm")
     for row, image in enumerate(images):
-        drawn = views(image)
-        cells = [_to_image(drawn[place], dataset) for place in columns.values()]
-        for column, cell in enumerate([image, *cells]):
-            cell = _fit(cell)
+        tensors = views(image)
+        pictures = [_to_image(tensors[index], dataset) for index in columns.values()]
+        for column, picture in enumerate([image, *pictures]):
+            cell = _fit(picture)
             left = _GAP + column * (_CELL + _GAP) + (_CELL - cell.width) // 2
             top = _HEADER + row * (_CELL + _GAP) + (_CELL - cell.height) // 2
             grid.paste(cell, (left, top))

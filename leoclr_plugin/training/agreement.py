@@ -1,21 +1,21 @@
-"""Stopping all processes of a training at the same step."""
+"""Let all processes of a training stop at the same step."""
 
 from __future__ import annotations
 
 from lightning.pytorch import Trainer
 
-# The agreement is a collective that waits for the devices, so it is not made in each step.
+# Asking all processes makes them wait for one another, so this is not done in every step.
 STEPS_PER_AGREEMENT = 20
 
 
 def any_process(trainer: Trainer, mine: bool, step: int = 0) -> bool:
-    """Whether something holds in any process; the same answer in all of them.
+    """Return whether a condition holds in any process. All processes get the same answer.
 
     Args:
-        trainer: of the training.
-        mine: whether it holds in this process.
-        step: number within the epoch. With several processes the answer is False but in each
-            20th step.
+        trainer: trainer of this process.
+        mine: whether the condition holds in this process.
+        step: index of the step within the epoch. With several processes, they are only asked in
+            every 20th step, and the answer in all other steps is False.
     """
     if trainer.world_size == 1:
         return mine

@@ -1,4 +1,4 @@
-"""Checkpoints that are there whole or not at all."""
+"""Write checkpoints so that a failure leaves no partial file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from leoclr_plugin.errors import UserError, one_line
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside a checkpoint's name, and renames once all of it is on the disk.
+    """Write a checkpoint to a file beside it, and rename the file once all of it is on the disk.
 
-    Lightning writes into the folder for temporary files, often on another disk, and copies.
+    Lightning writes to the system's temporary folder and copies the file. The folder is often on
+    another disk, so copying is not atomic.
 
     Attributes:
-        last_good: the newest checkpoint that was written, or the one that was resumed from.
+        last_good: the newest checkpoint that was written completely. At first this is the
+            checkpoint that the training resumes from, or None.
     """
 
     def __init__(self, last_good: Path | None = None) -> None:
@@ -31,9 +33,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write ``checkpoint`` to ``path``.
 
         Raises:
-            UserError: where that fails, for want of space or otherwise, naming the last good one.
+            UserError: when writing fails, for example because the disk is full. The message names
+                the last good checkpoint.
         """
-        _drop_code(checkpoint)
+        _remove_functions(checkpoint)
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.part")
@@ -49,21 +52,22 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             reason = one_line(error)
             raise UserError(
                 f"the checkpoint {path} cannot be written: {reason}; {describe(self.last_good)}; "
-                "make room and go on with auto_resume.enabled=True"
+                "free some space and continue with auto_resume.enabled=True"
             ) from error
         self.last_good = path
 
 
-def _drop_code(checkpoint: dict[str, Any]) -> None:
-    # Of a group with a constant rate the host puts a function into its schedule's state. A
-    # schedule makes it anew; in a file it is code, which is not read again.
+def _remove_functions(checkpoint: dict[str, Any]) -> None:
+    # The host stores a function in the schedule's state for parameters with a constant learning
+    # rate. Checkpoints with functions cannot be read without running code, and a resumed schedule
+    # makes the function again.
     for state in checkpoint.get("lr_schedulers", ()):
         for key in [key for key, value in state.items() if callable(value)]:
             del state[key]
 
 
 def describe(last_good: Path | None) -> str:
-    """The last good checkpoint, in words."""
+    """Name the last good checkpoint in words, or say that there is none."""
     if last_good is None:
         return "there is no earlier checkpoint"
     return f"the last good checkpoint is {last_good}"

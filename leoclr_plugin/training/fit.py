@@ -1,4 +1,4 @@
-"""Running a trainer, in one way for pretraining and for the linear probe."""
+"""Run a trainer, in the same way for pretraining and for the linear probe."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.training.resume import EarlierRun
 
-# Of the host and of Lightning's logger, which in 2.1 writes one whatever comes of the training.
-_SETTINGS = {"args.json", "hparams.yaml"}
+# Files of settings, which the host and the logger of Lightning 2.1 write before training starts.
+_SETTINGS_FILES = {"args.json", "hparams.yaml"}
 
 
 def fit(
@@ -28,19 +28,20 @@ def fit(
     val: Loader | None,
     earlier: EarlierRun | None = None,
 ) -> None:
-    """Train ``model``, with Lightning's progress bars on stderr, where all other bars are.
+    """Train ``model``.
 
-    So stdout has a command's results alone.
+    Lightning's progress bars go to stderr, as all other progress bars do, so that stdout has only
+    the results of a command.
 
     Args:
-        trainer: of ``build_trainer``.
+        trainer: trainer made by ``build_trainer``.
         model: one of the host's methods, or its linear model.
-        train: the training's batches.
-        val: those of the validation, None for none.
-        earlier: the run that the training goes on from.
+        train: loader of the training images.
+        val: loader of the validation images, or None to train without validation.
+        earlier: the run to resume, or None to start from the beginning.
 
     Raises:
-        UserError: for an unreadable image, naming it, and for what Lightning refuses.
+        UserError: when an image cannot be read, or when Lightning refuses the configuration.
         KeyboardInterrupt: after Ctrl-C.
     """
     _check_interval(trainer, train)
@@ -59,17 +60,17 @@ def _running(trainer: Trainer) -> Iterator[None]:
     with redirect_stdout(sys.stderr):
         try:
             yield
-        except SystemExit as left:
-            if not (trainer.interrupted and left.code == 1):
+        except SystemExit as error:
+            if not (trainer.interrupted and error.code == 1):
                 raise
-        # After Ctrl-C Lightning leaves with 1 or, in its first versions, returns as after a whole
-        # training, whose results a half one's would be taken for.
+        # After Ctrl-C Lightning exits with code 1. Its first versions return instead, as if the
+        # training were complete, and the caller would then report results of an incomplete one.
         if trainer.interrupted:
             raise KeyboardInterrupt
 
 
 def _check_interval(trainer: Trainer, train: Loader) -> None:
-    # Lightning's own error is a ValueError, as many are that are no user's.
+    # Check this before Lightning does: it raises a ValueError, which could also be a bug.
     interval, limit = trainer.val_check_interval, trainer.limit_train_batches
     batches = int(limit * len(train)) if isinstance(limit, float) else min(limit, len(train))
     per_epoch = isinstance(interval, int) and trainer.check_val_every_n_epoch is not None
@@ -81,24 +82,24 @@ def _check_interval(trainer: Trainer, train: Loader) -> None:
 
 
 def _remove_folder_without_results(trainer: Trainer) -> None:
-    # That of a training that was refused at its start, or ended before its first checkpoint: it
-    # would be taken for the newest run.
+    # A training that fails at its start leaves a folder without a checkpoint. Remove the folder,
+    # because it would later be taken for the newest run.
     for logger in trainer.loggers:
         if isinstance(logger, CSVLogger):
             folder = Path(logger.log_dir)
             with suppress(OSError):
-                if {path.name for path in folder.iterdir()} <= _SETTINGS:
+                if {path.name for path in folder.iterdir()} <= _SETTINGS_FILES:
                     shutil.rmtree(folder)
 
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
-    """Measure ``model`` on the validation set, with the progress bar on stderr."""
+    """Evaluate ``model`` on the validation images, with the progress bar on stderr."""
     with _running(trainer):
         trainer.validate(model, val, verbose=False)
 
 
 def _safe_loading(trainer: Trainer) -> dict[str, bool]:
-    # Lightning takes this argument since 2.6; before, the checkpoint was still read by
-    # ``read_checkpoint``, which refuses code in it.
-    known = inspect.signature(trainer.fit).parameters
-    return {"weights_only": True} if "weights_only" in known else {}
+    # Only Lightning 2.6 and later have this argument. With earlier versions ``read_checkpoint``
+    # has already refused checkpoints that contain code.
+    parameters = inspect.signature(trainer.fit).parameters
+    return {"weights_only": True} if "weights_only" in parameters else {}

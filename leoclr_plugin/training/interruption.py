@@ -1,4 +1,4 @@
-"""Saving before a run is made to leave, and going on from within an epoch."""
+"""Save a checkpoint when a run is asked to end, and continue it within the epoch later."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.training.agreement import any_process
 
-# SLURM's --signal=USR1@120, say, gives notice of a preemption or of the end of the time.
+# SLURM announces a preemption or the end of a job's time with a signal, for example with
+# --signal=USR1@120.
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 @contextmanager
 def leaving_signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """SIGTERM and SIGUSR1 call the handler, where Python lets us: in the main thread."""
+    """Let SIGTERM and SIGUSR1 call the handler during the block.
+
+    In a thread other than the main thread, Python does not allow this, and nothing changes.
+    """
     previous = {}
     if threading.current_thread() is threading.main_thread():
         previous = {number: signal.signal(number, handler) for number in _SIGNALS}
@@ -33,37 +37,42 @@ def leaving_signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
 
 
 class SaveBeforeLeaving(Callback):
-    """On SIGTERM or SIGUSR1, writes a checkpoint between two steps and leaves.
+    """On SIGTERM or SIGUSR1, write a checkpoint between two steps and exit.
 
-    The exit code is 128 and the signal's number, as of a process that the signal ended. The
-    checkpoint tells how far the epoch was; a resumed run goes on with the next batch. With
-    several processes they leave together, some batches after the signal.
+    The exit code is 128 plus the signal's number, as for a process that a signal ends. The
+    checkpoint has the number of batches that the epoch has done, so a resumed run continues with
+    the next batch. Several processes exit together, some batches after the signal.
     """
 
     def __init__(self, checkpointer: Any, sampler: ShardSampler) -> None:
-        """Keep what is needed.
+        """Create the callback.
 
         Args:
             checkpointer: the host's callback that writes the run's checkpoints.
-            sampler: of the training's loader.
+            sampler: sampler of the training images.
         """
         self.checkpointer, self.sampler = checkpointer, sampler
         self._signal = 0
-        self._handled = ExitStack()
+        self._signal_handlers = ExitStack()
         self._batches_done = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take over the signals from Lightning."""
-        self._handled.enter_context(leaving_signals(self._note))
+        self._signal_handlers.enter_context(leaving_signals(self._record_signal))
         loop = trainer.fit_loop.epoch_loop
         if hasattr(loop, "_broadcast_sigterm_tensor"):
-            # It waits for the device in each step, for a signal that does not get there now.
+            # Lightning would wait for the device in every step to share a SIGTERM among the
+            # processes. Its handler no longer receives the signal, so skip this.
             loop._broadcast_sigterm_tensor = lambda: None
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Save and leave where a signal came. Before the step, when all counts are settled."""
+        """Save and exit if a signal arrived.
+
+        This happens before a step and not after it, because Lightning's counters are only
+        consistent then.
+        """
         step, within = divmod(batch_idx, trainer.accumulate_grad_batches)
         if within or not any_process(trainer, bool(self._signal), step):
             return
@@ -73,33 +82,34 @@ class SaveBeforeLeaving(Callback):
         if trainer.is_global_zero:
             print(
                 f"{name}: saved {self.checkpointer.last_ckpt} after step {trainer.global_step}; "
-                "go on with auto_resume.enabled=True",
+                "continue with auto_resume.enabled=True",
                 file=sys.stderr,
             )
         raise SystemExit(128 + (self._signal or signal.SIGTERM))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the signals back, before Lightning does: it tears its own down first of all.
+        """Restore the previous signal handlers.
 
-        Else what is put back is Lightning's handler, by which a program that goes on would not be
-        ended, and would keep the trainer, its model and its loaders.
+        This must happen before Lightning restores its own. Otherwise Lightning's handler would be
+        put back afterwards: a program that continues could not be ended by SIGTERM, and the
+        handler would keep the trainer, its model and its loaders in memory.
         """
-        self._handled.close()
+        self._signal_handlers.close()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give them back of a training that failed, too."""
-        self._handled.close()
+        """Restore the previous signal handlers after a failed training as well."""
+        self._signal_handlers.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Batches of the epoch that are done, and torch's generator."""
+        """Return the number of batches that the epoch has done and torch's random state."""
         return {"batches_done": self._batches_done, "rng": torch.get_rng_state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Continue where the checkpoint was written."""
         self.sampler.skipped = state_dict["batches_done"]
         torch.set_rng_state(state_dict["rng"].cpu())
 
-    def _note(self, number: int, frame: Any) -> None:
+    def _record_signal(self, number: int, frame: Any) -> None:
         self._signal = number

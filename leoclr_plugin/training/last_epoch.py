@@ -1,4 +1,4 @@
-"""A checkpoint of the last epoch, whichever the host's frequency."""
+"""Save a checkpoint after the last epoch with every checkpoint frequency."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class SaveLastEpoch(Callback):
-    """Writes a checkpoint after the last epoch where the host's Checkpointer writes none.
+    """Write a checkpoint after the last epoch if the host's Checkpointer does not write one.
 
-    That one writes after epochs 0, ``frequency``, 2 ``frequency``, ...: what was trained after the
-    last of them would be lost.
+    The host's Checkpointer writes after epochs 0, ``frequency``, 2 ``frequency``, and so on.
+    Everything that was learned after the last of these epochs would be lost.
     """
 
     def __init__(self, checkpointer: Any) -> None:
-        """Keep the host's ``checkpointer``, which is to come before this one."""
+        """Create the callback.
+
+        Args:
+            checkpointer: the host's Checkpointer. It must come before this callback in the
+                trainer's list of callbacks.
+        """
         self.checkpointer = checkpointer
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save where the run ends here and it is not saved yet."""
-        ends = (
+        """Save if this is the last epoch and the host has not saved it."""
+        is_last_epoch = (
             trainer.should_stop
             or trainer.current_epoch + 1 == trainer.max_epochs
             or trainer.global_step == trainer.max_steps
         )
-        if ends and trainer.current_epoch % self.checkpointer.frequency:
+        if is_last_epoch and trainer.current_epoch % self.checkpointer.frequency:
             self.checkpointer.save(trainer)

@@ -1,4 +1,4 @@
-"""Which earlier run a training goes on from."""
+"""Find the earlier run that a training continues."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from leoclr_plugin.evaluation.checkpoint import load_state_dict, read_checkpoint
 from leoclr_plugin.files import read_json
 from leoclr_plugin.host import host
 
-# What decides the weights besides the host's own list, by which two seeds, or two temperatures,
-# would be one run. Where the data lie, workers, processes and loggers may differ.
-_SAME = (
+# Settings that change the weights and must be equal to resume a run. The host compares a shorter
+# list of its own, for which runs with two seeds or two temperatures are the same. Paths of the
+# data, workers, processes and loggers may differ.
+_COMPARED_SETTINGS = (
     "seed",
     "method_kwargs",
     "momentum",
@@ -35,12 +36,12 @@ _SAME = (
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run that a training goes on from.
+    """A run that a training continues.
 
     Attributes:
-        checkpoint: its newest.
-        complete: whether it has all of its epochs.
-        wandb_run_id: where it was logged to wandb and goes on by itself there.
+        checkpoint: the run's newest checkpoint.
+        complete: whether the run has all of its epochs.
+        wandb_run_id: the run's id in wandb if the training continues there, otherwise None.
     """
 
     checkpoint: Path
@@ -49,19 +50,20 @@ class EarlierRun:
 
 
 def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
-    """Load what ``resume_from_checkpoint`` names or, with ``auto_resume``, the same training's.
+    """Load the checkpoint that a training continues from, or return None if there is none.
 
-    The same training is one that the host takes for it and whose seed, method, views, optimizer,
-    schedule, images and precision are the same. Where only the host's rule is met, a line says
-    what differs, and the training starts anew.
+    ``resume_from_checkpoint`` names the checkpoint. With ``auto_resume`` it is the newest
+    checkpoint of the same training: one that the host's own rule accepts and that has the same
+    seed, method, views, optimizer, schedule, images and precision. When a run fulfils only the
+    host's rule, a printed line says what differs, and the training starts from the beginning.
 
     Args:
-        cfg: a parsed configuration, with the method's defaults filled in.
-        folder: of ``checkpoint.dir``: the method's name, or ``linear``.
-        model: gets the weights.
+        cfg: a parsed configuration that contains the method's defaults.
+        folder: folder of the runs under ``checkpoint.dir``: the method's name, or ``linear``.
+        model: the model that receives the weights.
 
     Raises:
-        UserError: for a checkpoint that is not there, cannot be read or is of another model.
+        UserError: when the checkpoint is missing, cannot be read or belongs to another model.
     """
     path, wandb_run_id = _find(cfg, folder)
     if path is None:
@@ -69,8 +71,8 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
     checkpoint = read_checkpoint(path)
     load_state_dict(model, checkpoint["state_dict"], path)
     if "loops" not in checkpoint:
-        raise UserError(f"{path} has weights alone; to resume, the training's state is needed too")
-    # max_epochs=-1 is Lightning's for a training without end.
+        raise UserError(f"{path} has only weights; resuming needs the training's state as well")
+    # In Lightning max_epochs=-1 means a training without an end, which is never complete.
     complete = 0 <= cfg.max_epochs <= _epochs_of(checkpoint)
     if complete:
         print(f"{path} is complete, with all of its max_epochs={cfg.max_epochs}")
@@ -82,21 +84,23 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
         return Path(cfg.resume_from_checkpoint), None
     if not cfg.auto_resume.enabled:
         return None, None
-    other = None
+    rejected = None
     for run in _newest_first(Path(cfg.checkpoint.dir) / folder):
-        # Before the host reads it, who does not say which file is damaged.
+        # Read this file before the host does, because the host's error does not name a damaged
+        # file.
         args = OmegaConf.create(read_json(run / "args.json"))
-        found, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
-        if found is None:
+        checkpoint, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
+        if checkpoint is None:
             continue
-        differs = [key for key in _SAME if _plain(args, key) != _plain(cfg, key)]
-        if not differs:
+        different = [key for key in _COMPARED_SETTINGS if _plain(args, key) != _plain(cfg, key)]
+        if not different:
             newest = _newest(run)
             print(f"Resuming from {newest}")
             return newest, args.wandb_run_id if args.wandb.enabled else None
-        other = other or f"{run} is not resumed, its {', '.join(differs)} being other than here"
-    if other:
-        print(f"{other}; resume_from_checkpoint=... goes on from a checkpoint all the same")
+        settings = ", ".join(different)
+        rejected = rejected or f"{run} is not resumed because these settings differ: {settings}"
+    if rejected:
+        print(f"{rejected}; resume_from_checkpoint=... resumes a checkpoint in spite of this")
     return None, None
 
 
@@ -106,7 +110,7 @@ def _newest_first(folder: Path) -> list[Path]:
 
 
 def _newest(run: Path) -> Path:
-    # Of several in the run's folder the host takes any.
+    # The host would take any checkpoint of the folder, so choose the newest here.
     return max(run.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -116,5 +120,6 @@ def _plain(cfg: DictConfig, key: str) -> Any:
 
 
 def _epochs_of(checkpoint: dict[str, Any]) -> int:
-    # The epoch whose end wrote the checkpoint counts as processed, not yet as completed.
+    # A checkpoint that is written at the end of an epoch counts this epoch as processed, but not
+    # yet as completed.
     return checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

@@ -1,4 +1,4 @@
-"""Trained checkpoints: listed in one manifest, fetched by their hash, loaded without code."""
+"""Trained checkpoints. One manifest lists them, and their SHA-256 is checked before use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ZooModel", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    # Once it is asked for: with torch and timm, which the manifest's readers have no use for.
+    # Import this late: it loads torch and timm, which reading the manifest does not need.
     if name in __all__:
         from leoclr_plugin.zoo import model
 

@@ -1,4 +1,4 @@
-"""A model's card: all that the manifest says of it, as Markdown."""
+"""A model's card: everything that the manifest says about the model, as Markdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from leoclr_plugin.zoo.manifest import Entry
 
 
 def card(entry: Entry) -> str:
-    """Write the card of an entry; ``zoo/<name>.md`` is this text."""
+    """Return the card of an entry as Markdown. ``zoo/<name>.md`` holds this text."""
     height, width = entry.size
     knn, linear = entry.results["knn"], entry.results["linear"]
     rows = {
@@ -27,13 +27,14 @@ def card(entry: Entry) -> str:
     lines = [
         f"# {entry.name}",
         "",
-        f"{height} px, {entry.length} epochs. {entry.limits}",
+        f"This model was trained on images of {height} px for {entry.length} epochs. "
+        f"{entry.limits}",
         "",
         "| | |",
         "|---|---|",
         *(f"| {key} | {value} |" for key, value in rows.items()),
         "",
-        "Trained by",
+        "This command trained it:",
         "",
         f"    {entry.command}",
         "",
@@ -44,10 +45,11 @@ def card(entry: Entry) -> str:
         f"| kNN | {knn['top1']:.2f} ± {knn['spread']:.2f} | {knn['top5']:.2f} |",
         f"| linear probe | {linear['top1']:.2f} ± {linear['spread']:.2f} | {linear['top5']:.2f} |",
         "",
-        f"On the validation images, by `leoclr zoo eval {entry.name} --data FOLDER`. kNN: k = 20, "
-        "cosine, temperature 0.07; its spread is the standard error over the images. Linear: "
-        f"{LINEAR_EPOCHS} epochs on features that were extracted once, at a rate of {ZOO_RATE}; "
-        "mean and standard deviation over three seeds of the probe, within which it also depends "
-        "on the machine.",
+        f"`leoclr zoo eval {entry.name} --data FOLDER` measures these figures on the validation "
+        "images. kNN uses k = 20, cosine similarity and a temperature of 0.07; its spread is the "
+        f"standard error over the images. The linear probe is trained for {LINEAR_EPOCHS} epochs "
+        f"at a learning rate of {ZOO_RATE}, on features that were extracted once; its figures are "
+        "the mean and the standard deviation over three seeds. Its results on different machines "
+        "differ by less than this deviation.",
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The figures of a model's card, measured anew from its file."""
+"""Measure the figures of a model's card from its file of weights."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ _DIGITS = 2
 
 
 class Encoder(nn.Module):
-    """A backbone with the output that the evaluators read."""
+    """A backbone that returns its features in the dict that the evaluators expect."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Images ``[N, 3, H, W]`` to ``feats`` ``[N, F]``."""
+        """Map images ``[N, 3, H, W]`` to ``feats`` ``[N, F]``."""
         return {"feats": self.backbone(images)}
 
 
 def zoo_data(entry: Entry, folder: Path, num_workers: int) -> DictConfig:
-    """The configuration of an evaluation on ``folder/train`` and ``folder/val``.
+    """Return the configuration of an evaluation on ``folder/train`` and ``folder/val``.
 
     Raises:
-        UserError: where one of them is not there.
+        UserError: when one of the two folders is missing.
     """
     for part in ("train", "val"):
         if not (folder / part).is_dir():
-            raise UserError(f"{folder / part} is not there; --data wants a folder with train, val")
+            raise UserError(
+                f"{folder / part} is not there; --data needs a folder that holds train and val"
+            )
     data = {
         "format": "image_folder",
         "dataset": entry.dataset,
@@ -57,25 +59,26 @@ def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, di
     """Evaluate by kNN (k = 20, cosine, temperature 0.07) and linear probe, in percent.
 
     Args:
-        entry: of the manifest; says the size of the images.
-        backbone: images to features.
-        cfg: see ``zoo_data``.
+        entry: the model's entry in the manifest, which gives the size of the images.
+        backbone: network that maps images ``[N, 3, H, W]`` to features ``[N, F]``.
+        cfg: configuration made by ``zoo_data``.
 
     Returns:
-        ``knn`` with ``top1``, ``top5`` and their standard error over the validation images as
-        ``spread``; ``linear`` with their means over three seeds of the probe, and as ``spread``
-        the standard deviation of ``top1`` over these.
+        ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread``. The spread of ``knn``
+        is the standard error of ``top1`` over the validation images. The figures of ``linear``
+        are means over three seeds of the probe, and their spread is the standard deviation of
+        ``top1`` over these seeds.
     """
     train, val = train_and_val_features(Encoder(backbone), cfg, entry.size, entry.name)
-    near = knn(train, val)
-    share = near["top1"] / 100
+    knn_result = knn(train, val)
+    accuracy = knn_result["top1"] / 100
     probes = [linear_probe(cfg.data, train, val, ZOO_RATE, seed) for seed in _PROBE_SEEDS]
     top1 = [probe["top1"] for probe in probes]
     return {
         "knn": {
-            "top1": round(near["top1"], _DIGITS),
-            "top5": round(near["top5"], _DIGITS),
-            "spread": round(100 * sqrt(share * (1 - share) / len(val[0])), _DIGITS),
+            "top1": round(knn_result["top1"], _DIGITS),
+            "top5": round(knn_result["top5"], _DIGITS),
+            "spread": round(100 * sqrt(accuracy * (1 - accuracy) / len(val[0])), _DIGITS),
         },
         "linear": {
             "top1": round(mean(top1), _DIGITS),

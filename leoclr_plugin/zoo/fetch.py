@@ -1,4 +1,4 @@
-"""A model's file, from the checkout or from the network; never one with another hash."""
+"""Find a model's file in the checkout or download it, and check its SHA-256."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from leoclr_plugin.zoo.manifest import Entry, zoo_folder
 
 SOURCE = "LEOCLR_ZOO_URL"
 _REMOTE = ("https://", "hf://")
-_CHUNK = 1 << 20
-_TIMEOUT = 30  # seconds without a byte
+_CHUNK = 1 << 20  # bytes
+_TIMEOUT = 30  # seconds to wait for the next byte
 
 
 def fetch(entry: Entry, to: Path | None = None) -> Path:
-    """Return the path of a model's file, whose hash is the manifest's.
+    """Return the path of a model's file after checking its SHA-256 against the manifest.
 
-    ``LEOCLR_ZOO_URL`` names the source: ``https://...``, ``hf://OWNER/NAME[@REVISION]`` of the
-    Hugging Face hub, or a folder; by default the manifest's, which has the files in a checkout.
-    A file of a folder is taken where it is. Others are fetched into the cache, once: further
-    processes of the machine wait for the one that fetches. What an interrupted download brought
-    stays under another name, and the next goes on from there.
+    ``LEOCLR_ZOO_URL`` names the source: ``https://...``, ``hf://OWNER/NAME[@REVISION]`` on the
+    Hugging Face hub, or a folder. The default is the folder of the manifest, which also holds the
+    files in a checkout. A file in a folder is used in place. Any other file is downloaded into
+    the cache once, while other processes on the same machine wait. An interrupted download keeps
+    its part under another name, and the next one continues from there.
 
     Args:
-        entry: of the manifest.
-        to: a folder for the file, in place of the cache.
+        entry: the model's entry in the manifest.
+        to: folder to write the file to, instead of the cache.
 
     Raises:
-        UserError: where there is no source, it does not answer, or sends another file.
+        UserError: when there is no source, or it does not answer or sends a different file.
     """
     source = os.environ.get(SOURCE, "")
     local = local_folder() / entry.file
@@ -62,7 +62,7 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
                     f"{local} is not there; set {SOURCE} to a place that has the zoo's files: "
                     "https://..., hf://OWNER/NAME[@REVISION], or the folder zoo of a checkout"
                 )
-    # The hub's own errors are ValueErrors where it does not take a name.
+    # The hub's client raises a ValueError for an invalid repository name.
     except (OSError, ValueError) as error:
         reason = one_line(error)
         raise UserError(f"{entry.file} cannot be fetched: {reason}") from error
@@ -70,31 +70,31 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
 
 
 def local_folder() -> Path:
-    """The folder that ``LEOCLR_ZOO_URL`` names, or else that of the manifest."""
+    """Return the folder that ``LEOCLR_ZOO_URL`` names, or the manifest's if it names none."""
     source = os.environ.get(SOURCE, "")
     return zoo_folder() if source.startswith(_REMOTE) else Path(source or zoo_folder())
 
 
 def cache_folder() -> Path:
-    """The folder of fetched files, by the platform's rules."""
+    """Return the folder of downloaded files, in the user's cache on this platform."""
     return user_cache_path("leoclr") / "zoo"
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     return pooch.file_hash(str(path), alg="sha256")
 
 
 def check(path: Path, entry: Entry) -> None:
-    """Compare a file with the manifest.
+    """Compare a file's SHA-256 with the manifest.
 
     Raises:
-        UserError: where it is another file.
+        UserError: when they differ.
     """
     if sha256(path) != entry.sha256:
         raise UserError(
-            f"{path} is damaged or another file: its SHA-256 is not that of {entry.name}; remove "
-            "it and download it again"
+            f"{path} is damaged or a different file: its SHA-256 is not that of {entry.name}; "
+            "remove it and download it again"
         )
 
 
@@ -104,16 +104,16 @@ def _copy(local: Path, path: Path) -> None:
 
 
 def _from_https(url: str, entry: Entry, path: Path) -> None:
-    # pooch starts anew each time; its downloaders are open to others.
+    # pooch's own downloader starts from the beginning each time, so give it one that resumes.
     def resume(url: str, output_file: str, _: object) -> None:
-        part = _part_of(path)
+        part = _partial_path(path)
         done = part.stat().st_size if part.exists() else 0
         if done >= entry.bytes:
             done = 0
         headers = {"Range": f"bytes={done}-"} if done else {}
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
             response.raise_for_status()
-            # urllib3 before its version 2 takes a download that broke off for the whole.
+            # Before version 2, urllib3 does not report a download that broke off.
             response.raw.enforce_content_length = True
             if response.status_code != requests.codes.partial_content:
                 done = 0
@@ -124,7 +124,7 @@ def _from_https(url: str, entry: Entry, path: Path) -> None:
                 for chunk in response.iter_content(_CHUNK):
                     progress.update(file.write(chunk))
                     if file.tell() > entry.bytes:
-                        # Another file, which the hash will tell.
+                        # The server sends a different file, which the hash check will report.
                         break
         part.replace(output_file)
 
@@ -137,15 +137,18 @@ def _from_hub(repository: str, entry: Entry, path: Path) -> None:
     from huggingface_hub import hf_hub_download
 
     name, _, revision = repository.partition("@")
-    # The hub keeps there what it needs to go on after an interruption.
-    incoming = path.with_name(f".{path.name}.hub")
-    file = Path(hf_hub_download(name, entry.file, revision=revision or None, local_dir=incoming))
+    # The hub's client keeps partial downloads in this folder and continues them after an
+    # interruption.
+    download_folder = path.with_name(f".{path.name}.hub")
+    file = Path(
+        hf_hub_download(name, entry.file, revision=revision or None, local_dir=download_folder)
+    )
     try:
         check(file, entry)
         file.replace(path)
     finally:
-        shutil.rmtree(incoming)
+        shutil.rmtree(download_folder)
 
 
-def _part_of(path: Path) -> Path:
+def _partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")

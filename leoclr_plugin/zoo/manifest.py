@@ -1,4 +1,4 @@
-"""The list of what is in the zoo: ``zoo/manifest.json``, which a wheel has as well."""
+"""Read ``zoo/manifest.json``, the list of the zoo's models. A wheel contains it as well."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from leoclr_plugin.files import read_json
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of the zoo; ``zoo/manifest.schema.json`` says what each field holds.
+    """One model of the zoo. ``zoo/manifest.schema.json`` gives the type of each field.
 
     Attributes:
-        name: by which users ask for it.
-        file: name of the file with the weights, safetensors in half precision.
-        sha256: of the file, 64 hexadecimal digits.
-        bytes: of the file.
-        method: of the pretraining.
-        backbone: a ResNet under torchvision's and timm's common name.
+        name: name of the model, as users type it.
+        file: name of the file of weights, safetensors in half precision.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
+        bytes: size of the file.
+        method: name of the pretraining method.
+        backbone: name of a ResNet that torchvision and timm share.
         dataset: name of the data set of the pretraining.
-        images: number of them.
-        size: height and width in pixels of the images.
+        images: number of training images.
+        size: height and width of the images in pixels.
         classes: names of the data set's classes, in the order of the targets.
-        epochs: of pretraining, that its schedule was made for.
-        epochs_trained: of these, that the weights have.
-        seed: of pretraining.
-        command: that trained it.
-        config: file beside the manifest with the full configuration.
-        commit: of this package, at which it was trained.
-        hardware: that it was trained on.
-        hours: of training.
+        epochs: number of epochs that the learning rate schedule was made for.
+        epochs_trained: number of epochs after which the weights were saved.
+        seed: seed of the pretraining.
+        command: command that trained the model.
+        config: name of the file beside the manifest with the full configuration.
+        commit: commit of this package that trained the model.
+        hardware: hardware that the model was trained on.
+        hours: duration of the training.
         results: ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread`` in percent.
-        licence: of the weights.
-        limits: what to know before using it.
+        licence: licence of the weights.
+        limits: what to know before using the model.
     """
 
     name: str
@@ -63,30 +63,32 @@ class Entry:
 
     @property
     def length(self) -> str:
-        """The epochs in words: ``24``, or ``51 of 60``."""
-        all_of_them = self.epochs_trained == self.epochs
-        return f"{self.epochs}" if all_of_them else f"{self.epochs_trained} of {self.epochs}"
+        """The number of epochs as text: ``24``, or ``51 of 60``."""
+        complete = self.epochs_trained == self.epochs
+        return f"{self.epochs}" if complete else f"{self.epochs_trained} of {self.epochs}"
 
     def __post_init__(self) -> None:
-        # It becomes a path of the cache.
+        # The name becomes part of a path in the cache and must not lead out of it.
         if Path(self.file).name != self.file or self.file.startswith("."):
-            raise UserError(f"the zoo's manifest names the file {self.file!r}; it must be a name")
+            raise UserError(
+                f"the zoo's manifest names the file {self.file!r}; it must be a plain file name"
+            )
 
 
 def zoo_folder() -> Path:
-    """The folder with the manifest: in the checkout, or inside the wheel without the weights."""
+    """Return the folder of the manifest. A checkout has the weights there, a wheel does not."""
     spec = find_spec("leoclr_plugin.zoo_files")
     if spec is None:
-        # A checkout on the path that was not installed.
+        # The package runs from a checkout that was not installed.
         return Path(__file__).resolve().parents[2] / "zoo"
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
-    """All entries by name.
+    """Return all entries by name.
 
     Raises:
-        UserError: for a damaged manifest, or a file name in it that is more than a name.
+        UserError: when the manifest is damaged, or when it gives a path instead of a file name.
     """
     path = (folder or zoo_folder()) / "manifest.json"
     models = read_json(path)["models"]
@@ -94,10 +96,10 @@ def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
 
 
 def find_entry(name: str) -> Entry:
-    """The entry of a model.
+    """Return the entry of a model.
 
     Raises:
-        UserError: where there is none; near names are suggested.
+        UserError: when the name is unknown; the message suggests similar names.
     """
     entries = read_manifest()
     if name not in entries:
@@ -106,6 +108,6 @@ def find_entry(name: str) -> Entry:
 
 
 def make_entry(name: str, fields: dict[str, Any]) -> Entry:
-    """An entry of what the manifest has under ``name``."""
-    lists = {key: tuple(fields[key]) for key in ("size", "classes")}
-    return Entry(name=name, **{**fields, **lists})
+    """Make an entry from the fields that the manifest has under ``name``."""
+    tuples = {key: tuple(fields[key]) for key in ("size", "classes")}
+    return Entry(name=name, **{**fields, **tuples})

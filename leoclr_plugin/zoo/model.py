@@ -1,4 +1,4 @@
-"""A model of the zoo, ready for use from Python."""
+"""Load a model of the zoo from Python."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ _LIBRARIES = ("torchvision", "timm")
 
 @dataclass(frozen=True)
 class ZooModel:
-    """A pretrained network and what goes with it.
+    """A pretrained network with its preprocessing and its classes.
 
     Attributes:
-        backbone: images ``[N, 3, H, W]`` to features ``[N, F]``, in evaluation mode.
-        preprocess: an RGB picture to an image ``[3, H, W]`` as the network was evaluated on.
-        classes: names of the classes of its data set, in the order of the targets.
+        backbone: network in evaluation mode that maps images ``[N, 3, H, W]`` to features
+            ``[N, F]``.
+        preprocess: function that turns an RGB picture into an image ``[3, H, W]``, in the same
+            way as for the evaluation.
+        classes: names of the data set's classes, in the order of the targets.
     """
 
     backbone: nn.Module
@@ -36,15 +38,16 @@ class ZooModel:
 
 
 def load(name: str, library: str = "torchvision") -> ZooModel:
-    """Fetch a model of the zoo, where that was not done, and build it.
+    """Build a model of the zoo; download its weights first if that was not done before.
 
     Args:
-        name: see ``leoclr zoo list``.
-        library: ``"torchvision"`` or ``"timm"``, whose network it becomes, without classifier.
+        name: a name that ``leoclr zoo list`` shows.
+        library: ``"torchvision"`` or ``"timm"``; the library that the network is taken from. It
+            has no classifier.
 
     Raises:
-        UserError: for an unknown name or library, and where the file cannot be had or is not
-            the one of the manifest.
+        UserError: when the name or the library is unknown, when the file cannot be downloaded,
+            or when it is not the file of the manifest.
 
     Example:
         >>> model = load("leoclr-resnet18-imagenette")
@@ -58,7 +61,7 @@ def load(name: str, library: str = "torchvision") -> ZooModel:
 
 
 def build_backbone(entry: Entry, state: State, library: str = "torchvision") -> nn.Module:
-    """Build an entry's network in evaluation mode; see ``load``."""
+    """Build the network of an entry in evaluation mode; see ``load``."""
     if library == "timm":
         backbone = timm.create_model(entry.backbone, num_classes=0)
     else:

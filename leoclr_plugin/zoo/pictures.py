@@ -1,4 +1,4 @@
-"""What a model has learned, to be looked at."""
+"""Draw pictures that show what a model has learned."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from leoclr_plugin.zoo.evaluate import Encoder
 from leoclr_plugin.zoo.manifest import Entry
 from leoclr_plugin.zoo.model import load
 
-_IMAGES = 5  # with a similarity map
+_MAPPED_IMAGES = 5  # images that a similarity map is drawn for
 
 
 def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
-    """Draw the validation images' UMAP, the neighbours of some, and maps of similarity.
+    """Draw a UMAP, nearest neighbours and similarity maps of validation images.
 
     Args:
-        entry: of the manifest.
-        cfg: see ``zoo_data``.
-        out: a folder.
+        entry: the model's entry in the manifest.
+        cfg: configuration made by ``zoo_data``.
+        out: folder to write the pictures to.
 
     Returns:
-        The pictures ``<name>-umap.png``, ``<name>-neighbours.png``, ``<name>-similarity.png``.
+        Paths of ``<name>-umap.png``, ``<name>-neighbours.png`` and ``<name>-similarity.png``.
 
     Raises:
-        UserError: without umap-learn and matplotlib.
+        UserError: when umap-learn or matplotlib is not installed.
     """
     require_umap()
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{entry.name}-{what}.png" for what in ("umap", "neighbours", "similarity")]
+    paths = [out / f"{entry.name}-{kind}.png" for kind in ("umap", "neighbours", "similarity")]
     model = load(entry.name)
     loader, backbone = val_loader(cfg, entry.size), model.backbone
     ((features, targets),) = extract_features(
@@ -47,17 +47,18 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     )
     with whole_file(paths[0]) as part:
         umap_scatter(features, targets, model.classes, part)
-    common = features.mean(dim=0)
+    mean = features.mean(dim=0)
     samples = samples_of(loader.dataset.dataset)
     with whole_file(paths[1]) as part:
-        neighbour_rows(features - common, samples, model.classes, part)
+        neighbour_rows(features - mean, samples, model.classes, part)
 
     @torch.no_grad()
     def encode(pictures: list[Image.Image]) -> torch.Tensor:
         images = torch.stack([model.preprocess(picture) for picture in pictures])
-        return backbone(images.to(device())).cpu() - common
+        return backbone(images.to(device())).cpu() - mean
 
-    chosen = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))[:_IMAGES]
+    order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))
+    images = [open_rgb(samples[i][0]) for i in order[:_MAPPED_IMAGES].tolist()]
     with whole_file(paths[2]) as part:
-        similarity_rows(encode, [open_rgb(samples[i][0]) for i in chosen.tolist()], part)
+        similarity_rows(encode, images, part)
     return paths

@@ -1,8 +1,10 @@
-"""Put a finished run into the zoo: weights, configuration, card and manifest entry.
+"""Add a finished run to the zoo: its weights, configuration, card and manifest entry.
 
 usage: python -m leoclr_plugin.zoo.publish RUN NAME --data FOLDER --command COMMAND --limits TEXT
+       --commit COMMIT --hours HOURS [--hardware TEXT]
 
-For those who keep the zoo, in a checkout. The figures are measured from the file that was written.
+Maintainers of the zoo run this in a checkout. The figures are measured on the file of weights
+that is written, so they hold for the half precision that users download.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from leoclr_plugin.zoo.manifest import Entry, make_entry, zoo_folder
 from leoclr_plugin.zoo.model import build_backbone
 from leoclr_plugin.zoo.weights import read_weights, write_weights
 
-# What the folders of the data set are called by people.
-_CLASSES = {
+# English names of the class folders of Imagenette.
+_CLASS_NAMES = {
     "n01440764": "tench",
     "n02102040": "English springer",
     "n02979186": "cassette player",
@@ -36,8 +38,8 @@ _CLASSES = {
     "n03445777": "golf ball",
     "n03888257": "parachute",
 }
-# Where the data lie and what a run is called is of one machine alone.
-_PRIVATE = ("train_path", "val_path", "dir", "wandb_run_id", "resume_from_checkpoint")
+# These settings hold paths and names that only mean something on the machine of the training.
+_MACHINE_SETTINGS = ("train_path", "val_path", "dir", "wandb_run_id", "resume_from_checkpoint")
 
 
 def publish(
@@ -50,20 +52,21 @@ def publish(
     hours: float,
     hardware: str | None = None,
 ) -> Entry:
-    """Write ``<name>.safetensors``, ``<name>.json`` and ``<name>.md`` and the manifest's entry.
+    """Write ``<name>.safetensors``, ``<name>.json``, ``<name>.md`` and the manifest's entry.
 
     Args:
         run: folder of the run's checkpoint.
-        name: of the model.
-        data: folder with ``train`` and ``val``, of the evaluation.
-        command: that trained it.
-        limits: what to know before using it; the card says the size and the epochs before this.
-        commit: at which it was trained.
-        hours: of training.
-        hardware: that it was trained on; None for this machine's.
+        name: name of the model.
+        data: folder that holds ``train`` and ``val``, for the evaluation.
+        command: command that trained the model.
+        limits: what to know before using the model, in whole sentences. The card gives the image
+            size and the epochs before them.
+        commit: commit that trained the model.
+        hours: duration of the training.
+        hardware: hardware of the training; None means this machine.
 
     Returns:
-        The entry.
+        The new entry.
     """
     folder = zoo_folder()
     source = CheckpointFolder.open(run)
@@ -73,7 +76,7 @@ def publish(
     with whole_file(weights) as part:
         write_weights(backbone_state(source), part, {"name": name, **about}, half=True)
     config = folder / f"{name}.json"
-    write_json(config, _without_private(read_json(source.folder / "args.json")))
+    write_json(config, _without_machine_settings(read_json(source.folder / "args.json")))
 
     machine = environment()
     fields = {
@@ -84,7 +87,7 @@ def publish(
         "images": len(build_pretrain_dataset(cfg.data, transform=None)),
         "size": input_size(cfg),
         "classes": [
-            _CLASSES.get(path.name, path.name) for path in sorted((data / "val").iterdir())
+            _CLASS_NAMES.get(path.name, path.name) for path in sorted((data / "val").iterdir())
         ],
         "epochs": cfg.max_epochs,
         "epochs_trained": epoch_of(source.checkpoint) + 1,
@@ -97,7 +100,8 @@ def publish(
         or f"{machine['cpu']}, {machine['cores']} cores, no GPU",
         "hours": round(hours, 2),
         "results": {},
-        "licence": "MIT, as this package; the images' own terms hold for what is learned of them",
+        "licence": "MIT, like this package; the images' own terms apply to what is learned from "
+        "them",
         "limits": limits,
     }
     entry = make_entry(name, fields)
@@ -113,22 +117,29 @@ def publish(
     return entry
 
 
-def _without_private(node: Any) -> Any:
+def _without_machine_settings(node: Any) -> Any:
     if isinstance(node, dict):
-        return {k: _without_private(v) for k, v in node.items() if k not in _PRIVATE}
-    return [_without_private(value) for value in node] if isinstance(node, list) else node
+        return {
+            key: _without_machine_settings(value)
+            for key, value in node.items()
+            if key not in _MACHINE_SETTINGS
+        }
+    if isinstance(node, list):
+        return [_without_machine_settings(value) for value in node]
+    return node
 
 
 def main() -> None:
-    """Parse the arguments and publish."""
+    """Publish the run that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("name")
-    parser.add_argument("--data", type=Path, required=True)
-    for option in ("command", "limits", "commit"):
-        parser.add_argument(f"--{option}", required=True)
-    parser.add_argument("--hours", type=float, required=True)
-    parser.add_argument("--hardware", help="that it was trained on, where not on this machine")
+    parser.add_argument("run", type=Path, help="folder of the run's checkpoint")
+    parser.add_argument("name", help="name of the model in the zoo")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds train and val")
+    parser.add_argument("--command", required=True, help="command that trained the model")
+    parser.add_argument("--limits", required=True, help="what to know before using the model")
+    parser.add_argument("--commit", required=True, help="commit that trained the model")
+    parser.add_argument("--hours", type=float, required=True, help="duration of the training")
+    parser.add_argument("--hardware", help="hardware of the training (default: this machine)")
     print(card(publish(**vars(parser.parse_args()))))
 
 

@@ -1,4 +1,4 @@
-"""A backbone's weights as safetensors: numbers and their names, and nothing that can run."""
+"""Write and read a backbone's weights as safetensors, a format that cannot contain code."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def write_weights(
 
     Args:
         state: tensors by name.
-        path: of the file.
-        about: what the file's header says of it, as JSON under ``about``.
-        half: floating point numbers as float16.
+        path: path of the file.
+        about: description that is written into the file's header, as JSON under ``about``.
+        half: whether to write floating point numbers as float16.
     """
     tensors = {
         name: (value.half() if half and value.is_floating_point() else value).contiguous()
         for name, value in state.items()
     }
-    # One entry: safetensors writes several in an order of chance, and the same weights would have
-    # another SHA-256 each time.
+    # Use one header entry: safetensors writes several in random order, so the same weights would
+    # get a different SHA-256 each time.
     header = {"about": json.dumps(dict(about), sort_keys=True)}
-    # Not by save_file, which since safetensors 0.8 makes files for their owner's eyes alone.
+    # Do not use save_file: since safetensors 0.8 only the owner can read the files it writes.
     path.write_bytes(save(tensors, header))
 
 
 def read_weights(path: Path) -> State:
-    """Read a state dict; floating point numbers become float32.
+    """Read a state dict. Floating point numbers become float32.
 
     Raises:
-        UserError: where the file is not whole, or no safetensors at all.
+        UserError: when the file is incomplete or is not a safetensors file.
     """
     try:
         state = load_file(path)

@@ -7,15 +7,17 @@
 #SBATCH --time=24:00:00
 #SBATCH --requeue
 #SBATCH --signal=USR1@300
-# sbatch slurm.sh imagenet/leoclr data.num_workers=8
-# Before the time ends, or on a preemption, all processes save and leave; the job is queued again
-# and goes on from there.
+# Train on several nodes of a SLURM cluster:
+#   sbatch slurm.sh imagenet/leoclr data.num_workers=8
+# When the job's time is almost over or the job is preempted, all processes save a checkpoint and
+# exit. The job is then queued again and continues from this checkpoint.
 set -uo pipefail
 
 srun --kill-on-bad-exit=1 python -m leoclr_plugin pretrain "$@" \
     "devices=$SLURM_NTASKS_PER_NODE" "+num_nodes=$SLURM_JOB_NUM_NODES" auto_resume.enabled=True
 code=$?
-# 128 and the number of the signal that the processes left by, SIGUSR1 or SIGTERM.
+# A process that ends after a signal exits with 128 plus the signal's number. SIGUSR1 is number 10
+# and SIGTERM is number 15.
 if [ $code -eq 138 ] || [ $code -eq 143 ]; then
     scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# One node's part of a training on several, started on each of them:
+# Train on several nodes by torchrun. Start this script on each node with its NODE_RANK:
 #   NODES=2 NODE_RANK=0 HEAD=node0 GPUS=8 bash torchrun.sh imagenet/leoclr data.num_workers=8
-# On one machine: GPUS=8 bash torchrun.sh imagenet/leoclr
-# The learning rate follows batch size x GPUS x NODES, and the batch size is each GPU's.
+# Train on one machine:
+#   GPUS=8 bash torchrun.sh imagenet/leoclr
+# The batch size is that of one GPU. The learning rate is scaled by batch size x GPUS x NODES.
 set -euo pipefail
 
 NODES=${NODES:-1} NODE_RANK=${NODE_RANK:-0} HEAD=${HEAD:-localhost} PORT=${PORT:-29500}

@@ -1,3 +1,5 @@
+"""Test ``leoclr check-data``."""
+
 import os
 
 import pytest
@@ -20,21 +22,22 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
-def spoil(folder, name: str) -> None:
+def truncate(folder, name: str) -> None:
+    """Cut off an image after its first 150 bytes."""
     path = folder / name
     path.write_bytes(path.read_bytes()[:150])
 
 
 @pytest.mark.parametrize("dali", [[], pytest.param(["--dali"], marks=needs_dali)])
-def test_good_images(folder, dali):
+def test_good_images_are_counted(folder, dali):
     run = run_leoclr("check-data", folder, *dali)
     assert (run.returncode, run.stdout.strip()) == (0, "6 of 6 images are good, 0 bad"), run.stderr
 
 
 @pytest.mark.parametrize("dali", [[], pytest.param(["--dali"], marks=needs_dali)])
-def test_every_bad_image_is_reported_and_left_out_of_the_list(folder, dali):
-    spoil(folder, "class0/2.jpg")
-    spoil(folder, "class1/5.jpg")
+def test_bad_images_are_reported_and_left_out_of_the_list(folder, dali):
+    truncate(folder, "class0/2.jpg")
+    truncate(folder, "class1/5.jpg")
     clean = folder.parent / "clean.txt"
     run = run_leoclr("check-data", folder, "--write-list", clean, *dali)
     assert run.returncode == 1
@@ -45,7 +48,7 @@ def test_every_bad_image_is_reported_and_left_out_of_the_list(folder, dali):
 
 
 @needs_dali
-def test_what_dali_alone_cannot_decode_is_good_but_for_dali(folder):
+def test_image_that_only_dali_cannot_decode_is_bad_only_with_dali(folder):
     Image.new("RGB", (9, 9)).save(folder / "class0" / "2.jpg", "GIF")
     assert run_leoclr("check-data", folder).returncode == 0
     run = run_leoclr("check-data", folder, "--dali")
@@ -55,35 +58,35 @@ def test_what_dali_alone_cannot_decode_is_good_but_for_dali(folder):
 
 @pytest.mark.parametrize("env", [{}, ASCII], ids=["utf-8", "ascii"])
 @pytest.mark.parametrize("dali", [[], pytest.param(["--dali"], marks=needs_dali)])
-def test_names_with_bytes_that_are_no_text_are_kept(folder, dali, env):
-    odd = [b"\xe9\xfc.jpg", "\u00fc\u2028.jpg".encode(), b"\xffbad.jpg"]
+def test_names_that_are_not_utf_8_are_kept(folder, dali, env):
+    names = [b"\xe9\xfc.jpg", "\u00fc\u2028.jpg".encode(), b"\xffbad.jpg"]
     picture = (folder / "class0" / "0.jpg").read_bytes()
-    for name in odd:
+    for name in names:
         (folder / "class1" / os.fsdecode(name)).write_bytes(picture)
-    spoil(folder, f"class1/{os.fsdecode(odd[2])}")
+    truncate(folder, f"class1/{os.fsdecode(names[2])}")
     clean = folder.parent / "clean.txt"
     run = run_leoclr("check-data", folder, "--write-list", clean, *dali, **env)
     assert run.returncode == 1, run.stderr
     assert "8 of 9 images are good, 1 bad" in run.stdout
     assert f"{folder}/class1/\\udcffbad.jpg: " in run.stdout
     listed = clean.read_bytes().split(b"\n")
-    assert set(listed) >= {b"class1/" + odd[0], b"class1/" + odd[1]}
+    assert set(listed) >= {b"class1/" + names[0], b"class1/" + names[1]}
     assert len(listed) == 9
     data = OmegaConf.create(
         {"dataset": "custom", "train_path": str(folder), "train_list": str(clean)}
     )
-    taken = samples_of(build_dataset(data, "train", None))
-    assert {os.fsencode(path).rsplit(b"/", 1)[1] for path, _ in taken} >= set(odd[:2])
-    assert len(taken) == 8
+    samples = samples_of(build_dataset(data, "train", None))
+    assert {os.fsencode(path).rsplit(b"/", 1)[1] for path, _ in samples} >= set(names[:2])
+    assert len(samples) == 8
 
 
-def test_no_images(tmp_path):
+def test_folder_without_images_is_refused(tmp_path):
     run = run_leoclr("check-data", tmp_path)
     assert run.returncode == 2
     assert run.stderr.strip().endswith("is no folder with images")
 
 
-def test_a_list_into_a_folder_that_is_not_there_is_refused_before_the_check(folder):
+def test_list_in_a_missing_folder_is_refused_before_the_check(folder):
     run = run_leoclr("check-data", folder, "--write-list", folder / "none" / "clean.txt")
     assert run.returncode == 2
-    assert run.stderr.strip().endswith("its folder is not there; make it first")
+    assert run.stderr.strip().endswith(f"the folder {folder / 'none'} is not there; make it first")

@@ -1,4 +1,4 @@
-"""What is installed, a line for each package."""
+"""Test ``leoclr doctor``."""
 
 import argparse
 import re
@@ -9,12 +9,12 @@ from leoclr_plugin import environment
 from leoclr_plugin.commands import doctor
 
 
-@pytest.mark.parametrize(("version", "told"), [("1.0", r"1\.0"), (None, ".*pip install")])
-def test_each_package_has_its_version_or_the_command_that_installs_it(
-    capsys, monkeypatch, version, told
+@pytest.mark.parametrize(("version", "shown"), [("1.0", r"1\.0"), (None, ".*pip install")])
+def test_each_package_is_shown_with_its_version_or_install_command(
+    capsys, monkeypatch, version, shown
 ):
     monkeypatch.setattr(environment, "version_of", lambda package: version)
     doctor.run(argparse.Namespace())
     lines = capsys.readouterr().out
     for name in (*environment.PACKAGES, *environment.OPTIONAL_PACKAGES):
-        assert re.search(rf"^{name} +{told}", lines, re.MULTILINE)
+        assert re.search(rf"^{name} +{shown}", lines, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Bad input: one clear line on stderr, exit code 2, and nothing that was there is lost."""
+"""Bad input gives one clear line on stderr and exit code 2, and existing files are kept."""
 
 import json
 import shutil
@@ -15,6 +15,7 @@ from tests.conftest import full_disk, make_folder, make_image, run_leoclr
 
 
 def small(folder, *overrides: str) -> list[str]:
+    """Return the words of a short pretraining on the images of ``folder``."""
     return [
         "pretrain",
         "custom/leoclr",
@@ -33,7 +34,7 @@ def small(folder, *overrides: str) -> list[str]:
 
 
 def refused(capsys, *args: object) -> str:
-    """Run a command that must fail; returns its one line."""
+    """Run a command that must fail and return its error line."""
     assert main([str(arg) for arg in args]) == 2
     error = capsys.readouterr().err.strip()
     line = error.splitlines()[-1]
@@ -43,20 +44,20 @@ def refused(capsys, *args: object) -> str:
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def work_in_tmp_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def run_folder(image_folder, tmp_path_factory):
-    """A pretrained run: a checkpoint folder."""
+    """The checkpoint folder of a short pretraining."""
     root = tmp_path_factory.mktemp("models")
     assert main(small(image_folder, f"checkpoint.dir={root}")) == 0
     (folder,) = (root / "leoclr").iterdir()
     return folder
 
 
-def test_unknown_names(capsys, image_folder):
+def test_unknown_names_are_refused_with_suggestions(capsys, image_folder):
     assert "did you mean 'imagenette/leoclr'" in refused(capsys, "pretrain", "imagenete/leoclr")
     line = refused(capsys, *small(image_folder, "method=leoclrr"))
     assert "method=leoclrr is not a method; did you mean 'leoclr'" in line
@@ -71,16 +72,16 @@ def test_unknown_names(capsys, image_folder):
     assert "auto_umap.enabled=True is not taken here; leoclr umap RUN draws it" in line
 
 
-def test_memory_that_runs_out(capsys, image_folder, tmp_path):
+def test_lack_of_memory_is_one_line(capsys, image_folder, tmp_path):
     line = refused(capsys, *small(image_folder, f"method_kwargs.queue_size={16 * 10**12}"))
     assert line.endswith(
-        "the machine is out of memory: 8192000000000000 bytes more were asked for; a smaller batch "
-        "takes less"
+        "the machine is out of memory: 8192000000000000 bytes more were requested; a smaller batch "
+        "needs less"
     )
     assert not list(tmp_path.iterdir())
 
 
-def test_data_folders(capsys, image_folder, tmp_path):
+def test_missing_empty_and_flat_data_folders_are_refused(capsys, image_folder, tmp_path):
     line = refused(capsys, *small(image_folder, "data.train_path=nowhere"))
     assert "the data folder nowhere is not there" in line
     (tmp_path / "empty").mkdir()
@@ -103,7 +104,7 @@ def test_unreadable_images_are_named_and_counted(capsys, tmp_path):
     line = refused(capsys, *small(tmp_path))
     assert "2 of 20 images cannot be read, the first is" in line
     assert "class0/000.png" in line
-    # args.json was written when the training began.
+    # The host wrote args.json at the start, and its folder must be gone.
     assert not list((tmp_path / "trained_models" / "leoclr").iterdir())
 
 
@@ -115,14 +116,14 @@ def test_unreadable_image_in_a_worker_process_is_named(capsys, tmp_path):
     assert "class1/002.png" in line
 
 
-def test_views(capsys, image_folder):
+def test_invalid_views_are_refused(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "augmentations.1.crop_size=32"))
     assert "write crop_size: [32, 32]" in line
     line = refused(capsys, *small(image_folder, "augmentations.0.num_crops=0"))
     assert "there is no crop view" in line
 
 
-def test_what_lightning_refuses(capsys, image_folder):
+def test_settings_that_lightning_refuses_are_one_line(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "devices=0"))
     assert "Lightning's Trainer refuses the configuration: `Trainer(devices=0)`" in line
     line = refused(capsys, *small(image_folder, "precision=17"))
@@ -130,27 +131,29 @@ def test_what_lightning_refuses(capsys, image_folder):
 
 
 @pytest.mark.parametrize("command", ["pretrain", "views", "compare", "demo"])
-def test_a_place_that_cannot_be_written_to(command, capsys, image_folder, tmp_path):
+def test_output_folder_that_cannot_be_made_is_named(command, capsys, image_folder, tmp_path):
     (tmp_path / "file").touch()
-    there = f"{tmp_path}/file/there"
+    folder_in_file = f"{tmp_path}/file/folder"
     size = ["optimizer.batch_size=8", "data.num_workers=0", "data.dataset=custom"]
     folders = [f"data.{part}_path={image_folder}/{part}" for part in ("train", "val")]
     arguments = {
-        "pretrain": small(image_folder, f"checkpoint.dir={there}")[1:],
-        "views": [f"{image_folder}/val", "--out", f"{there}/views.png"],
+        "pretrain": small(image_folder, f"checkpoint.dir={folder_in_file}")[1:],
+        "views": [f"{image_folder}/val", "--out", f"{folder_in_file}/views.png"],
         "compare": [
             *("imagenette/leoclr", "--methods", "untrained", "--budget", "epochs=1"),
-            *("--out", there, *size, *folders),
+            *("--out", folder_in_file, *size, *folders),
         ],
-        "demo": ["--fast", "--out", there],
+        "demo": ["--fast", "--out", folder_in_file],
     }
     line = refused(capsys, command, *arguments[command])
-    assert there in line
+    assert folder_in_file in line
     assert "Not a directory; check the path" in line
 
 
 @pytest.mark.parametrize("command", ["views", "check-data", "export"])
-def test_a_full_disk(command, capsys, image_folder, run_folder, tmp_path):
+def test_full_disk_is_one_line_and_leaves_nothing(
+    command, capsys, image_folder, run_folder, tmp_path
+):
     out = tmp_path / "out.png"
     arguments = {
         "views": [f"{image_folder}/val", "--out", out],
@@ -163,15 +166,19 @@ def test_a_full_disk(command, capsys, image_folder, run_folder, tmp_path):
     assert not out.exists()
 
 
-def test_a_picture_of_no_format(capsys, image_folder, tmp_path):
+def test_picture_name_without_a_known_format_is_refused(capsys, image_folder, tmp_path):
     for name in ("views", "views.psd"):
         line = refused(capsys, "views", f"{image_folder}/val", "--out", tmp_path / name)
-        assert line.endswith(f"--out {tmp_path}/{name}: pictures are not named so; end it in .png")
+        assert line.endswith(
+            f"--out {tmp_path}/{name}: the name has no known picture format; end it in .png"
+        )
 
 
 @pytest.mark.parametrize("command", ["pretrain", "linear"])
-def test_ctrl_c_in_a_training(command, capsys, image_folder, run_folder, tmp_path, monkeypatch):
-    def interrupted(*args: object) -> None:
+def test_ctrl_c_ends_a_training_with_code_130(
+    command, capsys, image_folder, run_folder, tmp_path, monkeypatch
+):
+    def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
     arguments = {
@@ -179,19 +186,20 @@ def test_ctrl_c_in_a_training(command, capsys, image_folder, run_folder, tmp_pat
         "linear": ["linear", run_folder, "optimizer.batch_size=8", "data.num_workers=0"],
     }
     network = {"pretrain": host().METHODS["leoclr"], "linear": host().LinearModel}[command]
-    monkeypatch.setattr(network, "training_step", interrupted)
+    monkeypatch.setattr(network, "training_step", interrupt)
     monkeypatch.chdir(tmp_path)
-    # Lightning ignores the signal from then on, which a process that ends does not mind.
-    former = signal.getsignal(signal.SIGINT)
+    # After an interruption Lightning ignores SIGINT for the rest of the process, so restore the
+    # handler for the other tests.
+    previous_handler = signal.getsignal(signal.SIGINT)
     assert main([str(arg) for arg in arguments[command]]) == 130
-    signal.signal(signal.SIGINT, former)
+    signal.signal(signal.SIGINT, previous_handler)
     printed = capsys.readouterr()
     assert printed.err.rstrip().endswith(f"leoclr {command}: interrupted")
     assert printed.out == ""
     assert not (run_folder / "linear.json").exists()
 
 
-def test_batch_larger_than_the_data_set(capsys, image_folder):
+def test_batch_larger_than_the_data_set_is_refused(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "optimizer.batch_size=41"))
     assert "optimizer.batch_size=41 is larger than the data set of 40 images" in line
     two = ("accelerator=cpu", "devices=2", "optimizer.batch_size=21")
@@ -199,19 +207,19 @@ def test_batch_larger_than_the_data_set(capsys, image_folder):
     assert "batch_size=21 for each of 2 processes is larger than the data set of 40 images" in line
 
 
-def test_gpu_that_is_not_there(capsys, image_folder, monkeypatch):
+def test_missing_gpu_is_refused(capsys, image_folder, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     line = refused(capsys, *small(image_folder, "accelerator=gpu"))
     assert "there is no GPU; use accelerator=cpu" in line
 
 
 @pytest.mark.parametrize("command", ["knn", "linear", "umap"])
-def test_evaluators_without_a_checkpoint(command, capsys, tmp_path):
+def test_evaluators_refuse_a_folder_without_a_checkpoint(command, capsys, tmp_path):
     assert "nowhere is not there" in refused(capsys, command, "nowhere")
     assert "holds no checkpoint" in refused(capsys, command, tmp_path)
 
 
-def test_checkpoint_of_another_architecture_or_method(capsys, run_folder, tmp_path):
+def test_checkpoint_of_another_architecture_or_method_is_refused(capsys, run_folder, tmp_path):
     before = {path: path.read_bytes() for path in run_folder.iterdir()}
     for key, value in (("method", "simclr"), ("backbone", {"name": "resnet50", "kwargs": {}})):
         copy = tmp_path / key
@@ -223,9 +231,7 @@ def test_checkpoint_of_another_architecture_or_method(capsys, run_folder, tmp_pa
     assert {path: path.read_bytes() for path in run_folder.iterdir()} == before
 
 
-def test_resuming_from_what_does_not_fit_keeps_the_checkpoint(
-    capsys, image_folder, run_folder, tmp_path
-):
+def test_refused_resumption_keeps_the_checkpoint(capsys, image_folder, run_folder, tmp_path):
     (checkpoint,) = run_folder.glob("*.ckpt")
     before = checkpoint.read_bytes()
     change = [f"resume_from_checkpoint={checkpoint}", "method_kwargs.proj_output_dim=8"]
@@ -237,7 +243,7 @@ def test_resuming_from_what_does_not_fit_keeps_the_checkpoint(
     weights = read_checkpoint(checkpoint)["state_dict"]
     torch.save({"state_dict": weights}, tmp_path / "weights.ckpt")
     line = refused(capsys, *small(image_folder, f"resume_from_checkpoint={tmp_path}/weights.ckpt"))
-    assert "has weights alone" in line
+    assert "has only weights" in line
 
 
 def test_failed_evaluation_keeps_the_earlier_result(capsys, run_folder):
@@ -248,7 +254,7 @@ def test_failed_evaluation_keeps_the_earlier_result(capsys, run_folder):
     result.unlink()
 
 
-def test_views_command(capsys, tmp_path):
+def test_views_command_refuses_unusable_input(capsys, tmp_path):
     assert "nowhere is not there" in refused(capsys, "views", "nowhere")
     (tmp_path / "empty").mkdir()
     assert "holds no image" in refused(capsys, "views", "empty")
@@ -260,33 +266,33 @@ def test_views_command(capsys, tmp_path):
     assert "augmentations[0].num_crops=-1" in refused(capsys, "views", "good.png", *words)
 
 
-def test_numbers_of_the_evaluators(capsys, tmp_path):
+def test_evaluators_refuse_numbers_out_of_range(capsys, tmp_path):
     for option in (("--temperature", "0"), ("--num_workers", "-1"), ("--k", "0")):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_info:
             main(["knn", str(tmp_path), *option])
-        assert left.value.code == 2
+        assert exit_info.value.code == 2
         assert f"argument {option[0]}: " in capsys.readouterr().err
 
 
-def test_a_comparison_that_no_method_can_be_trained_on(capsys, image_folder):
-    arguments = ["compare", *small(image_folder)[1:], "--budget", "epochs=1", "--out", "there"]
+def test_comparison_with_unusable_settings_is_refused(capsys, image_folder):
+    arguments = ["compare", *small(image_folder)[1:], "--budget", "epochs=1", "--out", "out"]
     line = refused(capsys, *arguments, "--methods", "leoclr", "augmentations.0.crop_size=0")
     assert "augmentations[0].crop_size=0" in line
     assert "--methods names none" in refused(capsys, *arguments, "--methods", ",")
-    assert not Path("there").exists()
+    assert not Path("out").exists()
 
 
-def test_demo_into_a_file(capsys, tmp_path):
-    (tmp_path / "taken").write_text("mine")
-    assert "is a file" in refused(capsys, "demo", "--out", "taken")
-    assert (tmp_path / "taken").read_text() == "mine"
+def test_demo_does_not_overwrite_a_file(capsys, tmp_path):
+    (tmp_path / "file").write_text("content")
+    assert "is a file" in refused(capsys, "demo", "--out", "file")
+    assert (tmp_path / "file").read_text() == "content"
 
 
-def test_bench_batch_that_mocov2plus_cannot_queue(capsys):
+def test_bench_refuses_a_batch_size_that_mocov2plus_cannot_queue(capsys):
     assert "take a power of two" in refused(capsys, "bench", "step", "--batch-size", "48")
 
 
-def test_one_line_and_exit_code_2_from_the_shell_and_a_traceback_with_debug(tmp_path):
+def test_shell_gets_one_line_and_code_2_and_a_traceback_with_debug(tmp_path):
     run = run_leoclr("knn", tmp_path)
     assert run.returncode == 2
     assert run.stderr.strip().splitlines() == [

@@ -1,4 +1,4 @@
-"""The command line as a whole."""
+"""Test what all commands have in common: parsing, exit codes and error lines."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _OPTIONS = ["--methods", "leoclr", "--budget", "epochs=1"]
         ["imagenette/leoclr", "a=1", *_OPTIONS[:2], "+b=2", *_OPTIONS[2:], "~c"],
     ],
 )
-def test_overrides_stand_anywhere(words: list[str]) -> None:
+def test_overrides_may_stand_anywhere(words: list[str]) -> None:
     args = parse(["compare", *words])
     assert args.config == "imagenette/leoclr"
     assert args.overrides == ["a=1", "+b=2", "~c"]
@@ -38,12 +38,10 @@ def test_overrides_stand_anywhere(words: list[str]) -> None:
         ["zoo", "list", "a=1"],
     ],
 )
-def test_what_is_no_override_is_refused(
-    words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as leaving:
+def test_unknown_words_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
         parse(words)
-    assert leaving.value.code == 2
+    assert exit_info.value.code == 2
     assert "unrecognized arguments" in capsys.readouterr().err
 
 
@@ -58,13 +56,13 @@ def test_version_and_help_of_the_console_script() -> None:
 
 
 @pytest.mark.parametrize("words", [["--debug", "zoo", "list"], ["zoo", "list", "--debug"]])
-def test_debug_stands_before_the_command_or_after_it(words: list[str]) -> None:
+def test_debug_may_stand_before_or_after_the_command(words: list[str]) -> None:
     assert parse(words).debug
     assert not parse(["zoo", "list"]).debug
 
 
 @pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> None:
+def test_closed_stdout_ends_a_command_without_a_message(buffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
@@ -73,41 +71,41 @@ def test_a_reader_that_has_left_ends_a_command_without_a_word(buffered: str) -> 
     assert run.returncode == 141
 
 
-def test_a_full_disk_under_what_is_printed() -> None:
+def test_full_disk_under_stdout_is_reported_in_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
         run = run_leoclr("zoo", "list", stdout=full)
     assert run.stderr.splitlines()[0] == (
-        "leoclr zoo: what is to be written: No space left on device; check the path, its "
-        "permissions and the disk"
+        "leoclr zoo: the output: No space left on device; check the path, its permissions and "
+        "the disk"
     )
     assert run.returncode == 2
 
 
-def test_ctrl_c_is_told_in_a_line(
+def test_ctrl_c_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(args: object) -> None:
+    def interrupt(args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor, "run", interrupted)
+    monkeypatch.setattr(doctor, "run", interrupt)
     assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "leoclr doctor: interrupted\n"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="torch has another OpenMP there")
+@pytest.mark.skipif(sys.platform != "linux", reason="torch uses another OpenMP library here")
 @pytest.mark.parametrize(
-    ("wish", "turns"),
+    ("user_setting", "spin_count"),
     [
         ({}, "10000"),
         ({"GOMP_SPINCOUNT": "5"}, "5"),
         ({"OMP_WAIT_POLICY": "PASSIVE"}, "0"),
     ],
 )
-def test_threads_spin_shortly_where_the_user_wishes_nothing_else(
-    wish: dict[str, str], turns: str, monkeypatch: pytest.MonkeyPatch
+def test_threads_spin_briefly_unless_the_user_sets_something_else(
+    user_setting: dict[str, str], spin_count: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A command that ran in this process has set them.
+    # Another test may have run a command in this process, which sets the variables.
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
-    run = run_leoclr("doctor", OMP_DISPLAY_ENV="VERBOSE", **wish)
-    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", run.stderr)) == {turns}
+    run = run_leoclr("doctor", OMP_DISPLAY_ENV="VERBOSE", **user_setting)
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", run.stderr)) == {spin_count}

@@ -1,4 +1,4 @@
-"""A whole comparison, each run in its own process, as a user sees it."""
+"""Test a whole comparison, with each run in its own process, as a user sees it."""
 
 import csv
 import json
@@ -27,9 +27,9 @@ def results(tmp_path):
     return json.loads((tmp_path / "out" / "results.json").read_text())
 
 
-def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tmp_path):
+def test_failed_method_is_a_row_and_finished_steps_are_not_repeated(compare, tmp_path):
     out = tmp_path / "out"
-    # simclr of the bundled host has no recipe there.
+    # simclr fails because the bundled host has no recipe for it.
     run = compare("--methods", "leoclr,simclr,untrained", "--budget", "epochs=2", "--seeds", 2)
     assert run.returncode == 0, run.stderr[-3000:]
     content = results(tmp_path)
@@ -59,37 +59,39 @@ def test_a_failed_method_is_a_row_and_what_is_done_is_not_done_again(compare, tm
     training = (out / "leoclr-0" / "training.json").stat().st_mtime_ns
     run = compare("--methods", "leoclr,untrained", "--budget", "epochs=2", "--seeds", 2)
     assert run.returncode == 0, run.stderr[-3000:]
-    # Evaluated anew, not trained anew; the others were left alone.
+    # The run without a result was evaluated again but not trained again. The others were not
+    # changed.
     assert (out / "leoclr-0" / "training.json").stat().st_mtime_ns == training
-    again = {path: path.stat().st_mtime_ns for path in out.glob("*/result.json")}
-    assert [path.parent.name for path in stamps if stamps[path] != again[path]] == ["leoclr-0"]
+    new_stamps = {path: path.stat().st_mtime_ns for path in out.glob("*/result.json")}
+    changed = [path.parent.name for path in stamps if stamps[path] != new_stamps[path]]
+    assert changed == ["leoclr-0"]
 
-    # As if it had been killed between the training's end and its record.
+    # Remove the record of a training, as if the run had been killed before it was written.
     (checkpoint,) = (out / "leoclr-1").rglob("*.ckpt")
-    trained = checkpoint.stat().st_mtime_ns
-    kept = json.loads((out / "leoclr-1" / "training.json").read_text())
+    checkpoint_time = checkpoint.stat().st_mtime_ns
+    record_before = json.loads((out / "leoclr-1" / "training.json").read_text())
     (out / "leoclr-1" / "training.json").unlink()
     (out / "leoclr-1" / "result.json").unlink()
     run = compare("--methods", "leoclr,untrained", "--budget", "epochs=2", "--seeds", 2)
     assert run.returncode == 0, run.stderr[-3000:]
-    assert checkpoint.stat().st_mtime_ns == trained
+    assert checkpoint.stat().st_mtime_ns == checkpoint_time
     record = json.loads((out / "leoclr-1" / "training.json").read_text())
-    assert record["seconds_per_epoch"] == kept["seconds_per_epoch"]
+    assert record["seconds_per_epoch"] == record_before["seconds_per_epoch"]
 
     run = compare("--methods", "leoclr", "--budget", "epochs=3")
     assert run.returncode == 2
     assert "holds another comparison; name another folder" in run.stderr
 
 
-@pytest.mark.parametrize("several", [(), ("accelerator=cpu", "devices=2")])
-def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path, several):
-    batches = ("optimizer.batch_size=4", *several)
-    run = compare("--methods", "leoclr", "--budget", "minutes=0.05", *batches)
+@pytest.mark.parametrize("processes", [(), ("accelerator=cpu", "devices=2")])
+def test_trial_turns_minutes_into_epochs(compare, tmp_path, processes):
+    overrides = ("optimizer.batch_size=4", *processes)
+    run = compare("--methods", "leoclr", "--budget", "minutes=0.05", *overrides)
     assert run.returncode == 0, run.stderr[-3000:]
-    (only,) = results(tmp_path)["runs"]
-    assert "error" not in only
+    (result,) = results(tmp_path)["runs"]
+    assert "error" not in result
     trial = json.loads((tmp_path / "out" / "leoclr-0" / "trial.json").read_text())
-    assert only["epochs"] == trial["epochs"] >= 1
+    assert result["epochs"] == trial["epochs"] >= 1
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_minutes_are_turned_into_epochs_by_a_trial(compare, tmp_path, several):
         ),
     ],
 )
-def test_what_cannot_be_compared_is_said_at_once(compare, tmp_path, args, message):
+def test_unusable_arguments_are_refused_at_once(compare, tmp_path, args, message):
     run = compare(*args)
     assert run.returncode == 2
     assert message in run.stderr

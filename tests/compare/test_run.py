@@ -1,3 +1,5 @@
+"""Test what a comparison starts and how it reports failures."""
+
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -7,7 +9,7 @@ from leoclr_plugin.compare.run import Budget, _reason
 from tests.configs import small_config
 
 
-def test_the_reason_of_a_failed_run_is_what_it_said_and_no_progress_bar(tmp_path):
+def test_reason_of_a_failure_is_its_last_message_without_progress_bars(tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("Epoch 0: 0%\rEpoch 0: 33%\rUserError: the disk is full\n\rEpoch 0: 33%\n\n")
     assert _reason(log, 2) == "UserError: the disk is full"
@@ -23,12 +25,12 @@ def test_the_reason_of_a_failed_run_is_what_it_said_and_no_progress_bar(tmp_path
 def test_all_methods_are_evaluated_at_the_size_of_the_original(image_folder, tmp_path, monkeypatch):
     configs = {}
 
-    def child(command, log):
+    def record_config(command, log):
         cfg = OmegaConf.load(Path(command[-1]) / "config.yaml")
         configs[cfg.method] = cfg
         return 1
 
-    monkeypatch.setattr(run, "run_child", child)
+    monkeypatch.setattr(run, "run_child", record_config)
     config, *overrides = small_config(image_folder)
     overrides.append("augmentations.0.crop_size=24")
     run.compare(config, ["leoclr", "mocov2plus"], Budget(epochs=1), 1, tmp_path, overrides)

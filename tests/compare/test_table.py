@@ -1,4 +1,4 @@
-"""The files of a comparison whose figures are known."""
+"""Test the files that a comparison writes, with known figures."""
 
 import csv
 import io
@@ -21,6 +21,7 @@ SETTINGS = {
 
 
 def measured(method: str, seed: int, accuracy: float, **more) -> dict:
+    """Return the result of a run with simple figures."""
     return {
         **{"method": method, "seed": seed, "deviations": [], "epochs": 3},
         **{"knn_top1": accuracy, "linear_top1": accuracy + 10, "images_per_second": 123.46},
@@ -29,13 +30,13 @@ def measured(method: str, seed: int, accuracy: float, **more) -> dict:
     }
 
 
-# With a path's byte that is no text, as a log may have it.
+# A log may contain a path with a byte that is not UTF-8.
 NO_ROOM = "d\udce9j: no room"
 RUNS = [
     measured("leoclr", 0, 50.0, curve=[[1, 20.0], [2, 40.0]]),
     measured("untrained", 0, 20.0, epochs=0, images_per_second=None, curve=None),
     {"method": "byol", "seed": 0, "deviations": ["recipe of byol.yaml"], "error": NO_ROOM},
-    # Their sample's deviation is 2 (that of all of them 1.41).
+    # With this run, the sample standard deviation of leoclr is 2. The population's would be 1.41.
     measured("leoclr", 1, 50.0 + 8**0.5, curve=[[1, 90.0], [2, 91.0]]),
 ]
 
@@ -45,7 +46,7 @@ def written(tmp_path):
     return tmp_path, write_report(tmp_path, RUNS, SETTINGS)
 
 
-def test_a_cell_is_the_mean_and_the_deviation_of_those_that_were_measured(written):
+def test_cells_are_mean_and_deviation_of_the_measured_runs(written):
     out, content = written
     rows = {row[0]: row[1:] for row in content["rows"]}
     one_seed = ["20.00", "30.00", "", "76.5", "2048", "0"]
@@ -61,13 +62,13 @@ def test_a_cell_is_the_mean_and_the_deviation_of_those_that_were_measured(writte
         "byol: recipe of byol.yaml.",
         f"byol, seed 0, failed: {NO_ROOM}",
     ]
-    kept = json.loads((out / "results.json").read_text())
-    assert (kept["rows"], kept["foot"]) == (content["rows"], content["foot"])
-    assert (kept["runs"], kept["settings"]) == (RUNS, SETTINGS)
-    assert kept["environment"]["versions"]["torch"]
+    saved = json.loads((out / "results.json").read_text())
+    assert (saved["rows"], saved["foot"]) == (content["rows"], content["foot"])
+    assert (saved["runs"], saved["settings"]) == (RUNS, SETTINGS)
+    assert saved["environment"]["versions"]["torch"]
 
 
-def test_each_run_is_a_line_of_the_csv(written):
+def test_csv_has_a_line_for_each_run(written):
     lines = list(csv.DictReader(io.StringIO(read_text(written[0] / "results.csv"))))
     assert [(line["method"], line["seed"], line["error"]) for line in lines] == [
         *(("leoclr", "0", ""), ("untrained", "0", ""), ("byol", "0", NO_ROOM)),
@@ -82,36 +83,36 @@ def test_each_run_is_a_line_of_the_csv(written):
 
 
 @pytest.mark.parametrize(
-    ("budget", "said"),
+    ("budget", "words"),
     [({"epochs": 3, "minutes": None}, "3 epochs"), ({"epochs": None, "minutes": 2.5}, "2.5 min")],
 )
-def test_text_and_page_say_what_was_compared(tmp_path, budget, said):
+def test_text_and_page_say_what_was_compared(tmp_path, budget, words):
     write_report(tmp_path, RUNS, {**SETTINGS, "budget": budget})
     text = read_text(tmp_path / "table.txt")
     page = read_text(tmp_path / "report.html")
-    for words in (
-        f"imagenette/leoclr, optimizer.lr=0.1: 9469 training images, {said}",
+    for line in (
+        f"imagenette/leoclr, optimizer.lr=0.1: 9469 training images, {words}",
         "bundled host",
         "byol: recipe of byol.yaml.",
         f"byol, seed 0, failed: {NO_ROOM}",
     ):
-        assert words in text
-        assert words in page
+        assert line in text
+        assert line in page
     assert [line.split()[0] for line in text.splitlines()[2:5]] == ["leoclr", "untrained", "byol"]
 
 
-def test_the_page_has_the_table_and_the_curves_of_the_first_seed(written):
+def test_page_has_the_table_and_the_curves_of_the_first_seed(written):
     page = read_text(written[0] / "report.html")
 
     shown = Page(page).texts
     cells = [cell for row in written[1]["rows"] for cell in row if cell]
     assert (shown["th"], shown["td"]) == (list(HEADER), cells)
-    # The second seed's of leoclr would reach from 90 to 91.
+    # The curve of leoclr's second seed goes from 90 to 91 and must not be drawn.
     assert len(re.findall("<polyline", page)) == 1
     assert ">40.00</text>" in page
     assert ">20.00</text>" in page
 
 
-def test_without_a_curve_there_is_no_picture(tmp_path):
+def test_page_without_curves_has_no_picture(tmp_path):
     write_report(tmp_path, RUNS[1:3], SETTINGS)
     assert "<svg" not in read_text(tmp_path / "report.html")

@@ -1,4 +1,4 @@
-"""Step times over an interruption, and what is made of them."""
+"""Test the durations of training steps and the figures that are computed from them."""
 
 import json
 from pathlib import Path
@@ -20,32 +20,33 @@ def clock(monkeypatch):
     return now
 
 
-def steps(times, clock, batches, seconds):
+def run_steps(times, clock, batches, seconds):
+    """Let each batch take ``seconds`` on the fake clock."""
     for batch_idx in batches:
         clock[0] += seconds
         times.on_train_batch_end(None, None, None, None, batch_idx)
 
 
-def test_a_resumed_run_has_the_times_before_and_none_of_the_break(clock):
+def test_resumed_run_keeps_earlier_durations_and_ignores_the_break(clock):
     first = StepTimes()
     first.on_train_epoch_start(None, None)
-    steps(first, clock, range(5), 2.0)
+    run_steps(first, clock, range(5), 2.0)
     assert first.seconds == [2.0, 2.0, 2.0]
     clock[0] += 1000
 
     resumed = StepTimes()
     resumed.load_state_dict(first.state_dict())
-    steps(resumed, clock, range(5, 8), 3.0)
+    run_steps(resumed, clock, range(5, 8), 3.0)
     assert resumed.seconds == [2.0, 2.0, 2.0, 3.0]
     clock[0] += 1000
     resumed.on_train_epoch_start(None, None)
-    steps(resumed, clock, range(4), 4.0)
+    run_steps(resumed, clock, range(4), 4.0)
     assert resumed.seconds == [2.0, 2.0, 2.0, 3.0, 4.0, 4.0]
 
 
 @pytest.fixture
 def trainings(tmp_path, monkeypatch):
-    """The configurations of the trainings, whose steps take a second, nine and two."""
+    """Configurations of the trainings. Their steps take one, nine and two seconds."""
     done = []
 
     def pretrain(cfg, callbacks):
@@ -68,7 +69,7 @@ def trainings(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Of a run by two processes with batches of 8 on 170 images: ten steps an epoch."""
+    """Folder of a run with two processes, batches of 8 and 170 images: ten steps per epoch."""
     cfg = method_cfg(optimizer__batch_size=8, devices=[0, 1], images=170, max_epochs=7)
     cfg.checkpoint, cfg.auto_resume = {"enabled": True, "dir": "runs"}, {"enabled": True}
     OmegaConf.save(cfg, tmp_path / "config.yaml")
@@ -76,14 +77,14 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(("minutes", "epochs"), [(1, 3), (2.5, 7), (0.01, 1)])
-def test_minutes_become_the_whole_epochs_that_fit(folder, trainings, minutes, epochs):
+def test_minutes_become_the_number_of_whole_epochs_that_fit(folder, trainings, minutes, epochs):
     (folder / "budget.json").write_text(json.dumps({"minutes": minutes}))
     worker.run("trial", folder)
-    # 20 seconds an epoch by the median step.
+    # The median step takes 2 seconds, so an epoch takes 20.
     assert json.loads((folder / "trial.json").read_text())["epochs"] == epochs
     (trial,) = trainings
     assert (trial.max_epochs, trial.limit_train_batches) == (1, 12)
-    # It is no part of the run, and leaves nothing there.
+    # The trial is not part of the run and leaves nothing in its folder.
     assert not trial.checkpoint.enabled
     assert not trial.auto_resume.enabled
     assert trial.data.val_path is None
@@ -95,7 +96,7 @@ def test_minutes_become_the_whole_epochs_that_fit(folder, trainings, minutes, ep
     assert json.loads((folder / "training.json").read_text())["epochs"] == epochs
 
 
-def test_speed_is_that_of_the_median_step_of_all_processes(folder, trainings):
+def test_speed_is_computed_from_the_median_step_of_all_processes(folder, trainings):
     worker.run("train", folder)
     record = json.loads((folder / "training.json").read_text())
     assert 100 < record.pop("peak_memory_mib") < 100_000
@@ -110,7 +111,7 @@ def test_speed_is_that_of_the_median_step_of_all_processes(folder, trainings):
     }
 
 
-def test_of_several_processes_the_first_writes(folder, trainings, monkeypatch):
+def test_only_the_first_process_writes(folder, trainings, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     (folder / "budget.json").write_text('{"minutes": 1}')
     worker.run("trial", folder)

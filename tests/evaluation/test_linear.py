@@ -76,4 +76,4 @@ def test_an_interrupted_probe_ends_as_the_uninterrupted_one(image_folder, tmp_pa
 def test_a_probe_with_another_seed_is_no_resumed_one(image_folder, tmp_path, capsys):
     probe(image_folder, tmp_path)
     probe(image_folder, tmp_path, seed=6)
-    assert "its seed being other than here" in capsys.readouterr().out
+    assert "because these settings differ: seed;" in capsys.readouterr().out

@@ -1,4 +1,7 @@
-"""Each format read back by the library it is for, or by a network of its naming: same features."""
+"""Each exported file gives the run's features when its own library reads it.
+
+detectron2 is not installed for the tests, so a small network with its names stands in for it.
+"""
 
 import pickle
 import sys
@@ -28,7 +31,7 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def wanted(source, images):
+def expected(source, images):
     with torch.no_grad():
         return source.load_method().backbone(images)
 
@@ -38,67 +41,68 @@ def features(network, images):
         return network.eval()(images)
 
 
-def test_torchvision(source, images, wanted, tmp_path):
+def test_torchvision_loads_its_format(source, images, expected, tmp_path):
     path = export(source, "torchvision", tmp_path / "a.pth")
     network = torchvision.models.resnet18()
     network.fc = nn.Identity()
     network.load_state_dict(torch.load(path, weights_only=True))
-    torch.testing.assert_close(features(network, images), wanted)
+    torch.testing.assert_close(features(network, images), expected)
 
 
-def test_timm(source, images, wanted, tmp_path):
+def test_timm_loads_its_format(source, images, expected, tmp_path):
     path = export(source, "timm", tmp_path / "a.pth")
     network = timm.create_model("resnet18", num_classes=0, checkpoint_path=str(path))
-    torch.testing.assert_close(features(network, images), wanted)
+    torch.testing.assert_close(features(network, images), expected)
 
 
-def test_timm_of_a_transformer_by_the_call_that_is_told(tmp_path, capsys):
+def test_timm_loads_a_transformer_by_the_printed_call(tmp_path, capsys):
     size = {"backbone__name": "vit_tiny", "backbone__kwargs": {"img_size": 32}}
     source = run_folder(tmp_path / "run", **size)
     assert main(["export", str(source.folder), "--format", "timm"]) == 0
-    told = capsys.readouterr().out.partition("load it with ")[2].strip()
-    assert told.startswith("timm.create_model('vit_tiny_patch16_224', num_classes=0, img_size=32, ")
-    network = eval(told, {"timm": timm})
+    call = capsys.readouterr().out.partition("load it with ")[2].strip()
+    assert call.startswith("timm.create_model('vit_tiny_patch16_224', num_classes=0, img_size=32, ")
+    network = eval(call, {"timm": timm})
     images = torch.randn(2, 3, 32, 32)
-    wanted = features(source.load_method().backbone, images)
-    torch.testing.assert_close(features(network, images), wanted)
+    expected = features(source.load_method().backbone, images)
+    torch.testing.assert_close(features(network, images), expected)
     for form in ("torchvision", "detectron2"):
         with pytest.raises(UserError, match="vit_tiny"):
             export(source, form)
 
 
-def test_timms_network_is_its_own_and_not_one_that_the_host_registered(tmp_path, monkeypatch):
+def test_timm_export_ignores_networks_that_the_host_registered(tmp_path, monkeypatch):
     entrypoints = sys.modules["timm.models._registry"]._model_entrypoints
     host_network = host().BaseMethod._BACKBONES["convnext_tiny"]
     for name in ("resnet50", "one_of_the_hosts"):
         monkeypatch.setitem(entrypoints, name, lambda **kwargs: host_network("leoclr"))
     source = run_folder(tmp_path / "run", backbone__name="convnext_tiny")
-    for name, reason in (("resnet50", "is another network"), ("one_of_the_hosts", "timm has no")):
+    reasons = {"resnet50": "is a different network", "one_of_the_hosts": "timm has no"}
+    for name, reason in reasons.items():
         source.cfg.backbone.name = name
         with pytest.raises(UserError, match=reason):
             export(source, "timm")
 
 
-def test_safetensors(source, images, wanted, tmp_path):
+def test_safetensors_has_torchvisions_names(source, images, expected, tmp_path):
     path = export(source, "safetensors", tmp_path / "a.safetensors")
     network = torchvision.models.resnet18()
     network.fc = nn.Identity()
     network.load_state_dict(load_file(path))
-    torch.testing.assert_close(features(network, images), wanted)
+    torch.testing.assert_close(features(network, images), expected)
 
 
-def test_onnx(source, images, wanted, tmp_path):
+def test_onnx_runtime_runs_its_format(source, images, expected, tmp_path):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
     path = export(source, "onnx", tmp_path / "a.onnx")
     assert [file.name for file in tmp_path.iterdir()] == ["a.onnx"]
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (got,) = session.run(["features"], {"images": images.numpy()})
-    torch.testing.assert_close(torch.from_numpy(got), wanted, rtol=1e-4, atol=1e-4)
+    (output,) = session.run(["features"], {"images": images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(output), expected, rtol=1e-4, atol=1e-4)
 
 
 class Block(nn.Module):
-    """detectron2's basic block, by its names: batch norm is a part of its convolution."""
+    """The basic block with detectron2's names: batch norm belongs to its convolution."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -122,7 +126,7 @@ def apply(layer: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
 
 
 class Detectron2ResNet18(nn.Module):
-    """ResNet-18 by detectron2's names: a stem and the stages res2 to res5."""
+    """ResNet-18 with detectron2's names: a stem and the stages res2 to res5."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,17 +145,17 @@ class Detectron2ResNet18(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-def test_detectron2(source, images, wanted, tmp_path):
+def test_detectron2_format_has_its_names(source, images, expected, tmp_path):
     content = pickle.loads(export(source, "detectron2", tmp_path / "a.pkl").read_bytes())
     network = Detectron2ResNet18()
     state = {name: torch.from_numpy(array) for name, array in content["model"].items()}
     missing = network.load_state_dict(state, strict=False)
     assert not missing.unexpected_keys
     assert all(key.endswith("num_batches_tracked") for key in missing.missing_keys)
-    torch.testing.assert_close(features(network, images), wanted)
+    torch.testing.assert_close(features(network, images), expected)
 
 
-def test_small_stem_fits_no_library_but_keeps_its_features(tmp_path):
+def test_small_stem_is_refused_for_libraries_and_kept_in_safetensors(tmp_path):
     source = run_folder(tmp_path / "run", data__dataset="cifar10")
     for form in ("timm", "torchvision", "detectron2"):
         with pytest.raises(UserError, match=r"conv1.* export it as"):
@@ -160,7 +164,7 @@ def test_small_stem_fits_no_library_but_keeps_its_features(tmp_path):
     assert load_file(export(source, "safetensors"))["conv1.weight"].shape == (64, 3, 3, 3)
 
 
-def test_beside_the_checkpoint_unless_named(source):
+def test_default_path_is_beside_the_checkpoint(source):
     path = export(source, "safetensors")
     assert path == source.folder / "backbone-safetensors.safetensors"
     path.unlink()
@@ -168,13 +172,13 @@ def test_beside_the_checkpoint_unless_named(source):
         export(source, "timm", source.folder / "nowhere" / "a.pth")
 
 
-def test_onnx_without_its_package(source, monkeypatch):
+def test_missing_onnx_is_told_with_the_command_that_installs_it(source, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UserError, match=r"leoclr-plugin\[onnx\]"):
         export(source, "onnx")
 
 
-def test_formats_are_those_of_the_command():
-    from leoclr_plugin.commands.export import _FORMATS
+def test_command_offers_every_format():
+    from leoclr_plugin.commands.export import _USAGE
 
-    assert set(_FORMATS) == set(FORMATS)
+    assert set(_USAGE) == set(FORMATS)

@@ -382,9 +382,11 @@ def test_half_precision_on_a_gpu_is_refused_too():
 
 def test_unknown_settings_are_reported_as_ignored(capsys):
     build(method_kwargs__querry="both", method_kwargs__temperature=0.1)
-    stderr = capsys.readouterr().err
-    assert stderr.startswith("method_kwargs.querry is ignored: no setting; did you mean 'query'")
-    assert stderr.count("ignored") == 1
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "method_kwargs.querry is ignored: it is not a setting; did you mean 'query'"
+    )
+    assert told.count("ignored") == 1
 
 
 @pytest.mark.parametrize(

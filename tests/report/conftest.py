@@ -1,4 +1,4 @@
-"""What a picture is drawn of."""
+"""Give the tests access to the figures that are drawn."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 @pytest.fixture
 def drawn(monkeypatch) -> list[Figure]:
-    """The figures that the test has saved."""
+    """List of the figures that were saved during the test."""
     figures: list[Figure] = []
     save = Figure.savefig
 

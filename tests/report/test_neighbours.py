@@ -1,4 +1,4 @@
-"""Nearest neighbours against brute force, and what is drawn of them."""
+"""Compare nearest neighbours with brute force, and check how they are drawn."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from PIL import Image
 from leoclr_plugin.report.neighbours import nearest, neighbour_rows
 
 
-def test_nearest_by_brute_force():
+def test_nearest_agrees_with_brute_force():
     features = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
     found = nearest(features, [4, 17], 5).tolist()
     for query, row in zip([4, 17], found, strict=True):
@@ -19,18 +19,18 @@ def test_nearest_by_brute_force():
         assert row == sorted(cosines, key=cosines.get, reverse=True)[:5]
 
 
-def test_length_of_a_feature_is_of_no_matter():
+def test_length_of_a_feature_does_not_matter():
     features = torch.tensor([[1.0, 0.0], [0.9, 0.1], [50.0, 40.0], [-1.0, 0.0]])
     assert nearest(features, [0], 3).tolist() == [[1, 2, 3]]
 
 
-def test_a_neighbour_is_framed_by_whether_its_class_is_the_query_s(tmp_path, drawn):
+def test_frame_shows_whether_a_neighbour_has_the_class_of_the_query(tmp_path, drawn):
     samples = []
     for number, target in enumerate([0, 1, 0, 1]):
         path = tmp_path / f"{number}.png"
         Image.new("RGB", (8, 8), (10 * number, 0, 0)).save(path)
         samples.append((str(path), target))
-    # 0 and 1 are near each other, as are 2 and 3: the nearest is of the other class.
+    # Images 0 and 1 are close, and so are 2 and 3, so each nearest image has the other class.
     features = torch.tensor([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.2], [-1.0, 0.3]])
     neighbour_rows(features, samples, ["cat", "dog"], tmp_path / "rows.png", neighbours=3)
     grid = np.array(drawn[0].axes).reshape(2, 4)

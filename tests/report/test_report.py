@@ -1,3 +1,5 @@
+"""Test the HTML page, the curves, the tables and the grid of views."""
+
 import base64
 import io
 import os
@@ -17,7 +19,7 @@ from tests.conftest import make_image
 from tests.pages import Page
 
 
-def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
+def test_page_is_self_contained_and_escapes_its_text(tmp_path):
     report = Report("A <title>")
     report.text("x < y & z")
     report.table(("a", "b"), [("1", "<2>")])
@@ -48,7 +50,7 @@ def test_page_is_self_contained_and_escapes_its_texts(tmp_path):
     assert shown.descriptions == ['a "picture"', "another"]
 
 
-def test_curves_place_their_points_by_value():
+def test_points_of_curves_are_placed_by_value():
     svg = ElementTree.fromstring(loss_curves({"a": [(1, 4.0), (2, 3.0), (3, 2.0)], "b": [(1, 2)]}))
     points = [
         [tuple(map(float, point.split(","))) for point in line.get("points").split()]
@@ -60,15 +62,15 @@ def test_curves_place_their_points_by_value():
     assert points[1] == [(x1, y3)]
 
 
-def test_metrics_are_read_at_their_epochs(tmp_path):
+def test_metrics_are_read_with_their_epochs(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,loss_epoch,step\n0,,1\n0,2.5,9\n1,,10\n1,1.5,19\n")
     assert read_metric(path, "loss_epoch") == [(1.0, 2.5), (2.0, 1.5)]
     assert read_metric(path, "nothing") == []
 
 
-def test_a_resumed_training_has_one_curve_in_which_the_later_file_has_the_word(tmp_path):
-    # The names are not in the order of time.
+def test_newer_file_of_a_resumed_training_replaces_the_same_epochs(tmp_path):
+    # The folders' names are not in the order of their age.
     for age, (run, rows) in enumerate([("b", "0,1.0\n1,2.0\n"), ("a", "1,3.0\n2,4.0\n")]):
         path = tmp_path / run / "metrics.csv"
         path.parent.mkdir()
@@ -87,7 +89,7 @@ def test_table_aligns_its_columns():
     ]
 
 
-def test_grid_has_a_row_an_image_and_a_column_a_view():
+def test_grid_has_a_row_per_image_and_a_column_per_view():
     torch.manual_seed(0)
     images = [make_image(0, 0, (40, 80)), make_image(1, 1, (80, 40))]
     one = view_grid(images[:1], method_cfg("leoclr"))
@@ -97,7 +99,7 @@ def test_grid_has_a_row_an_image_and_a_column_a_view():
     assert four_crops.height == two.height
     cell = two.height - one.height
     assert four_crops.width - two.width == 2 * cell
-    # The cells are filled: the middle of each differs from the white of the page.
+    # The middle of each cell is not white, so every cell has a picture.
     pixels = np.asarray(two)
     for row in range(2):
         for column in range(4):
@@ -105,7 +107,7 @@ def test_grid_has_a_row_an_image_and_a_column_a_view():
             assert (middle < 250).any(), (row, column)
 
 
-def test_grid_says_which_encoder_sees_a_view():
+def test_titles_say_whether_a_view_is_query_or_key():
     leoclr = method_cfg("leoclr")
     assert view_columns(leoclr, 3) == {"X (query)": 2, "X1 (key)": 0, "X2 (key)": 1}
     crops = method_cfg("leoclr", method_kwargs__query="crops")
@@ -115,7 +117,7 @@ def test_grid_says_which_encoder_sees_a_view():
     assert view_columns(method_cfg("mocov2plus"), 2) == {"X1": 0, "X2": 1}
 
 
-def test_each_column_has_its_title_in_its_middle():
+def test_titles_are_in_the_middle_of_their_columns():
     pixels = np.asarray(view_grid([make_image(0, 0, (64, 64))], method_cfg("leoclr"))).min(axis=2)
     columns = np.flatnonzero((pixels[:26] < 128).any(axis=0))
     titles = np.split(columns, np.flatnonzero(np.diff(columns) > 30) + 1)
@@ -123,7 +125,7 @@ def test_each_column_has_its_title_in_its_middle():
     np.testing.assert_allclose(middles, [8 + column * 168 + 80 for column in range(4)], atol=4)
 
 
-def test_a_picture_that_is_not_square_is_in_the_middle_of_its_cell():
+def test_picture_that_is_not_square_is_in_the_middle_of_its_cell():
     pixels = np.asarray(
         view_grid([Image.new("RGB", (20, 40), "black")] * 2, method_cfg("leoclr"))
     ).max(axis=2)

@@ -1,4 +1,4 @@
-"""The picture of features in two dimensions."""
+"""Test the picture of features in two dimensions."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from leoclr_plugin.report.scatter import umap_scatter
 
 
 @pytest.mark.parametrize("classes", [3, 12])
-def test_each_class_has_its_colour_in_the_legend(tmp_path, drawn, classes):
-    # One class has no image, whose name must not shift those of the others.
+def test_legend_has_the_colour_of_each_class(tmp_path, drawn, classes):
+    # One class has no images. The names of the other classes must not shift.
     targets = torch.tensor([c for c in range(classes) if c != 1]).repeat_interleave(8)
     generator = torch.Generator().manual_seed(0)
     features = 20.0 * torch.eye(classes)[targets] + torch.rand(
@@ -29,7 +29,8 @@ def test_each_class_has_its_colour_in_the_legend(tmp_path, drawn, classes):
     assert shown == {names[t]: c for t, c in zip(targets.tolist(), colours, strict=True)}
     assert len(set(shown.values())) == classes - 1
     points = np.asarray(dots.get_offsets())
-    # Classes that lie apart do so in the picture: each image's nearest is of its class.
+    # Classes with distant features stay apart in the picture: the nearest point of each image has
+    # the same class.
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     assert (targets.numpy()[distances.argmin(axis=1)] == targets.numpy()).all()

@@ -1,4 +1,4 @@
-"""The map of similarity on an image whose regions are known."""
+"""Test the similarity map on an image with known regions."""
 
 import numpy as np
 import torch
@@ -8,12 +8,12 @@ from leoclr_plugin.report.similarity import similarity_map, similarity_rows
 
 
 def mean_colour(pictures: list[Image.Image]) -> torch.Tensor:
-    """Features that tell red from blue: the mean colour, grey taken away."""
+    """Return the mean colour minus grey: features that distinguish red from blue."""
     colours = [np.asarray(picture).mean(axis=(0, 1)) for picture in pictures]
     return torch.tensor(np.stack(colours)).float() - 127.5
 
 
-def test_a_crop_agrees_with_the_side_it_is_of():
+def test_crop_is_similar_to_the_side_it_was_taken_from():
     pixels = np.zeros((60, 120, 3), np.uint8)
     pixels[:, :60] = (255, 127, 0)
     pixels[:, 60:] = (0, 127, 255)
@@ -22,12 +22,12 @@ def test_a_crop_agrees_with_the_side_it_is_of():
     assert heat.shape == (90, 90)
     torch.testing.assert_close(heat[:, :9], torch.ones(90, 9), rtol=0, atol=1e-3)
     torch.testing.assert_close(heat[:, -9:], -torch.ones(90, 9), rtol=0, atol=1e-3)
-    # The same in each row, and never more to the right.
+    # All rows are equal, and the values do not rise from left to right.
     assert (heat - heat[0]).abs().max() < 1e-5
     assert (heat[0].diff() < 1e-5).all()
 
 
-def test_the_box_is_where_the_crop_is_of_and_the_map_is_of_that_crop(tmp_path, drawn):
+def test_box_and_map_belong_to_the_crop_that_is_drawn(tmp_path, drawn):
     generator = np.random.default_rng(0)
     images = [
         Image.fromarray(generator.integers(0, 255, (4, 6, 3), np.uint8)).resize((120, 80), 0)
@@ -42,14 +42,15 @@ def test_the_box_is_where_the_crop_is_of_and_the_map_is_of_that_crop(tmp_path, d
     boxes = []
     for image, (whole, *cells) in zip(images, (grid[:5], grid[5:]), strict=True):
         assert (whole.images[0].get_array() == np.asarray(image)).all()
-        for box_in_whole, shown, place in zip(whole.patches, cells[::2], cells[1::2], strict=True):
-            (box,) = place.patches
+        columns = zip(whole.patches, cells[::2], cells[1::2], strict=True)
+        for box_in_whole, crop_axes, map_axes in columns:
+            (box,) = map_axes.patches
             assert box.get_bbox().bounds == box_in_whole.get_bbox().bounds
             crop = image.crop(tuple(map(int, box.get_bbox().extents)))
             boxes.append(crop.size)
             assert 0.09 < crop.width * crop.height / (120 * 80) < 0.26
-            assert (shown.images[0].get_array() == np.asarray(crop.resize((128, 128)))).all()
-            _, heat = place.images
+            assert (crop_axes.images[0].get_array() == np.asarray(crop.resize((128, 128)))).all()
+            _, heat = map_axes.images
             expected = similarity_map(mean_colour, image, crop)
             np.testing.assert_allclose(heat.get_array(), expected, atol=1e-6)
             assert heat.get_clim() == (-1, 1)

@@ -1,4 +1,4 @@
-"""The scripts for several nodes, with processes on the CPU in place of GPUs."""
+"""Test the scripts for several nodes, with processes on the CPU instead of GPUs."""
 
 import os
 import socket
@@ -14,7 +14,8 @@ from tests.conftest import ROOT
 
 CLUSTER = ROOT / "scripts" / "cluster"
 
-# Starts the command once for each task, with the variables that SLURM's srun gives it.
+# This script stands in for SLURM's srun: it starts the command once for each task, with the
+# environment variables that srun sets.
 SRUN = """#!{python}
 import os, subprocess, sys
 command = sys.argv[2:]
@@ -33,7 +34,7 @@ def start(image_folder, tmp_path):
     def start(script: str, *overrides: str, **variables: str) -> subprocess.Popen:
         settings = ["accelerator=cpu", "max_epochs=1", "method_kwargs.queue_size=64"]
         environment = {**os.environ, **variables, "OMP_NUM_THREADS": "1"}
-        # torchrun and python of this environment.
+        # The scripts must find torchrun and python of this environment, and the fake srun.
         path = [str(tmp_path / "bin"), str(Path(sys.executable).parent), environment["PATH"]]
         environment["PATH"] = ":".join(path)
         return subprocess.Popen(
@@ -48,12 +49,14 @@ def start(image_folder, tmp_path):
     return start
 
 
-def the_checkpoint(root):
+def only_checkpoint(root):
+    """Load the checkpoint of the only run under ``root``."""
     (path,) = root.glob("trained_models/leoclr/*/*.ckpt")
     return torch.load(path, weights_only=True)
 
 
 def port() -> str:
+    """Return the number of a free port."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         return str(free.getsockname()[1])
@@ -66,12 +69,13 @@ def test_torchrun_on_two_nodes(start, tmp_path):
     ]
     outputs = [node.communicate() for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], outputs[0][1][-3000:]
-    # 40 images, two processes, batches of 4.
-    assert the_checkpoint(tmp_path)["global_step"] == 5
+    # Two processes with batches of 4 need five steps for 40 images.
+    assert only_checkpoint(tmp_path)["global_step"] == 5
     assert [out.count("Written to") for out, _ in outputs] == [1, 0]
 
 
 def slurm(tmp_path, tasks: int) -> dict[str, str]:
+    """Write scripts that stand in for SLURM and return the variables of a job."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "srun").write_text(SRUN.format(python=sys.executable))
@@ -93,12 +97,13 @@ def test_slurm_on_two_nodes(start, tmp_path):
     run = start("slurm.sh", "optimizer.batch_size=4", **slurm(tmp_path, 2))
     out, err = run.communicate()
     assert run.returncode == 0, err[-3000:]
-    assert the_checkpoint(tmp_path)["global_step"] == 5
+    assert only_checkpoint(tmp_path)["global_step"] == 5
     assert "requeue" not in out
 
 
-def test_a_preempted_slurm_job_is_queued_again_and_goes_on(start, tmp_path):
-    # A task that gets the signal: what leaves with 138 is in tests/training/test_interruption.py.
+def test_preempted_slurm_job_is_queued_again(start, tmp_path):
+    # This srun exits with 138, as a training does after SIGUSR1. That a training exits like this
+    # and can be resumed is tested in tests/training/test_interruption.py.
     variables = slurm(tmp_path, 1)
     (tmp_path / "bin" / "srun").write_text("#!/bin/sh\nexit 138\n")
     run = start("slurm.sh", **variables)

@@ -1,8 +1,8 @@
-"""A small training that gets a signal, or a batch of NaN, at a given step.
+"""Run a small training that receives a signal or a batch of NaN at a given step.
 
 usage: python -m tests.training.interrupted STEP SIGNAL|nan CONFIG [key=value ...]
 
-With several processes the signal is the first one's, and the NaN the last one's.
+With several processes, the first one receives the signal and the last one the NaN.
 """
 
 import os
@@ -17,21 +17,23 @@ from leoclr_plugin.training.pretrain import pretrain
 
 
 class AtStep(Callback):
-    def __init__(self, step: int, what: str) -> None:
-        self.step, self.what = step, what
+    """Cause the event before the batch that follows ``step`` training steps."""
+
+    def __init__(self, step: int, event: str) -> None:
+        self.step, self.event = step, event
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.global_step != self.step:
             return
-        if self.what == "nan" and trainer.global_rank == trainer.world_size - 1:
+        if self.event == "nan" and trainer.global_rank == trainer.world_size - 1:
             batch[1][0].fill_(float("nan"))
-        if self.what.startswith("SIG") and trainer.is_global_zero:
-            os.kill(os.getpid(), signal.Signals[self.what])
+        if self.event.startswith("SIG") and trainer.is_global_zero:
+            os.kill(os.getpid(), signal.Signals[self.event])
 
 
-step, what, config, *overrides = sys.argv[1:]
+step, event, config, *overrides = sys.argv[1:]
 try:
-    pretrain(load_config(config, "pretrain", overrides), [AtStep(int(step), what)])
+    pretrain(load_config(config, "pretrain", overrides), [AtStep(int(step), event)])
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""One process of a distributed training: writes what it has at the end.
+"""Run a distributed training in which each process writes its final state to a file.
 
 usage: python -m tests.training.ranks FOLDER CONFIG [key=value ...]
 """
@@ -17,7 +17,10 @@ from leoclr_plugin.training.pretrain import pretrain
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over all processes; torch's own wants GPUs. For training alone."""
+    """Batch norm over the images of all processes, for training only.
+
+    torch's own synchronised batch norm needs GPUs.
+    """
 
     def forward(self, x):
         count = x.numel() // x.shape[1] * dist.get_world_size()
@@ -29,6 +32,8 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
 
 
 class Record(Callback):
+    """Record losses and gradients, and write them with the weights at the end of the training."""
+
     def __init__(self, out: Path, keep_batch_norm: bool) -> None:
         self.out, self.keep_batch_norm = out, keep_batch_norm
         self.losses, self.gradients = [], {}

@@ -1,4 +1,4 @@
-"""One process of several on a training loader: writes the indexes of its epochs.
+"""Run one of several processes on a training loader and write the image indexes of each epoch.
 
 usage: python -m tests.training.shard RANK WORLD FORMAT STORE FOLDER OUT
 """

@@ -1,4 +1,4 @@
-"""Gradient accumulation: what moves with each batch and what with each optimizer step."""
+"""Test what changes with each batch and with each optimizer step in gradient accumulation."""
 
 import itertools
 
@@ -10,6 +10,8 @@ from tests.configs import method_cfg
 
 
 class Record(Callback):
+    """Record the state of the training after each batch."""
+
     def __init__(self):
         self.batches = []
 
@@ -27,7 +29,7 @@ class Record(Callback):
         )
 
 
-def test_queue_moves_with_each_batch_and_all_else_with_each_step(image_folder, tmp_path):
+def test_queue_changes_with_each_batch_and_the_rest_with_each_step(image_folder, tmp_path):
     record = Record()
     cfg = method_cfg(
         data__dataset="custom",
@@ -41,17 +43,19 @@ def test_queue_moves_with_each_batch_and_all_else_with_each_step(image_folder, t
         enable_progress_bar=False,
     )
     pretrain(cfg, [record])
-    # 40 images: ten batches and five steps in each of two epochs.
+    # 40 images are ten batches and five steps in each of the two epochs.
     batches = record.batches
     assert [batch["step"] for batch in batches] == [(i + 1) // 2 for i in range(20)]
     assert [batch["keys"] for batch in batches] == [8 * (i + 1) for i in range(20)]
     assert [batch["schedule"] for batch in batches] == [(i + 1) // 2 for i in range(20)]
-    assert moves(batches, "weight") == [True, False] * 9 + [True]
-    # This callback comes before the method's own, which updates the momentum network.
-    assert moves(batches, "momentum") == [False, True] * 9 + [False]
-    assert moves(batches, "tau") == [False, True] * 9 + [False]
+    assert changes(batches, "weight") == [True, False] * 9 + [True]
+    # This callback runs before the method updates the momentum network, so it sees each update
+    # one batch later.
+    assert changes(batches, "momentum") == [False, True] * 9 + [False]
+    assert changes(batches, "tau") == [False, True] * 9 + [False]
 
 
-def moves(batches, key):
+def changes(batches, key):
+    """Return for each pair of consecutive batches whether a value changed."""
     pairs = itertools.pairwise(batch[key] for batch in batches)
     return [not torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in pairs]

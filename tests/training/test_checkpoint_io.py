@@ -1,4 +1,4 @@
-"""Checkpoints on a disk that is full."""
+"""A checkpoint is written completely or not at all, also on a full disk."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from tests.configs import small_config
 from tests.conftest import ROOT, available_hosts, run_leoclr
 
-# A file of more than a MiB cannot be written here, as on a full disk.
-FULL = """
+# This program cannot write files of more than one MiB, as if the disk were full.
+FULL_DISK_PROGRAM = """
 import signal, sys, resource, torch
 from pathlib import Path
 from leoclr_plugin.errors import UserError
@@ -29,9 +29,9 @@ except UserError as error:
 """
 
 
-def test_a_full_disk_leaves_the_last_good_checkpoint_alone(tmp_path):
+def test_full_disk_leaves_only_the_last_good_checkpoint(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)],
+        [sys.executable, "-c", FULL_DISK_PROGRAM, str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -39,35 +39,35 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_alone(tmp_path):
     )
     (line,) = run.stdout.splitlines()
     assert line.startswith(f"the checkpoint {tmp_path}/ep=1.ckpt cannot be written: ")
-    assert f"the last good checkpoint is {tmp_path}/ep=0.ckpt; make room" in line
+    assert f"the last good checkpoint is {tmp_path}/ep=0.ckpt; free some space" in line
     assert [path.name for path in tmp_path.iterdir()] == ["ep=0.ckpt"]
     assert torch.equal(torch.load(tmp_path / "ep=0.ckpt")["x"], torch.zeros(10))
 
 
-def test_the_name_is_given_once_all_is_on_the_disk(tmp_path, monkeypatch):
+def test_checkpoint_gets_its_name_once_it_is_on_the_disk(tmp_path, monkeypatch):
     path = tmp_path / "run" / "ep=3.ckpt"
-    seen = []
+    files_at_sync = []
 
     def fsync(descriptor):
-        seen.append([entry.name for entry in path.parent.iterdir()])
+        files_at_sync.append([entry.name for entry in path.parent.iterdir()])
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("os.fsync", fsync)
     with pytest.raises(UserError, match="Input/output error; there is no earlier checkpoint"):
         AtomicCheckpointIO().save_checkpoint({"x": 1}, path)
-    assert seen == [["ep=3.ckpt.part"]]
+    assert files_at_sync == [["ep=3.ckpt.part"]]
     assert list(path.parent.iterdir()) == []
 
 
-def test_the_last_good_one_is_at_first_that_of_the_resumed_run(tmp_path, monkeypatch):
+def test_resumed_checkpoint_is_the_first_last_good_one(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.save", lambda *args: (_ for _ in ()).throw(OSError("no space")))
     io = AtomicCheckpointIO(tmp_path / "earlier.ckpt")
     with pytest.raises(UserError, match=f"the last good checkpoint is {tmp_path}/earlier.ckpt"):
         io.save_checkpoint({}, tmp_path / "ep=0.ckpt")
 
 
-@pytest.mark.skipif("solo-learn" not in available_hosts(), reason="solo-learn has simsiam")
-def test_a_schedule_with_a_constant_rate_leaves_no_code_behind(image_folder, tmp_path):
+@pytest.mark.skipif("solo-learn" not in available_hosts(), reason="only solo-learn has simsiam")
+def test_schedule_with_a_constant_rate_puts_no_code_into_the_checkpoint(image_folder, tmp_path):
     run = run_leoclr(
         *("pretrain", *small_config(image_folder), "method=simsiam", "max_epochs=1"),
         *("augmentations.1.rrc.enabled=True", "+method_kwargs.pred_hidden_dim=16"),

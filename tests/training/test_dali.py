@@ -1,4 +1,4 @@
-"""Training and the linear probe on the DALI loader, over every host that is there."""
+"""Test pretraining and the linear probe with the DALI loader, with every available host."""
 
 import csv
 
@@ -27,7 +27,7 @@ def test_every_epoch_trains_all_of_its_steps(image_folder, tmp_path, host, metho
         sizes.append("augmentations.1.crop_size=[32,32]")
     run = run_leoclr(
         "pretrain",
-        # Not one of the data sets that the real host's own DALI loader reads.
+        # The DALI loader of solo-learn does not support this data set, so ours must be used.
         f"imagenette/{method}",
         f"data.train_path={image_folder}/train",
         f"data.val_path={image_folder}/val",
@@ -68,13 +68,14 @@ def pretrain(image_folder, root, *overrides):
     return sorted((root / "leoclr").glob("*/*.ckpt"))
 
 
-def test_a_run_resumed_at_an_epoch_boundary_is_the_uninterrupted_one(image_folder, tmp_path):
+def test_run_resumed_between_epochs_equals_the_uninterrupted_one(image_folder, tmp_path):
     first, second = pretrain(image_folder, tmp_path / "whole", "checkpoint.keep_prev=True")
     assert "ep=0" in first.name
     (resumed,) = pretrain(image_folder, tmp_path / "resumed", f"+resume_from_checkpoint='{first}'")
-    wanted = read_checkpoint(second)["state_dict"]
-    got = read_checkpoint(resumed)["state_dict"]
-    different = [key for key in wanted if not torch.equal(got[key], wanted[key])]
+    expected = read_checkpoint(second)["state_dict"]
+    weights = read_checkpoint(resumed)["state_dict"]
+    different = [key for key in expected if not torch.equal(weights[key], expected[key])]
     assert not different
+    # The second epoch changes the weights, so the comparison above can fail.
     before = read_checkpoint(first)["state_dict"]
-    assert not torch.equal(wanted["backbone.conv1.weight"], before["backbone.conv1.weight"])
+    assert not torch.equal(expected["backbone.conv1.weight"], before["backbone.conv1.weight"])

@@ -1,3 +1,5 @@
+"""Test how a trainer is run and how Lightning's refusals are reported."""
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -8,7 +10,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.fit import fit
 
 
-def test_bars_leave_stdout_to_the_results(tmp_path, capsys):
+def test_progress_bars_are_not_on_stdout(tmp_path, capsys):
     loader = DataLoader(torch.randn(8, 32), batch_size=2)
     trainer = Trainer(max_epochs=1, logger=False, default_root_dir=tmp_path)
     fit(trainer, BoringModel(), loader, loader)
@@ -19,14 +21,14 @@ def test_bars_leave_stdout_to_the_results(tmp_path, capsys):
 
 
 class Plateau(BoringModel):
-    """Names no metric to watch, as solo-learn's ``scheduler.name=reduce``."""
+    """A model whose schedule names no metric, as with solo-learn's ``scheduler.name=reduce``."""
 
     def configure_optimizers(self):
         optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
         return [optimizer], [torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)]
 
 
-def test_what_lightning_refuses_late_is_one_line(tmp_path):
+def test_refusal_after_the_start_of_training_is_one_line(tmp_path):
     loader = DataLoader(torch.randn(8, 32), batch_size=2)
     trainer = Trainer(max_epochs=1, logger=False, default_root_dir=tmp_path)
     with pytest.raises(UserError, match=r"Lightning refuses the configuration: .* monitor .*"):
@@ -37,13 +39,13 @@ def test_what_lightning_refuses_late_is_one_line(tmp_path):
     ("settings", "batches"),
     [({}, 4), ({"limit_train_batches": 0.5}, 2), ({"limit_train_batches": 3}, 3)],
 )
-def test_validating_less_often_than_once_an_epoch_is_refused(tmp_path, settings, batches):
+def test_validation_interval_longer_than_an_epoch_is_refused(tmp_path, settings, batches):
     loader = DataLoader(torch.randn(8, 32), batch_size=2)
     common = {"max_epochs": 2, "logger": False, "default_root_dir": tmp_path, **settings}
     with pytest.raises(UserError, match=f"=5 is more than the {batches} batches of an epoch"):
         fit(Trainer(val_check_interval=5, **common), BoringModel(), loader, loader)
-    most = Trainer(val_check_interval=batches, **common)
-    over_epochs = Trainer(val_check_interval=5, check_val_every_n_epoch=None, **common)
-    for trainer in (most, over_epochs):
+    longest = Trainer(val_check_interval=batches, **common)
+    across_epochs = Trainer(val_check_interval=5, check_val_every_n_epoch=None, **common)
+    for trainer in (longest, across_epochs):
         fit(trainer, BoringModel(), loader, loader)
         assert trainer.global_step == 2 * batches

@@ -1,4 +1,4 @@
-"""Killed and resumed runs against the uninterrupted one, bit for bit."""
+"""A run that is interrupted and resumed ends exactly as the uninterrupted run."""
 
 import gc
 import os
@@ -25,9 +25,9 @@ FORMATS = ["image_folder", *(["dali"] if has_dali() else [])]
 STEPS_PER_EPOCH = 5
 
 
-def train(step, what, image_folder, root, *overrides):
-    """Three epochs of five steps; ``what`` happens before the step after ``step``."""
-    command = [sys.executable, "-m", "tests.training.interrupted", str(step), what]
+def train(step, event, image_folder, root, *overrides):
+    """Train three epochs of five steps. ``event`` happens when ``step`` steps are done."""
+    command = [sys.executable, "-m", "tests.training.interrupted", str(step), event]
     settings = [
         "max_epochs=3",
         f"checkpoint.dir={root}",
@@ -50,12 +50,12 @@ def train(step, what, image_folder, root, *overrides):
 
 
 def last(root):
-    """The newest checkpoint under ``root``."""
+    """Return the newest checkpoint under ``root``."""
     return max(root.rglob("*.ckpt"), key=lambda path: path.stat().st_ctime)
 
 
 def differences(a, b, path=""):
-    """Where two nested structures of a checkpoint differ."""
+    """Return the paths at which two nested structures of a checkpoint differ."""
     if isinstance(a, dict):
         assert a.keys() == b.keys(), path
         return [d for key in a for d in differences(a[key], b[key], f"{path}.{key}")]
@@ -69,7 +69,7 @@ def differences(a, b, path=""):
 
 @pytest.fixture(scope="module", params=FORMATS)
 def uninterrupted(request, image_folder, tmp_path_factory):
-    """The data format and the last checkpoint of a whole run."""
+    """The data format and the last checkpoint of an uninterrupted run."""
     root = tmp_path_factory.mktemp("whole")
     run = train(0, "none", image_folder, root, f"data.format={request.param}")
     assert run.returncode == 0, run.stderr[-3000:]
@@ -77,46 +77,46 @@ def uninterrupted(request, image_folder, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("step", "what", "code", "saved_step"),
+    ("step", "event", "code", "saved_step"),
     [
-        # Within the second epoch: the first one's checkpoint is what is left.
+        # A run that is killed within its second epoch only has the checkpoint of its first.
         (8, "SIGKILL", -9, 5),
         (8, "SIGTERM", 143, 8),
-        # The first step of an epoch, and of the run.
+        # The signal comes before the first step of an epoch, and before the first of the run.
         (5, "SIGUSR1", 138, 5),
         (0, "SIGTERM", 143, 0),
     ],
 )
-def test_an_interrupted_run_ends_as_the_uninterrupted_one(
-    uninterrupted, image_folder, tmp_path, step, what, code, saved_step
+def test_interrupted_run_ends_as_the_uninterrupted_one(
+    uninterrupted, image_folder, tmp_path, step, event, code, saved_step
 ):
-    form, wanted = uninterrupted
-    run = train(step, what, image_folder, tmp_path, f"data.format={form}")
+    form, expected = uninterrupted
+    run = train(step, event, image_folder, tmp_path, f"data.format={form}")
     assert run.returncode == code, run.stderr[-3000:]
     assert read_checkpoint(last(tmp_path))["global_step"] == saved_step
-    if what != "SIGKILL":
-        assert run.stderr.splitlines()[-1].startswith(f"{what}: saved {last(tmp_path)} after step")
+    if event != "SIGKILL":
+        assert run.stderr.splitlines()[-1].startswith(f"{event}: saved {last(tmp_path)} after step")
     run = train(0, "none", image_folder, tmp_path, f"data.format={form}")
     assert run.returncode == 0, run.stderr[-3000:]
     assert "Resuming from" in run.stdout
-    got = read_checkpoint(last(tmp_path))
-    assert got["global_step"] == wanted["global_step"] == 3 * STEPS_PER_EPOCH
+    resumed = read_checkpoint(last(tmp_path))
+    assert resumed["global_step"] == expected["global_step"] == 3 * STEPS_PER_EPOCH
     for part in ("state_dict", "optimizer_states", "lr_schedulers"):
-        assert differences(wanted[part], got[part]) == [], part
+        assert differences(expected[part], resumed[part]) == [], part
 
 
-def test_what_is_drawn_in_a_step_goes_on_too():
-    # Dropout and dropped paths, which the network above has none of.
+def test_random_numbers_of_the_steps_continue():
+    # Dropout uses torch's generator. The network above has no dropout, so test it here.
     sampler = ShardSampler(8, 2, seed=0, training=True)
     callback = SaveBeforeLeaving(None, sampler)
     state = callback.state_dict() | {"batches_done": 3}
-    wanted = torch.rand(3)
+    expected = torch.rand(3)
     callback.load_state_dict(state)
-    assert torch.equal(torch.rand(3), wanted)
+    assert torch.equal(torch.rand(3), expected)
     assert sampler.skipped == 3
 
 
-def test_another_thread_leaves_the_signals_alone():
+def test_other_threads_do_not_change_signal_handlers():
     def enter():
         with leaving_signals(print):
             return signal.getsignal(signal.SIGTERM)
@@ -131,16 +131,17 @@ class Fails(Callback):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_signals_are_given_back_and_the_trainer_is_let_go(tmp_path, fails):
+def test_signal_handlers_are_restored_and_the_trainer_is_freed(tmp_path, fails):
     numbers = (signal.SIGTERM, signal.SIGUSR1)
-    before = [signal.getsignal(number) for number in numbers]
+    handlers_before = [signal.getsignal(number) for number in numbers]
     callbacks = [SaveBeforeLeaving(None, None), *([Fails()] if fails else [])]
     trainer = Trainer(max_epochs=1, callbacks=callbacks, logger=False, default_root_dir=tmp_path)
     with pytest.raises(ValueError, match="a step failed") if fails else nullcontext():
         trainer.fit(BoringModel())
-    # What was not given back at once would be when the callback is collected, over Lightning's.
-    kept = weakref.ref(trainer)
+    # Collect the callback before the check: handlers that it had not restored by itself would
+    # only be restored now, and replace those that Lightning restored.
+    reference = weakref.ref(trainer)
     del trainer, callbacks
     gc.collect()
-    assert [signal.getsignal(number) for number in numbers] == before
-    assert kept() is None
+    assert [signal.getsignal(number) for number in numbers] == handlers_before
+    assert reference() is None

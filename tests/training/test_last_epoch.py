@@ -1,4 +1,4 @@
-"""Nothing that was trained is lost, whichever the host's frequency."""
+"""The last epoch is saved with every checkpoint frequency."""
 
 from types import SimpleNamespace
 
@@ -28,15 +28,15 @@ def test_the_last_epoch_is_saved(image_folder, tmp_path, host):
         ({"max_epochs": 4}, 1),
         ({"max_steps": 20}, 1),
         ({"should_stop": True}, 1),
-        # The host has saved these itself.
+        # The host itself saves after epoch 2.
         ({"current_epoch": 2, "max_epochs": 3}, 0),
         ({"current_epoch": 2, "should_stop": True}, 0),
     ],
 )
-def test_saves_once_where_the_run_ends(state, saves):
-    made = []
-    checkpointer = SimpleNamespace(frequency=2, save=made.append)
+def test_run_is_saved_once_at_its_end(state, saves):
+    saved = []
+    checkpointer = SimpleNamespace(frequency=2, save=saved.append)
     running = {"should_stop": False, "current_epoch": 3, "max_epochs": 9}
     trainer = SimpleNamespace(**{**running, "global_step": 20, "max_steps": -1, **state})
     SaveLastEpoch(checkpointer).on_train_epoch_end(trainer, None)
-    assert made == [trainer] * saves
+    assert saved == [trainer] * saves

@@ -1,8 +1,9 @@
-"""LeOCLR learns: on a small made task the loss falls and kNN rises well over the untrained net.
+"""LeOCLR learns: on a small artificial task the loss falls and the accuracy of kNN rises.
 
-The class of a grey image is the direction of its stripes; brightness, contrast, width and phase
-are drawn at random. An untrained network's features tell the brightness above all, which says
-nothing about the class and which the jitter makes useless for telling images apart.
+The images are grey with stripes, and the class is the direction of the stripes. Brightness,
+contrast, width and phase are random. The features of an untrained network mostly depend on the
+brightness, which has no relation to the class. Colour jitter changes the brightness, so training
+must learn other features to recognise an image.
 """
 
 import numpy as np
@@ -27,7 +28,8 @@ def tiny_backbone(method: str, **kwargs) -> nn.Module:
     layers = []
     for channels, wider in ((3, 16), (16, 32), (32, 64)):
         layers += [nn.Conv2d(channels, wider, 3, 2, 1), nn.BatchNorm2d(wider), nn.ReLU()]
-    # Centred features: from the first step on, images do not all look alike to the loss.
+    # Batch norm centres the features. Without it all images have almost the same direction in
+    # feature space at first, and the loss could not distinguish them.
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(64)]
     backbone = nn.Sequential(*layers, *head)
     backbone.num_features = 64
@@ -89,7 +91,7 @@ def knn_top1(method, cfg) -> float:
     return knn(*features, k=5)["top1"]
 
 
-def test_training_lowers_the_loss_and_lifts_knn(task, monkeypatch):
+def test_training_lowers_the_loss_and_raises_knn_accuracy(task, monkeypatch):
     monkeypatch.setitem(host().BaseMethod._BACKBONES, "tiny", tiny_backbone)
     cfg = prepare(config(task))
     torch.manual_seed(0)
@@ -98,7 +100,8 @@ def test_training_lowers_the_loss_and_lifts_knn(task, monkeypatch):
     folder = pretrain(config(task))
     trained = knn_top1(CheckpointFolder.open(folder).load_method(), cfg)
     losses = [value for _, value in read_metric(folder / "metrics.csv", "train_nce_loss_epoch")]
-    # The first epochs' negatives are in part the random queue that training starts from.
+    # Compare with the fourth epoch: at first some of the negatives are the random vectors that
+    # the queue starts with.
     assert losses[-1] < losses[3] - 1
     assert trained > untrained + 15
     assert trained > 90

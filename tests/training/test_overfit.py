@@ -1,4 +1,4 @@
-"""Lightning's ``overfit_batches``: the same images in every epoch, drawn anew."""
+"""With Lightning's ``overfit_batches``, every epoch has new views of the same images."""
 
 import pytest
 import torch
@@ -12,6 +12,8 @@ no_dali = pytest.mark.skipif(not has_dali(), reason="NVIDIA DALI is not installe
 
 
 class Record(Callback):
+    """Record the indexes and the first crop of each batch."""
+
     def __init__(self):
         self.indexes, self.crops = [], []
 
@@ -21,7 +23,7 @@ class Record(Callback):
 
 
 @pytest.mark.parametrize("format", ["image_folder", pytest.param("dali", marks=no_dali)])
-def test_every_epoch_has_the_same_images_in_other_crops(image_folder, tmp_path, format):
+def test_every_epoch_has_new_crops_of_the_same_images(image_folder, tmp_path, format):
     record = Record()
     cfg = method_cfg(
         data__dataset="custom",

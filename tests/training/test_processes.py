@@ -1,4 +1,4 @@
-"""Several processes, by gloo on the CPU, against one."""
+"""Compare training by several processes on the CPU (gloo) with training by one."""
 
 import csv
 import json
@@ -16,12 +16,13 @@ from tests.training import test_interruption as interrupted
 from tests.training.test_interruption import FORMATS
 
 STEPS = 10
-# With batch norm over 8 images, rounding grows tenfold in every second step.
-COMPARED = 5
+# Only the first steps are compared: with batch norm over 8 images, rounding errors grow tenfold
+# in every second step.
+COMPARED_STEPS = 5
 
 
 def train(image_folder, out, processes, batch_size, *overrides):
-    """Two epochs of five steps of ``processes``; what each has at the end."""
+    """Train two epochs of five steps and return what each process has at the end."""
     out.mkdir()
     command = [sys.executable, "-m", "tests.training.ranks", str(out), *small_config(image_folder)]
     settings = [
@@ -43,46 +44,49 @@ def train(image_folder, out, processes, batch_size, *overrides):
 
 
 def assert_all_equal(ranks):
-    first, *others = ranks
-    for other in others:
+    """Check that all processes have equal weights and gradients."""
+    first, *rest = ranks
+    for rank in rest:
         for part in ("state", "gradients"):
-            assert first[part].keys() == other[part].keys()
-            different = [k for k, v in first[part].items() if not torch.equal(v, other[part][k])]
-            # Running statistics are each process's own.
+            assert first[part].keys() == rank[part].keys()
+            different = [k for k, v in first[part].items() if not torch.equal(v, rank[part][k])]
+            # Each process has its own running statistics of batch norm.
             assert all("running" in key for key in different)
 
 
 @pytest.mark.parametrize("host", available_hosts())
-def test_two_processes_are_one_with_the_batch_of_both(image_folder, tmp_path, monkeypatch, host):
+def test_two_processes_equal_one_with_the_double_batch(image_folder, tmp_path, monkeypatch, host):
     monkeypatch.setenv("LEOCLR_HOST", host)
     (one,) = train(image_folder, tmp_path / "one", 1, 8)
     two = train(image_folder, tmp_path / "two", 2, 4)
     assert_all_equal(two)
     losses = torch.tensor([rank["losses"] for rank in two]).mean(dim=0)
     assert len(losses) == STEPS
-    wanted = torch.tensor(one["losses"])
-    assert torch.allclose(losses[:COMPARED], wanted[:COMPARED], atol=1e-3)
+    expected = torch.tensor(one["losses"])
+    assert torch.allclose(losses[:COMPARED_STEPS], expected[:COMPARED_STEPS], atol=1e-3)
     for key, gradient in one["gradients"].items():
-        got = two[0]["gradients"][key]
-        assert torch.allclose(got, gradient, rtol=1e-3, atol=1e-4 * gradient.abs().max()), key
+        shared = two[0]["gradients"][key]
+        assert torch.allclose(shared, gradient, rtol=1e-3, atol=1e-4 * gradient.abs().max()), key
     for key, weight in one["state"].items():
         if "momentum" in key and weight.is_floating_point() and "running" not in key:
             assert torch.allclose(two[0]["state"][key], weight, atol=1e-3), key
-    # The same keys in each step, each rank's together.
+    # Each step puts the same keys into the queue. Their order within a step may differ, because
+    # the keys of each process stay together.
     assert two[0]["state"]["queue_ptr"].tolist() == one["state"]["queue_ptr"].tolist() == [0]
     blocks = [state["queue"].T.reshape(STEPS, 16, -1) for state in (one["state"], two[0]["state"])]
-    cosines = (blocks[0] @ blocks[1].transpose(1, 2))[:COMPARED]
+    cosines = (blocks[0] @ blocks[1].transpose(1, 2))[:COMPARED_STEPS]
     assert (cosines.max(dim=2).values > 0.999).all()
     assert (cosines.max(dim=1).values > 0.999).all()
 
 
 @pytest.mark.parametrize(
-    "more", [(), ("+method_kwargs.shuffle_keys=True",), ("+accumulate_grad_batches=2",)]
+    "options", [(), ("+method_kwargs.shuffle_keys=True",), ("+accumulate_grad_batches=2",)]
 )
-def test_three_processes_have_the_same_queue_and_weights(image_folder, tmp_path, more):
-    ranks = train(image_folder, tmp_path / "three", 3, 3, "+keep_batch_norm=True", *more)
+def test_three_processes_have_the_same_queue_and_weights(image_folder, tmp_path, options):
+    ranks = train(image_folder, tmp_path / "three", 3, 3, "+keep_batch_norm=True", *options)
     assert_all_equal(ranks)
-    # 40 images are four batches of 3 for each process, and four images too many.
+    # 40 images give each process four batches of 3 in each of two epochs; four images are left
+    # out.
     assert {len(rank["losses"]) for rank in ranks} == {2 * 4}
     assert ranks[0]["losses"] != ranks[1]["losses"]
 
@@ -90,18 +94,19 @@ def test_three_processes_have_the_same_queue_and_weights(image_folder, tmp_path,
 TWO = ("accelerator=cpu", "devices=2", "optimizer.batch_size=4", "data.val_path=null")
 
 
-def test_two_processes_leave_together_and_go_on(image_folder, tmp_path):
+def test_two_processes_exit_together_and_continue(image_folder, tmp_path):
     run = interrupted.train(8, "SIGTERM", image_folder, tmp_path, *TWO)
     assert run.returncode == 143, run.stderr[-3000:]
     assert run.stderr.count("SIGTERM: saved") == 1
-    # They agree at the beginning of the next epoch, these being shorter than twenty steps.
+    # The processes only agree in every 20th step of an epoch, beginning with its first. Epochs
+    # have five steps here, so they agree at the start of the next epoch.
     assert read_checkpoint(interrupted.last(tmp_path))["global_step"] == 10
     run = interrupted.train(0, "none", image_folder, tmp_path, *TWO)
     assert run.returncode == 0, run.stderr[-3000:]
     assert read_checkpoint(interrupted.last(tmp_path))["global_step"] == 15
 
 
-def test_a_loss_that_is_not_finite_in_one_process_stops_both(image_folder, tmp_path):
+def test_infinite_loss_in_one_process_stops_both(image_folder, tmp_path):
     run = interrupted.train(7, "nan", image_folder, tmp_path, *TWO)
     assert run.returncode == 2, run.stderr[-3000:]
     assert "has a loss that is not finite" in run.stderr
@@ -109,10 +114,10 @@ def test_a_loss_that_is_not_finite_in_one_process_stops_both(image_folder, tmp_p
 
 
 @pytest.mark.parametrize("host", available_hosts())
-def test_two_processes_validate_on_shards_that_fill_other_numbers_of_batches(
+def test_two_processes_validate_on_shards_with_different_numbers_of_batches(
     image_folder, tmp_path, host
 ):
-    # Five images and four, in batches of four.
+    # One process gets five images and the other four, in batches of four.
     val = sorted((image_folder / "val").rglob("*.png"))[::2][:9]
     listed = tmp_path / "val.txt"
     listed.write_text("".join(f"{path.relative_to(image_folder / 'val')}\n" for path in val))
@@ -123,7 +128,7 @@ def test_two_processes_validate_on_shards_that_fill_other_numbers_of_batches(
     (folder,) = (tmp_path / "leoclr").iterdir()
     with (folder / "metrics.csv").open() as file:
         (knn,) = [row["val_knn_acc1"] for row in csv.DictReader(file) if row["val_knn_acc1"]]
-    # Of all nine, not the mean of both shards'.
+    # The accuracy is that of all nine images and not the mean over both shards.
     assert float(knn) * len(val) / 100 == pytest.approx(round(float(knn) * len(val) / 100))
 
     run = run_leoclr("linear", folder, *two, "max_epochs=1", host=host, cwd=tmp_path)

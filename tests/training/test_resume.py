@@ -1,3 +1,5 @@
+"""Test which earlier run a training continues, and that it continues exactly there."""
+
 import os
 
 import pytest
@@ -25,14 +27,14 @@ def config(image_folder, root, **changes):
 
 
 class LeaveAfterOneEpoch(Callback):
-    """A training that is interrupted in its second epoch."""
+    """Interrupt the training at the start of its second epoch."""
 
     def on_train_batch_start(self, trainer, *args):
         if trainer.current_epoch == 1:
             raise InterruptedError
 
 
-def test_a_run_goes_on_from_its_checkpoint(image_folder, tmp_path):
+def test_run_continues_from_its_checkpoint(image_folder, tmp_path):
     folder = pretrain(config(image_folder, tmp_path / "a", max_epochs=1))
     first = CheckpointFolder.open(folder).checkpoint
     assert read_checkpoint(first)["state_dict"]["queue_ptr"].tolist() == [5 * 16 % 70]
@@ -54,13 +56,13 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
     found = pretrain(config(image_folder, tmp_path, **changes))
     printed = capsys.readouterr().out
     assert "Resuming from" in printed
-    # It was complete: nothing is trained anew, nothing is written over, no folder is added.
+    # The run was complete, so nothing is trained again, overwritten or added.
     assert "is complete, with all of its max_epochs=1" in printed
     assert found == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    (only,) = tmp_path.rglob("*.ckpt")
-    again = read_checkpoint(only)["state_dict"]
-    assert all(torch.equal(weights[key], again[key]) for key in weights)
+    (checkpoint,) = tmp_path.rglob("*.ckpt")
+    weights_after = read_checkpoint(checkpoint)["state_dict"]
+    assert all(torch.equal(weights[key], weights_after[key]) for key in weights)
 
     capsys.readouterr()
     pretrain(config(image_folder, tmp_path, **changes, name="another"))
@@ -76,20 +78,22 @@ def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_p
         ({"precision": "bf16-mixed", "data__fraction": 0.5}, "data.fraction, precision"),
     ],
 )
-def test_auto_resume_takes_no_other_training(image_folder, tmp_path, capsys, changes, named):
-    same = {"max_epochs": 1, "auto_resume": {"enabled": True}}
-    first = pretrain(config(image_folder, tmp_path, **same))
+def test_auto_resume_rejects_a_training_with_other_settings(
+    image_folder, tmp_path, capsys, changes, named
+):
+    common = {"max_epochs": 1, "auto_resume": {"enabled": True}}
+    first = pretrain(config(image_folder, tmp_path, **common))
     capsys.readouterr()
-    second = pretrain(config(image_folder, tmp_path, **same, **changes))
-    line = f"{first} is not resumed, its {named} being other than here"
+    second = pretrain(config(image_folder, tmp_path, **common, **changes))
+    line = f"{first} is not resumed because these settings differ: {named};"
     assert line in capsys.readouterr().out
     assert second != first
-    # The older of the two is found all the same, behind one that the host would have taken.
-    assert pretrain(config(image_folder, tmp_path, **same)) == first
+    # The first run is found although the second is newer and the host would have taken it.
+    assert pretrain(config(image_folder, tmp_path, **common)) == first
     assert "is not resumed" not in capsys.readouterr().out
 
 
-def test_auto_resume_names_a_configuration_that_was_cut_off(image_folder, tmp_path):
+def test_auto_resume_names_a_damaged_configuration(image_folder, tmp_path):
     changes = {"max_epochs": 1, "auto_resume": {"enabled": True}}
     args = pretrain(config(image_folder, tmp_path, **changes)) / "args.json"
     args.write_bytes(args.read_bytes()[:-3])
@@ -97,7 +101,7 @@ def test_auto_resume_names_a_configuration_that_was_cut_off(image_folder, tmp_pa
         pretrain(config(image_folder, tmp_path, **changes))
 
 
-def test_a_resumed_training_goes_on_with_its_wandb_run(image_folder, tmp_path, monkeypatch):
+def test_resumed_training_continues_its_wandb_run(image_folder, tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     monkeypatch.chdir(tmp_path)
     changes = {
@@ -108,13 +112,13 @@ def test_a_resumed_training_goes_on_with_its_wandb_run(image_folder, tmp_path, m
     with pytest.raises(InterruptedError):
         pretrain(config(image_folder, tmp_path, **changes), [LeaveAfterOneEpoch()])
     (run,) = (tmp_path / "leoclr").iterdir()
-    before = (run / "metrics.csv").read_bytes()
-    # As the end of the process would: within one, wandb has one run.
+    metrics_before = (run / "metrics.csv").read_bytes()
+    # A process has only one wandb run, so finish it as the end of the process would.
     wandb.finish()
 
     assert pretrain(config(image_folder, tmp_path, **changes)) == run
     assert [path.name for path in run.parent.iterdir()] == [run.name]
-    assert (run / "metrics-1.csv").read_bytes() == before
+    assert (run / "metrics-1.csv").read_bytes() == metrics_before
     assert read_metric(run / "metrics.csv", "train_nce_loss_epoch")[0][0] == 2
     runs = [path.name for path in (tmp_path / "wandb").glob("offline-run-*")]
     assert len(runs) == 2
@@ -122,7 +126,7 @@ def test_a_resumed_training_goes_on_with_its_wandb_run(image_folder, tmp_path, m
     wandb.finish()
 
 
-def test_auto_resume_takes_the_newest_of_a_runs_checkpoints(image_folder, tmp_path, capsys):
+def test_auto_resume_takes_the_newest_checkpoint_of_a_run(image_folder, tmp_path, capsys):
     changes = {"max_epochs": 2, "auto_resume": {"enabled": True}}
     folder = pretrain(config(image_folder, tmp_path, **changes))
     (last,) = folder.glob("*.ckpt")

@@ -61,7 +61,7 @@ def test_dali_settings_that_are_none_are_said_to_be_ignored(gpus, capsys):
     node = {"prefetsh": 3, "cache_mb": 0, "encode_indexes_into_labels": False}
     settled(accelerator="cpu", precision=32, data={"format": "dali"}, dali=node)
     told = capsys.readouterr().err
-    assert told == "dali.prefetsh is ignored: no setting; did you mean 'prefetch'?\n"
+    assert told == "dali.prefetsh is ignored: it is not a setting; did you mean 'prefetch'?\n"
 
 
 def test_the_trainers_settings_that_are_ours_are_said_to_be_ignored(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Fetching: from each source, whole or not at all, once for all processes."""
+"""A file is fetched from each kind of source, completely or not at all, once for all processes."""
 
 import multiprocessing
 from dataclasses import replace
@@ -10,42 +10,42 @@ from leoclr_plugin.zoo.fetch import cache_folder, fetch
 
 
 def files(folder) -> list[str]:
-    """What is in a folder, the lock but."""
+    """Return the names of all files under a folder except the lock."""
     return sorted(p.name for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock")
 
 
-def test_checkout_is_taken_as_it_is(zoo, entry):
+def test_file_of_the_checkout_is_used_in_place(zoo, entry):
     assert fetch(entry) == zoo / entry.file
     assert not cache_folder().exists()
 
 
-def test_folder_of_another_checkout(empty_zoo, entry, weights, monkeypatch):
+def test_file_of_a_folder_is_used_in_place(empty_zoo, entry, weights, monkeypatch):
     monkeypatch.setenv("LEOCLR_ZOO_URL", str(weights.parent))
     assert fetch(entry) == weights
 
 
-def test_what_was_fetched_is_there_without_its_source(https, entry, monkeypatch):
+def test_cached_file_needs_no_source(https, entry, monkeypatch):
     path = fetch(entry)
     monkeypatch.delenv("LEOCLR_ZOO_URL")
     assert fetch(entry) == path
 
 
-def test_to_a_folder(zoo, entry, tmp_path):
+def test_file_is_copied_to_the_given_folder(zoo, entry, tmp_path):
     path = fetch(entry, tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / entry.file
     assert path.read_bytes() == (zoo / entry.file).read_bytes()
     assert files(path.parent) == [entry.file]
 
 
-def test_damaged_file_of_the_checkout(zoo, entry, tmp_path):
+def test_damaged_file_of_the_checkout_is_refused(zoo, entry, tmp_path):
     (zoo / entry.file).write_bytes(b"damaged")
     for to in (None, tmp_path / "to"):
-        with pytest.raises(UserError, match="is damaged or another file"):
+        with pytest.raises(UserError, match="is damaged or a different file"):
             fetch(entry, to)
     assert not (tmp_path / "to").exists()
 
 
-def test_https_once_and_again_where_the_cache_is_damaged(https, entry):
+def test_https_downloads_once_and_again_when_the_cache_is_damaged(https, entry):
     path = fetch(entry)
     assert path == cache_folder() / entry.file
     assert path.read_bytes() == https.content
@@ -57,32 +57,32 @@ def test_https_once_and_again_where_the_cache_is_damaged(https, entry):
     assert files(cache_folder()) == [entry.file]
 
 
-def test_https_goes_on_where_it_stopped(https, entry):
+def test_https_continues_an_interrupted_download(https, entry):
     https.breaks_after = 3_000_000
     with pytest.raises(UserError, match="cannot be fetched"):
         fetch(entry)
     assert not (cache_folder() / entry.file).exists()
     assert fetch(entry).read_bytes() == https.content
-    asked = https.requests[1][1]
-    assert 0 < int(asked.removeprefix("bytes=").removesuffix("-")) <= 3_000_000
+    requested_range = https.requests[1][1]
+    assert 0 < int(requested_range.removeprefix("bytes=").removesuffix("-")) <= 3_000_000
     assert files(cache_folder()) == [entry.file]
 
 
-@pytest.mark.parametrize("harm", ["other", "truncated", "longer"])
-def test_another_file_is_refused_and_leaves_nothing(https, entry, harm):
+@pytest.mark.parametrize("fault", ["changed", "truncated", "longer"])
+def test_different_file_is_refused_and_leaves_nothing(https, entry, fault):
     content = https.content
     https.content = {
-        "other": bytes([content[0] ^ 1]) + content[1:],
+        "changed": bytes([content[0] ^ 1]) + content[1:],
         "truncated": content[:-1000],
         "longer": content + content,
-    }[harm]
+    }[fault]
     with pytest.raises(UserError, match="cannot be fetched") as error:
         fetch(entry)
     assert "\n" not in str(error.value)
     assert files(cache_folder()) == []
 
 
-def test_no_answer_and_no_source(https, entry, monkeypatch):
+def test_missing_source_and_silent_source_are_refused(https, entry, monkeypatch):
     https.shutdown()
     https.server_close()
     with pytest.raises(UserError, match="cannot be fetched") as error:
@@ -95,21 +95,21 @@ def test_no_answer_and_no_source(https, entry, monkeypatch):
     assert files(cache_folder()) == []
 
 
-def test_hub(hub, entry):
+def test_hub_downloads_the_given_revision(hub, entry):
     path = fetch(entry)
     assert path.read_bytes() == hub.content
     assert f"/someone/leoclr/resolve/v1/{entry.file}" in {path for path, _ in hub.requests}
     assert files(cache_folder()) == [entry.file]
 
 
-def test_another_file_of_the_hub_is_refused_and_leaves_nothing(hub, entry):
+def test_different_file_of_the_hub_is_refused_and_leaves_nothing(hub, entry):
     hub.content = hub.content[:-1000]
-    with pytest.raises(UserError, match="is damaged or another file"):
+    with pytest.raises(UserError, match="is damaged or a different file"):
         fetch(entry)
     assert files(cache_folder()) == []
 
 
-def test_hub_without_an_answer(hub, entry):
+def test_silent_hub_is_refused(hub, entry):
     hub.shutdown()
     hub.server_close()
     with pytest.raises(UserError, match="cannot be fetched") as error:
@@ -117,7 +117,7 @@ def test_hub_without_an_answer(hub, entry):
     assert "\n" not in str(error.value)
 
 
-def test_eight_processes_fetch_once(https, entry):
+def test_eight_processes_download_once(https, entry):
     with multiprocessing.get_context("fork").Pool(8) as pool:
         paths = pool.map(fetch, [entry] * 8)
     assert set(paths) == {cache_folder() / entry.file}
@@ -125,6 +125,6 @@ def test_eight_processes_fetch_once(https, entry):
 
 
 @pytest.mark.parametrize("name", ["../up.safetensors", "/etc/passwd", "..", ".hidden", "a/b"])
-def test_name_that_climbs_out_of_the_cache(entry, name):
-    with pytest.raises(UserError, match="it must be a name"):
+def test_path_that_leads_out_of_the_cache_is_refused(entry, name):
+    with pytest.raises(UserError, match="it must be a plain file name"):
         replace(entry, file=name)

@@ -1,4 +1,4 @@
-"""The manifest as it is published: valid, and true of the files beside it."""
+"""The published manifest is valid and agrees with the files beside it."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ MANIFEST = json.loads((ZOO / "manifest.json").read_text())
 SCHEMA = json.loads((ZOO / "manifest.schema.json").read_text())
 
 
-def test_schema_holds_for_what_is_published():
+def test_published_manifest_follows_the_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(MANIFEST, SCHEMA)
 
@@ -36,23 +36,23 @@ def test_schema_holds_for_what_is_published():
         ("unknown", 1),
     ],
 )
-def test_schema_refuses(key, value, weights):
-    good = {"models": {zoo_fixtures.NAME: zoo_fixtures.fields(weights)}}
-    jsonschema.validate(good, SCHEMA)
-    bad = copy.deepcopy(good)
-    bad["models"][zoo_fixtures.NAME][key] = value
+def test_schema_refuses_an_invalid_value(key, value, weights):
+    valid = {"models": {zoo_fixtures.NAME: zoo_fixtures.fields(weights)}}
+    jsonschema.validate(valid, SCHEMA)
+    invalid = copy.deepcopy(valid)
+    invalid["models"][zoo_fixtures.NAME][key] = value
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(bad, SCHEMA)
+        jsonschema.validate(invalid, SCHEMA)
 
 
-def test_fields_are_those_of_the_schema():
+def test_entry_has_the_fields_of_the_schema():
     model = SCHEMA["$defs"]["model"]
     names = {field.name for field in fields(Entry)} - {"name"}
     assert names == set(model["properties"]) == set(model["required"])
 
 
 @pytest.mark.parametrize("name", MANIFEST["models"])
-def test_files_are_those_of_the_manifest(name):
+def test_published_files_agree_with_the_manifest(name):
     entry = find_entry(name)
     assert sha256(ZOO / entry.file) == entry.sha256
     assert (ZOO / entry.file).stat().st_size == entry.bytes
@@ -62,7 +62,7 @@ def test_files_are_those_of_the_manifest(name):
     assert (ZOO / f"{name}.md").read_text() == card(entry)
 
 
-def test_unknown_name(zoo):
+def test_unknown_name_is_refused_with_a_suggestion(zoo):
     assert list(read_manifest()) == [zoo_fixtures.NAME]
     with pytest.raises(UserError, match=f"did you mean '{zoo_fixtures.NAME}'"):
         find_entry("leoclr-resnet50-stripes")

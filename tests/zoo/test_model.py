@@ -1,4 +1,4 @@
-"""Loading: ready to use, under either library's names, and nothing but numbers."""
+"""A loaded model is ready to use from either library, and its file cannot run code."""
 
 import json
 import pickle
@@ -15,38 +15,38 @@ from tests.zoo_fixtures import NAME
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
-def test_backbone_preprocessing_and_classes(zoo, network, library):
+def test_load_gives_backbone_preprocessing_and_classes(zoo, network, library):
     model = zoo_api.load(NAME, library)
     image = model.preprocess(make_image(0, 1, (50, 70)))
     assert image.shape == (3, 32, 32)
     assert not model.backbone.training
     assert model.classes == tuple(f"class{label}" for label in range(5))
     with torch.no_grad():
-        wanted, got = network(image[None]), model.backbone(image[None])
-    assert got.shape == (1, 512)
-    # Half precision has 11 bits.
-    torch.testing.assert_close(got, wanted, rtol=1e-2, atol=1e-2)
+        expected, features = network(image[None]), model.backbone(image[None])
+    assert features.shape == (1, 512)
+    # The tolerance allows for the 11 bits of half precision.
+    torch.testing.assert_close(features, expected, rtol=1e-2, atol=1e-2)
     assert type(model.backbone).__module__.startswith(library)
 
 
-def test_weights_come_back(tmp_path):
+def test_weights_are_read_as_they_were_written(tmp_path):
     state = {"a": torch.randn(3, 4), "n": torch.tensor(7), "t": torch.randn(4, 3).T}
-    write_weights(state, tmp_path / "w.safetensors", {"what": "test"})
-    back = read_weights(tmp_path / "w.safetensors")
-    assert back.keys() == state.keys()
-    assert all(torch.equal(back[key], state[key]) for key in state)
+    write_weights(state, tmp_path / "w.safetensors", {"purpose": "test"})
+    read = read_weights(tmp_path / "w.safetensors")
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[key], state[key]) for key in state)
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
 
-def name_as_good(zoo, path):
-    """Let the manifest say that this is the file."""
+def register(zoo, path):
+    """Write the SHA-256 and the size of ``path`` into the manifest."""
     content = json.loads((zoo / "manifest.json").read_text())
     content["models"][NAME] |= {"sha256": sha256(path), "bytes": path.stat().st_size}
     (zoo / "manifest.json").write_text(json.dumps(content))
 
 
-class Harm:
-    """An object whose pickle makes a file when it is read."""
+class CreatesFile:
+    """Reading a pickle of this object creates a file."""
 
     def __init__(self, path):
         self.path = path
@@ -56,27 +56,28 @@ class Harm:
 
 
 def test_code_in_a_pickle_is_not_run(zoo, tmp_path):
-    path, harm = zoo / f"{NAME}.safetensors", tmp_path / "harm"
-    path.write_bytes(pickle.dumps({"weight": Harm(harm)}))
-    with pytest.raises(UserError, match="is damaged or another file"):
+    path, created = zoo / f"{NAME}.safetensors", tmp_path / "created"
+    path.write_bytes(pickle.dumps({"weight": CreatesFile(created)}))
+    with pytest.raises(UserError, match="is damaged or a different file"):
         zoo_api.load(NAME)
-    name_as_good(zoo, path)
+    register(zoo, path)
     with pytest.raises(UserError, match="cannot be read as safetensors") as error:
         zoo_api.load(NAME)
     assert "\n" not in str(error.value)
-    assert not harm.exists()
+    assert not created.exists()
+    # Reading it as a pickle does run the code, so the check above can fail.
     pickle.loads(path.read_bytes())
-    assert harm.exists()
+    assert created.exists()
 
 
-def test_truncated_file(zoo):
+def test_truncated_file_is_refused(zoo):
     path = zoo / f"{NAME}.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
-    name_as_good(zoo, path)
+    register(zoo, path)
     with pytest.raises(UserError, match="cannot be read as safetensors"):
         zoo_api.load(NAME)
 
 
-def test_unknown_library(zoo):
+def test_unknown_library_is_refused(zoo):
     with pytest.raises(UserError, match="library=jax; it must be one of torchvision, timm"):
         zoo_api.load(NAME, library="jax")

@@ -1,4 +1,4 @@
-"""From a run's folder to the zoo: what stands there afterwards is true of the run."""
+"""Publishing a run adds files and figures to the zoo that agree with the run."""
 
 import json
 
@@ -39,14 +39,14 @@ def published(run, zoo, image_folder, monkeypatch):
     return publish(run, NAME, image_folder, command, "Small.", "0123456789ab", 0.25)
 
 
-def test_what_is_published(published, run, zoo, image_folder):
+def test_published_files_and_entry_agree_with_the_run(published, run, zoo, image_folder):
     manifest = json.loads((zoo / "manifest.json").read_text())
     jsonschema.validate(manifest, json.loads((ROOT / "zoo/manifest.schema.json").read_text()))
     assert find_entry(NAME) == published
     assert len(manifest["models"]) == 2
     assert published.images == 40
     assert published.size == (32, 32)
-    # The checkpoint is of the first of the configuration's two epochs.
+    # The checkpoint was written after the first of the configuration's two epochs.
     assert (published.epochs, published.epochs_trained) == (2, 1)
     assert (zoo / f"{NAME}.md").read_text() == card(published)
     config = (zoo / published.config).read_text()
@@ -55,39 +55,37 @@ def test_what_is_published(published, run, zoo, image_folder):
 
     with torch.no_grad():
         images = torch.randn(3, 3, 32, 32)
-        wanted = CheckpointFolder.open(run).load_method().backbone(images)
-        got = zoo_api.load(NAME).backbone(images)
-    torch.testing.assert_close(got, wanted, rtol=1e-2, atol=1e-2)
+        expected = CheckpointFolder.open(run).load_method().backbone(images)
+        features = zoo_api.load(NAME).backbone(images)
+    torch.testing.assert_close(features, expected, rtol=1e-2, atol=1e-2)
 
 
-def test_figures_of_the_card_are_those_of_the_file(published, run, image_folder):
+def test_published_figures_are_measured_on_the_published_file(published, run, image_folder):
     cfg = zoo_data(published, image_folder, 0)
     assert evaluate(published, load(NAME).backbone, cfg) == published.results
-    # Half precision apart, they are those of the run.
+    # They differ from the run's figures only by the effect of half precision.
     source = CheckpointFolder.open(run)
     data = evaluation_cfg(source.cfg, num_workers=0)
-    near = knn(*train_and_val_features(source.load_method(), data, (32, 32)))
-    assert published.results["knn"]["top1"] == pytest.approx(near["top1"], abs=5.1)
-    share = near["top1"] / 100
-    error = 100 * (share * (1 - share) / 20) ** 0.5
+    result = knn(*train_and_val_features(source.load_method(), data, (32, 32)))
+    assert published.results["knn"]["top1"] == pytest.approx(result["top1"], abs=5.1)
+    accuracy = result["top1"] / 100
+    error = 100 * (accuracy * (1 - accuracy) / 20) ** 0.5
     assert published.results["knn"]["spread"] == pytest.approx(error, abs=1.5)
 
 
-def test_hardware_is_that_of_the_training_where_it_was_another_machine(
-    run, zoo, image_folder, monkeypatch
-):
+def test_given_hardware_replaces_this_machine(run, zoo, image_folder, monkeypatch):
     monkeypatch.setattr("leoclr_plugin.zoo.publish.zoo_folder", lambda: zoo)
-    said = ("leoclr pretrain custom/leoclr", "Small.", "0123456789ab", 0.25, "one GPU elsewhere")
-    assert publish(run, NAME, image_folder, *said).hardware == "one GPU elsewhere"
+    about = ("leoclr pretrain custom/leoclr", "Small.", "0123456789ab", 0.25, "one GPU elsewhere")
+    assert publish(run, NAME, image_folder, *about).hardware == "one GPU elsewhere"
 
 
-def test_card_says_all_that_the_manifest_says(published):
+def test_card_has_every_field_of_the_manifest(published):
     text = card(published)
-    for said in (
+    for words in (
         *(published.name, published.method, published.backbone, published.dataset),
         *(published.command, published.config, published.commit, published.hardware),
         *(published.licence, published.limits, published.sha256, "0.25", "32 px", "1 of 2 epochs"),
     ):
-        assert said in text, said
+        assert words in text, words
     for figures in published.results.values():
         assert f"{figures['top1']:.2f} ± {figures['spread']:.2f}" in text

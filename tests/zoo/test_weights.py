@@ -1,3 +1,5 @@
+"""Test the files of weights as files on a disk."""
+
 import json
 
 import torch
@@ -17,7 +19,7 @@ def test_the_same_weights_make_the_same_file(tmp_path):
         assert json.loads(opened.metadata()["about"]) == about
 
 
-def test_who_may_read_other_files_may_read_the_weights(tmp_path):
+def test_weights_have_the_usual_file_permissions(tmp_path):
     other, weights = tmp_path / "other.txt", tmp_path / "weights.safetensors"
     other.touch()
     write_weights({"fc.bias": torch.rand(4)}, weights, {})

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: knn.sh CHECKPOINT_FOLDER
+# Usage: knn.sh CHECKPOINT_FOLDER
 leoclr knn "$1" \
     --batch_size 256 \
     --k 20 \

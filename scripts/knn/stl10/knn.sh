@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: knn.sh CHECKPOINT_FOLDER
+# Usage: knn.sh CHECKPOINT_FOLDER
 leoclr knn "$1" \
     --dataset stl10 \
     --train_data_path ./datasets \

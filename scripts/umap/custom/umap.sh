@@ -1,4 +1,4 @@
 #!/bin/sh
-# usage: umap.sh CHECKPOINT_FOLDER
+# Usage: umap.sh CHECKPOINT_FOLDER
 leoclr umap "$1" \
     --batch_size 256

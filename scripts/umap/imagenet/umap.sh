@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: umap.sh CHECKPOINT_FOLDER
+# Usage: umap.sh CHECKPOINT_FOLDER
 leoclr umap "$1" \
     --dataset imagenet \
     --train_data_path ./datasets/imagenet/train \
