@@ -69,7 +69,7 @@ def write_report(
     """
     methods = list(dict.fromkeys(run["method"] for run in runs))
     columns = columns_of(runs)
-    header = ("method", *(title for title, _ in columns.values()))
+    header = ["method", *(title for title, _ in columns.values())]
     rows = [
         _row(method, [run for run in runs if run["method"] == method], columns)
         for method in methods

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torchmetrics.functional.classification import multilabel_average_precision
+from torchmetrics.functional.classification import binary_average_precision
 
 _UNKNOWN = -1
 
@@ -28,17 +28,21 @@ def average_precision(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tens
     """
     if not scores.isfinite().all():
         raise ValueError("the scores are not finite, so the images have no ranking")
+    precisions = [
+        _of_one_class(column, labels)
+        for column, labels in zip(scores.unbind(dim=1), targets.long().unbind(dim=1), strict=True)
+    ]
+    return torch.stack(precisions)
+
+
+def _of_one_class(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    if not (labels == 1).any():
+        return torch.tensor(torch.nan, dtype=torch.double)
     # torchmetrics takes scores outside [0, 1] through a sigmoid, which would make ties of high
-    # ones. The rank of a score among those of its class has no ties but the score's own.
-    ranks = torch.stack(
-        [column.unique(return_inverse=True)[1] for column in scores.double().unbind(dim=1)], dim=1
-    )
-    ranked = ranks.double() / max(1, len(scores))
-    precisions = multilabel_average_precision(
-        ranked, targets.long(), scores.shape[1], average=None, ignore_index=_UNKNOWN
-    )
-    shown = (targets == 1).any(dim=0)
-    return torch.where(shown, 100 * precisions.double(), torch.nan)
+    # ones. The rank of a score has no ties but the score's own.
+    _, rank = scores.double().unique(return_inverse=True)
+    ranked = rank.double() / len(scores)
+    return 100 * binary_average_precision(ranked, labels, ignore_index=_UNKNOWN).double()
 
 
 def mean_average_precision(precisions: torch.Tensor) -> float:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from leoclr_plugin.compare.table import HEADER, write_report
+from leoclr_plugin.compare.table import trends_of, write_report
 from leoclr_plugin.files import read_text
 from tests.pages import Page
 
@@ -39,6 +39,10 @@ RUNS = [
     # With this run, the sample standard deviation of leoclr is 2. The population's would be 1.41.
     measured("leoclr", 1, 50.0 + 8**0.5, curve=[[1, 90.0], [2, 91.0]]),
 ]
+HEADER = [
+    *("method", "kNN top-1 %", "linear top-1 %"),
+    *("images/s", "s/epoch", "peak MiB", "epochs", "work a step"),
+]
 
 
 @pytest.fixture
@@ -49,15 +53,15 @@ def written(tmp_path):
 def test_cells_are_mean_and_deviation_of_the_measured_runs(written):
     out, content = written
     rows = {row[0]: row[1:] for row in content["rows"]}
-    one_seed = ["20.00", "30.00", "", "76.5", "2048", "0"]
+    one_seed = ["20.00", "30.00", "", "76.5", "2048", "0", ""]
     assert rows == {
         "leoclr": [
-            *("51.41 ± 2.00", "61.41 ± 2.00", "123.5 ± 0.0", "76.5 ± 0.0", "2048 ± 0", "3 ± 0"),
+            *("51.41 ± 2.00", "61.41 ± 2.00", "123.5 ± 0.0", "76.5 ± 0.0", "2048 ± 0", "3 ± 0", ""),
         ],
         "untrained": one_seed,
-        "byol": ["failed", "", "", "", "", ""],
+        "byol": ["failed", "", "", "", "", "", ""],
     }
-    assert all(len(row) == len(HEADER) for row in content["rows"])
+    assert content["header"] == HEADER
     assert content["foot"] == [
         "byol: recipe of byol.yaml.",
         f"byol, seed 0, failed: {NO_ROOM}",
@@ -106,7 +110,7 @@ def test_page_has_the_table_and_the_curves_of_the_first_seed(written):
 
     shown = Page(page).texts
     cells = [cell for row in written[1]["rows"] for cell in row if cell]
-    assert (shown["th"], shown["td"]) == (list(HEADER), cells)
+    assert (shown["th"], shown["td"]) == (HEADER, cells)
     # The curve of leoclr's second seed goes from 90 to 91 and must not be drawn.
     assert len(re.findall("<polyline", page)) == 1
     assert ">40.00</text>" in page
@@ -116,3 +120,60 @@ def test_page_has_the_table_and_the_curves_of_the_first_seed(written):
 def test_page_without_curves_has_no_picture(tmp_path):
     write_report(tmp_path, RUNS[1:3], SETTINGS)
     assert "<svg" not in read_text(tmp_path / "report.html")
+
+
+def multilabel(method: str, seed: int, legs: dict[int, float], work: float = 0) -> dict:
+    """Return the result of a run on pictures of several labels; ``legs`` are mAP by epoch."""
+    parts = [
+        {
+            **{"epochs": epochs, "linear_map": value, "knn_map": value - 1, "work_per_step": work},
+            **{"steps_per_epoch": 100, "transfer": {"birds": {"linear_top1": value + 30}}},
+        }
+        for epochs, value in legs.items()
+    ]
+    return {"method": method, "seed": seed, "deviations": [], **parts[-1], "legs": parts[:-1]}
+
+
+def test_columns_are_the_measures_that_the_data_have(tmp_path):
+    runs = [multilabel("leoclr", 0, {10: 20.0}, 5), multilabel("untrained", 0, {0: 15.0})]
+    content = write_report(tmp_path, runs, SETTINGS)
+    assert content["header"][:5] == [
+        *("method", "kNN mAP %", "linear mAP %"),
+        *("birds kNN top-1 %", "birds linear top-1 %"),
+    ]
+    assert content["rows"][0][1:5] == ["19.00", "20.00", "", "50.00"]
+    (first, *_) = csv.DictReader(io.StringIO(read_text(tmp_path / "results.csv")))
+    assert (first["linear_map"], first["birds/linear_top1"]) == ("20.0", "50.0")
+
+
+def test_trends_begin_at_the_untrained_network_and_are_means_over_the_seeds():
+    runs = [
+        multilabel("untrained", 0, {0: 15.0}),
+        multilabel("leoclr", 0, {10: 18.0, 20: 20.0}, 5),
+        multilabel("leoclr", 1, {10: 16.0, 20: 22.0}, 5),
+        # This run has failed after its first leg.
+        {**multilabel("mocov2plus", 0, {10: 17.0, 20: 0.0}, 8), "linear_map": None, "error": "x"},
+    ]
+    assert trends_of(runs, "linear_map") == {
+        "leoclr": [(0.0, 15.0), (10, 17.0), (20, 21.0)],
+        "mocov2plus": [(0.0, 15.0), (10, 17.0)],
+    }
+    # Ten epochs of 100 steps with 5 units each are 5 thousand units.
+    assert trends_of(runs, "linear_map", "work")["leoclr"] == [
+        (0.0, 15.0),
+        (5.0, 17.0),
+        (10.0, 21.0),
+    ]
+    assert trends_of(runs, "birds/linear_top1")["leoclr"][-1] == (20, 51.0)
+
+
+def test_page_draws_the_trends_over_epochs_and_over_work(tmp_path):
+    runs = [
+        multilabel("untrained", 0, {0: 15.0}),
+        multilabel("leoclr", 0, {10: 18.0, 20: 20.0}, 5),
+        multilabel("mocov2plus", 0, {10: 17.0, 20: 19.0}, 8),
+    ]
+    write_report(tmp_path, runs, SETTINGS)
+    headings = Page(read_text(tmp_path / "report.html")).texts["h2"]
+    for title in ("kNN mAP %", "linear mAP %", "birds linear top-1 %"):
+        assert {f"{title} over epochs", f"{title} over work"} <= set(headings)

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.evaluation.knn import knn, knn_scores
 
 
 def clouds(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,3 +45,42 @@ def test_separated_classes_are_all_found():
     assert knn((features, targets), (features, targets), k=8)["top1"] == 100.0
     shifted = (targets + 1) % 5
     assert knn((features, targets), (features, shifted), k=8)["top1"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("distance", "temperature"), [("cosine", 0.07), ("cosine", 0.005), ("euclidean", 0.07)]
+)
+def test_scores_of_several_labels_equal_a_loop_over_the_images(distance, temperature):
+    generator = torch.Generator().manual_seed(3)
+    bank, features = torch.randn(2, 40, 6, generator=generator)
+    labels = torch.randint(-1, 2, (40, 3), generator=generator)
+    scores = knn_scores((bank, labels), features, 7, temperature, distance)
+
+    def weight(one, other):
+        if distance == "euclidean":
+            return 1 / (np.linalg.norm(one - other) + 1e-5)
+        cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+        return np.exp(cosine / temperature)
+
+    images = features.double().numpy()
+    for image, found in zip(images, scores, strict=True):
+        weights = np.array([weight(image, other) for other in bank.double().numpy()])
+        nearest = np.argsort(-weights)[:7]
+        for column in range(3):
+            known = [i for i in nearest if labels[i, column] != -1]
+            shown = [i for i in known if labels[i, column] == 1]
+            share = weights[shown].sum() / weights[known].sum() if known else 0
+            assert found[column].item() == pytest.approx(share, abs=1e-4)
+
+
+def test_several_labels_are_measured_by_average_precision():
+    generator = torch.Generator().manual_seed(4)
+    bank, features = torch.randn(2, 60, 6, generator=generator)
+    labels, targets = (torch.rand(2, 60, 2, generator=generator) < 0.4).to(torch.int8)
+    result = knn((bank, labels), (features, targets), k=9, classes=["cat", "dog"])
+    scores = knn_scores((bank, labels), features, 9)
+    expected = [100 * average_precision_score(targets[:, i], scores[:, i]) for i in range(2)]
+    assert list(result["AP"].values()) == pytest.approx(expected, abs=1e-3)
+    assert list(result["AP"]) == ["cat", "dog"]
+    assert result["mAP"] == pytest.approx(sum(expected) / 2)
+    assert "top1" not in result

@@ -1,0 +1,82 @@
+import pytest
+
+from leoclr_plugin.data.labels import read_classes, read_labels, tell_classes_without_positive
+from leoclr_plugin.errors import UserError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="labels.csv"):
+        path = tmp_path / name
+        path.write_bytes(text.encode())
+        return path
+
+    return write
+
+
+def test_reads_labels_by_image_relative_to_the_file(write, tmp_path):
+    table = read_labels(write("image,cat,dog\nimages/a.png,1,0\r\n\n./b.png, 0 ,\n"))
+    assert table.classes == ("cat", "dog")
+    assert {name: row.tolist() for name, row in table.rows.items()} == {
+        str(tmp_path.resolve() / "images" / "a.png"): [1, 0],
+        str(tmp_path.resolve() / "b.png"): [0, -1],
+    }
+
+
+def test_columns_are_brought_into_the_order_that_is_wanted(write):
+    path = write("image,dog,cat\na.png,1,0\n")
+    (row,) = read_labels(path, ("cat", "dog")).rows.values()
+    assert row.tolist() == [0, 1]
+    assert read_classes(path) == ("dog", "cat")
+
+
+def test_a_byte_order_mark_is_left_out_and_told(write, capsys):
+    assert read_labels(write("\ufeffimage,cat\na.png,1\n")).classes == ("cat",)
+    assert "begins with a byte order mark, which is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"the labels file .* is empty; its header is image,<class>,\.\.\."),
+        (" \n", "is empty"),
+        ("image,cat\n", "has a header but no row; add a row"),
+        ("image;cat;dog\na.png;1;0\n", "separates its columns by semicolons; write it with commas"),
+        ("image\tcat\na.png\t1\n", "separates its columns by tabs"),
+        ("a.png,1,0\n", "begins with 'a.png,1,0'; its header is image,<class>"),
+        ("image\na.png\n", "begins with 'image'; its header"),
+        ("image,cat,,dog\na.png,1,0,0\n", "column 3 has no name"),
+        ("image,cat,cat\na.png,1,0\n", "has two columns for cat"),
+        ("image,cat,dog\na.png,1,0\nb.png,2,0\n", "line 3, column cat: '2'; a label is 1, 0, or"),
+        ("image,cat,dog\na.png,1,yes\n", "line 2, column dog: 'yes'"),
+        ("image,cat,dog\na.png,1\n", "line 2: 2 fields, but the header has 3"),
+        ("image,cat\na.png,1\n./a.png,0\n", "line 3: ./a.png has a row already"),
+    ],
+)
+def test_other_files_are_refused_by_line_and_column(write, text, message):
+    with pytest.raises(UserError, match=message):
+        read_labels(write(text))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("image,cat", "has no column for the class dog, which the training labels have"),
+        ("image,cat,dog,owl", "has a column for the class owl, which the training labels do not"),
+        ("image,cat,dogs", "no column for the class dog, .*did you mean 'dogs'"),
+    ],
+)
+def test_classes_that_differ_from_the_trainings_are_refused(write, header, message):
+    row = "a.png" + ",1" * header.count(",")
+    with pytest.raises(UserError, match=message):
+        read_labels(write(f"{header}\n{row}\n"), ("cat", "dog"))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"the labels file .*none.csv is not there"):
+        read_labels(tmp_path / "none.csv")
+
+
+def test_classes_that_no_image_shows_are_told(write, capsys):
+    tell_classes_without_positive(read_labels(write("image,cat,dog\na.png,1,0\nb.png,0,\n")))
+    assert "no image shows dog; averages leave out such classes" in capsys.readouterr().err

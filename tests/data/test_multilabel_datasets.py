@@ -1,0 +1,196 @@
+"""Test data sets whose pictures have several labels, from a labels file and in public layouts."""
+
+import json
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from leoclr_plugin.data.datasets import (
+    build_dataset,
+    build_pretrain_dataset,
+    class_names,
+    samples_of,
+    take_classes_of_labels,
+)
+from leoclr_plugin.data.held_out import hold_out
+from leoclr_plugin.data.multilabel_sets import VOC_CLASSES
+from leoclr_plugin.errors import UserError
+from tests.conftest import make_image
+
+
+def array(image):
+    return np.asarray(image)
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Folders ``train`` and ``val`` with images and labels of three classes."""
+    for part, count in (("train", 6), ("val", 4)):
+        folder = tmp_path / part / "images"
+        folder.mkdir(parents=True)
+        lines = ["image,cat,dog,owl"]
+        for i in range(count):
+            make_image(i, 0).save(folder / f"{i}.png")
+            lines.append(f"images/{i}.png,{i % 2},1,{'' if i == 0 else i // 2 % 2}")
+        (tmp_path / part / "labels.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def node(root, **changes):
+    return OmegaConf.create(
+        {
+            **{"dataset": "custom", "train_path": f"{root}/train", "val_path": f"{root}/val"},
+            **{"labels": f"{root}/train/labels.csv", "val_labels": f"{root}/val/labels.csv"},
+            **changes,
+        }
+    )
+
+
+def test_items_are_images_with_their_labels(labelled):
+    data = node(labelled)
+    dataset = build_dataset(data, "train", array)
+    labels = [labels.tolist() for _, labels in dataset]
+    assert labels == [[0, 1, -1], [1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 0], [1, 1, 0]]
+    assert np.array_equal(dataset[3][0], array(make_image(3, 0)))
+    assert [row.tolist() for row in dataset.targets] == labels
+    assert len(build_dataset(data, "val", array)) == 4
+    assert class_names(data) == dataset.classes == ("cat", "dog", "owl")
+    take_classes_of_labels(data)
+    assert data.num_classes == 3
+
+
+def test_validation_columns_follow_the_trainings(labelled):
+    path = labelled / "val" / "labels.csv"
+    path.write_text("image,owl,cat,dog\n" + "".join(f"images/{i}.png,1,0,\n" for i in range(4)))
+    assert build_dataset(node(labelled), "val", array).targets[0].tolist() == [0, -1, 1]
+
+
+def test_links_and_other_spellings_of_the_folder_name_the_same_images(labelled):
+    (labelled / "link").symlink_to(labelled / "train")
+    for root in (f"{labelled}/link", f"{labelled}/val/../train", f"{labelled}/train/images"):
+        assert len(build_dataset(node(labelled, train_path=root), "train", array)) == 6
+
+
+def test_images_without_a_row_are_for_pretraining_alone(labelled, capsys):
+    make_image(9, 0).save(labelled / "train" / "images" / "9.png")
+    dataset = build_pretrain_dataset(node(labelled), array)
+    assert [labels.tolist() for _, _, labels in dataset][-1] == [-1, -1, -1]
+    assert "1 of 7 images under" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"1 of 7 images under .* have no labels, .*9\.png; add"):
+        build_dataset(node(labelled), "train", array)
+    # A list of the others is what the message asks for.
+    (labelled / "list.txt").write_text("".join(f"images/{i}.png\n" for i in range(5)))
+    listed = node(labelled, train_list=str(labelled / "list.txt"))
+    assert len(build_dataset(listed, "train", array)) == 5
+
+
+def test_rows_without_an_image_are_refused(labelled):
+    for i in (1, 2):
+        (labelled / "train" / "images" / f"{i}.png").unlink()
+    with pytest.raises(UserError, match=r"2 of 6 images are not under .*, the first is images/1"):
+        build_dataset(node(labelled), "train", array)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"val_labels": None}, "data.labels is given and data.val_labels is not"),
+        ({"dataset": "imagenette"}, "data.dataset=imagenette has labels of its own"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labelled, changes, message):
+    with pytest.raises(UserError, match=message):
+        build_dataset(node(labelled, **changes), "val", array)
+
+
+def test_without_labels_the_file_is_not_read(labelled):
+    (labelled / "train" / "labels.csv").unlink()
+    dataset = build_pretrain_dataset(node(labelled, no_labels=True), array)
+    assert {target for _, _, target in dataset} == {-1}
+
+
+def test_held_out_images_are_the_same_every_time_and_no_others(labelled, tmp_path):
+    data = node(labelled)
+    changes = hold_out(data, 2, tmp_path / "rates")
+    again = hold_out(data, 2, tmp_path / "again")
+    tried = OmegaConf.merge(data, changes)
+    parts = [
+        {path for path, _ in samples_of(build_dataset(tried, split, array))}
+        for split in ("train", "val")
+    ]
+    assert [len(part) for part in parts] == [4, 2]
+    assert not parts[0] & parts[1]
+    texts = [
+        [(tmp_path / f / n).read_text() for n in ("kept.txt", "held-out.txt")]
+        for f in ("rates", "again")
+    ]
+    assert texts[0] == texts[1]
+    assert changes.keys() == again.keys()
+    with pytest.raises(UserError, match="6 images cannot be held out of 6"):
+        hold_out(data, 6, tmp_path / "rates")
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """VOC 2007's layout with an image in each part."""
+    root = tmp_path / "VOCdevkit" / "VOC2007"
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    things = {
+        "a": [("cat", 0), ("dog", 1), ("dog", 0), ("person", 1)],
+        "b": [("tvmonitor", 0), ("tvmonitor", 1)],
+    }
+    for (name, found), part in zip(things.items(), ("trainval", "test"), strict=True):
+        make_image(0, 0).save(root / "JPEGImages" / f"{name}.jpg")
+        objects = "".join(
+            f"<object><name>{label}</name><difficult>{difficult}</difficult></object>"
+            for label, difficult in found
+        )
+        (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
+        (root / "ImageSets" / "Main" / f"{part}.txt").write_text(f"{name}\n")
+    return tmp_path
+
+
+def test_voc_objects_that_are_all_difficult_are_unknown(voc):
+    data = OmegaConf.create({"dataset": "voc2007", "train_path": str(voc), "val_path": str(voc)})
+    (labels,) = build_dataset(data, "train", array).targets
+    shown = dict(zip(VOC_CLASSES, labels.tolist(), strict=True))
+    assert {name: value for name, value in shown.items() if value} == {
+        **{"cat": 1, "dog": 1},
+        "person": -1,
+    }
+    (labels,) = build_dataset(data, "val", array).targets
+    assert labels.tolist() == [0] * 19 + [1]
+    assert class_names(data) == VOC_CLASSES
+    (item,) = build_pretrain_dataset(OmegaConf.merge(data, {"no_labels": True}), array)
+    assert item[2] == -1
+
+
+@pytest.mark.parametrize("name", ["voc2007", "voc2012"])
+def test_a_folder_without_voc_says_what_to_name(name, tmp_path):
+    data = OmegaConf.create({"dataset": name, "train_path": str(tmp_path), "val_path": None})
+    with pytest.raises(UserError, match=f"does not hold VOCdevkit/{name.upper()} .*download=True"):
+        build_dataset(data, "train", array)
+
+
+def test_coco_classes_are_in_the_order_of_their_numbers(tmp_path):
+    pytest.importorskip("pycocotools")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "train2017").mkdir()
+    content = {
+        "images": [{"id": 7, "file_name": "x.jpg"}, {"id": 3, "file_name": "y.jpg"}],
+        "categories": [{"id": 18, "name": "dog"}, {"id": 2, "name": "bicycle"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 18},
+            {"id": 2, "image_id": 7, "category_id": 18},
+        ],
+    }
+    (tmp_path / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    data = OmegaConf.create({"dataset": "coco", "train_path": str(tmp_path), "val_path": None})
+    samples = samples_of(build_dataset(data, "train+unlabeled", array))
+    assert class_names(data) == ("bicycle", "dog")
+    assert [(path[-5:], labels.tolist()) for path, labels in samples] == [
+        ("y.jpg", [0, 0]),
+        ("x.jpg", [0, 1]),
+    ]
