@@ -81,13 +81,13 @@ def knn_scores(
     for chunk in features.split(_CHUNK):
         if distance == "cosine":
             similarity, nearest = (chunk @ known_features.T).topk(k, dim=1)
-            # Relative to the nearest neighbour: exp(cosine / t) itself may be beyond float32.
-            weights = ((similarity - similarity[:, :1]) / temperature).exp()
+            # Relative to the nearest neighbour: exp(cosine / t) itself may be beyond float64.
+            weights = ((similarity - similarity[:, :1]).double() / temperature).exp()
         else:
             away, nearest = torch.cdist(chunk, known_features).topk(k, dim=1, largest=False)
-            weights = 1 / (away + _NEAREST)
+            weights = 1 / (away.double() + _NEAREST)
         votes = labels[nearest]
         known = weights[..., None] * (votes != -1)
-        shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1).clamp(min=1e-12)
-        scores.append(shares)
+        shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1)
+        scores.append(shares.nan_to_num(0).float())
     return torch.cat(scores)
