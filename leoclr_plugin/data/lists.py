@@ -16,9 +16,9 @@ _BYTE_ORDER_MARK = "\ufeff"
 def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     """Leave only the listed images in a data set, in the data set's own order.
 
-    A name is the image's path under ``root``, or its whole path. Blank lines, a byte order mark, and
-    spaces and carriage returns around a name are passed over, unless the file's own name has them.
-    An image that is listed twice is taken once, and a line on stderr says so.
+    A name is the image's path under ``root``, or its whole path. Blank lines, a byte order mark,
+    and spaces and carriage returns around a name are passed over, unless the file's own name has
+    them. An image that is listed twice is taken once, and a line on stderr says so.
 
     Args:
         dataset: of image files, with ``samples`` and ``targets``; changed in place.
