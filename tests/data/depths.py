@@ -40,9 +40,10 @@ def tiff(data: np.ndarray | bytes, bits: int, kind: int, zero: int = BLACK_IS_ZE
 def pgm(largest: int) -> bytes:
     """The ramp as a PGM of levels from 0 to ``largest``."""
     levels = RAMP * largest // 255
-    return b"P5\n# a ramp\n64 48\n%d\n" % largest + levels.astype(
-        "u1" if largest < 256 else ">u2"
-    ).tobytes()
+    return (
+        b"P5\n# a ramp\n64 48\n%d\n" % largest
+        + levels.astype("u1" if largest < 256 else ">u2").tobytes()
+    )
 
 
 def twelve_bits() -> bytes:
