@@ -39,7 +39,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
     PIL itself would make every level above 255 white.
 
     - 16 bits: the high byte, as DALI does.
-    - 12 bits: from 0 to 4095, rounded down, as DALI does.
+    - 12 bits: from 0 to 4095, rounded; DALI's levels differ by one at most.
     - Floating point: from 0 to 1.
 
     Raises:
@@ -53,7 +53,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
     if image.mode == FLOAT:
         levels = _unit(levels) * 255 + 0.5
     elif getattr(image, "tag_v2", {}).get(_BITS) == (12,):
-        levels = levels.astype(np.uint32) * 255 // 4095
+        levels = levels * (255 / 4095) + 0.5
     else:
         levels = levels >> 8
     return Image.fromarray(levels.astype(np.uint8))

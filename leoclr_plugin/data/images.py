@@ -59,7 +59,8 @@ def unreadable(path: str | Path, reason: str) -> UnreadableImage:
 def _reason(error: Exception) -> str:
     text = one_line(error)
     # The text of a lookup's error is the key alone.
-    return f"{type(error).__name__} {text}" if isinstance(error, LookupError) or not text else text
+    named = isinstance(error, LookupError) or not text
+    return f"{type(error).__name__} {text}".rstrip() if named else text
 
 
 def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:

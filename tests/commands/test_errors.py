@@ -116,6 +116,21 @@ def test_unreadable_image_in_a_worker_process_is_named(capsys, tmp_path):
     assert "class1/002.png" in line
 
 
+@pytest.mark.parametrize("command", ["knn", "umap", "linear"])
+def test_unreadable_images_met_by_the_evaluators(command, capsys, run_folder, tmp_path):
+    folders = [make_folder(tmp_path / "train", 2), make_folder(tmp_path / "val", 2)]
+    (folders[1] / "class1" / "001.png").write_text("not an image")
+    words = {
+        "linear": [f"data.{f.name}_path={f}" for f in folders]
+        + ["optimizer.batch_size=5", "data.num_workers=0", "max_epochs=1"]
+    }
+    data = [word for f in folders for word in (f"--{f.name}_data_path", f)]
+    line = refused(capsys, command, run_folder, *words.get(command, [*data, "--num_workers", 0]))
+    assert "1 of 10 images cannot be read, the first is" in line
+    assert "val/class1/001.png: " in line
+    assert not list(run_folder.glob("*.png"))
+
+
 def test_invalid_views_are_refused(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "augmentations.1.crop_size=32"))
     assert "write crop_size: [32, 32]" in line

@@ -1,5 +1,8 @@
 """Test the zoo's commands as a user types them."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from leoclr_plugin.commands.main import main
@@ -60,3 +63,17 @@ def test_errors_are_one_line(empty_zoo, capsys, tmp_path):
         assert line.startswith("leoclr zoo: ")
         assert message in line
         assert "\n" not in line
+
+
+@pytest.mark.parametrize("command", [["eval"], ["pictures", "--out", "drawn"]])
+def test_unreadable_images_are_named(command, zoo, image_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(image_folder, "data")
+    Path("data/val/class2/001.png").write_text("no image")
+    what, *more = command
+    assert main(["zoo", what, NAME, "--data", "data", "--num_workers", "0", *more]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(
+        "leoclr zoo: 1 of 20 images cannot be read, the first is data/val/class2/001.png: "
+    )
+    assert not list(tmp_path.glob("drawn/*"))

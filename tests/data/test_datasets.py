@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torchvision import datasets
 
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.errors import UserError
@@ -214,7 +215,8 @@ def test_a_folder_of_more_classes_than_the_data_set_has_is_refused(image_folder,
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "is not a file"), ("train/x.png\n", "names no image under")]
+    ("content", "message"),
+    [(None, "is not a file"), ("train/x.png\n", "1 names of 1 that are no images under")],
 )
 def test_bad_lists_are_named(image_folder, tmp_path, content, message):
     listed = tmp_path / "clean.txt"
@@ -222,3 +224,25 @@ def test_bad_lists_are_named(image_folder, tmp_path, content, message):
         listed.write_text(content)
     with pytest.raises(UserError, match=message):
         build_dataset(data("custom", image_folder, train_list=str(listed)), "train", nothing)
+
+
+def test_class_folders_are_in_torchvisions_order(tmp_path):
+    for name in ("b/2.png", "b/10.JPG", "a-b/x/0.png", "a/z/1.png", "a/0.png", "a/z-z/0.png"):
+        path = tmp_path / "train" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_image(0, 0, (8, 8)).save(path)
+        path.with_name("notes.txt").touch()
+    dataset = build_dataset(data("custom", tmp_path), "train", nothing)
+    wanted = datasets.ImageFolder(tmp_path / "train")
+    assert dataset.samples == wanted.samples
+    assert dataset.targets == wanted.targets
+    assert dataset.class_to_idx == wanted.class_to_idx
+
+
+def test_class_folders_without_an_image_are_counted(image_folder, tmp_path):
+    make_folder(tmp_path / "train", per_class=1, classes=2)
+    for name in ("later", "empty"):
+        (tmp_path / "train" / name).mkdir()
+    (tmp_path / "train" / "empty" / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"has 2 class folders without an image, .* is empty; imag"):
+        build_dataset(data("custom", tmp_path), "train", nothing)

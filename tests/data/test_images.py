@@ -1,14 +1,28 @@
+import struct
 import sys
+import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from leoclr_plugin.data.datasets import build_dataset
-from leoclr_plugin.data.images import UnreadableImage, find_unreadable, list_images, open_rgb
+from leoclr_plugin.data.images import (
+    UnreadableImage,
+    find_unreadable,
+    list_images,
+    open_rgb,
+    unreadable,
+)
+from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
+from leoclr_plugin.errors import UserError
 from tests.conftest import make_folder, make_image
 
 
@@ -73,3 +87,152 @@ def test_a_long_listing_shows_how_many_files_it_has_seen(tmp_path, monkeypatch, 
     for lists in (lambda: list_images(train), lambda: build_dataset(cfg, "train", None)):
         lists()
         assert f"Listing {train}: 6 files" in capsys.readouterr().err
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    checked = kind + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+@pytest.mark.parametrize(
+    "bad", [chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(3_000_000))), chunk(b"sRGB", b"")]
+)
+def test_a_png_whose_chunks_pil_refuses_is_unreadable(bad, tmp_path):
+    path = tmp_path / "a.png"
+    make_image(0, 0).save(path)
+    content = path.read_bytes()
+    start = content.find(b"IDAT") - 4
+    path.write_bytes(content[:start] + bad + content[start:])
+    try:
+        assert open_rgb(path).mode == "RGB"  # where this version of PIL takes it
+    except UnreadableImage as error:
+        assert str(error).startswith(f"{path} cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (ValueError("too large"), "too large"),
+        (zlib.error("Error -3"), "Error -3"),
+        (struct.error("unpack\nrequires"), "unpack requires"),
+        (EOFError(), "EOFError"),
+        (OverflowError("int"), "int"),
+        (KeyError(269), "KeyError 269"),
+        (IndexError("index out of range"), "IndexError index out of range"),
+        (RuntimeError("plugin"), "plugin"),
+        (AssertionError(), "AssertionError"),
+        (Image.DecompressionBombError("bomb"), "bomb"),
+        (Image.DecompressionBombWarning("bomb"), "bomb"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("where", ["open", "decode"])
+def test_whatever_pil_raises_names_the_file(raised, reason, where, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise raised
+
+    path = tmp_path / "a.png"
+    make_image(0, 0).save(path)
+    place = (Image, "open") if where == "open" else (PngImageFile, "load")
+    monkeypatch.setattr(*place, fail)
+    with pytest.raises(UnreadableImage) as told:
+        open_rgb(path)
+    assert str(told.value) == f"{path} cannot be read: {reason}; mend or remove it"
+    assert find_unreadable([path]) == {str(path): reason}
+
+
+def test_memory_that_runs_out_is_not_the_file_s_fault(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(MemoryError):
+        open_rgb(tmp_path / "a.png")
+
+
+class OfFiles(Dataset):
+    """Images by path; the first reading of each may fail though the file is good."""
+
+    def __init__(self, paths, fails: bool = False) -> None:
+        self.samples, self.fails = [(str(path), 0) for path in paths], fails
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        path, _ = self.samples[index]
+        if self.fails:
+            raise unreadable(path, "gone for a moment")
+        return np.asarray(open_rgb(path)).copy()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_s_bad_images_are_counted_and_named_in_one_line(workers, tmp_path):
+    paths = [tmp_path / f"{i}.png" for i in range(4)]
+    for path in paths:
+        make_image(0, 0).save(path)
+    sampler = ShardSampler(4, 2, 0, training=False)
+    with pytest.raises(UserError) as told:
+        list(TorchvisionLoader(OfFiles(paths, fails=True), sampler, workers))
+    assert str(told.value) == f"{paths[0]} cannot be read: gone for a moment; mend or remove it"
+    for path in paths[2:]:
+        path.write_text("not an image")
+    with pytest.raises(UserError, match=r"^2 of 4 images cannot be read, the first is .*2\.png: "):
+        list(TorchvisionLoader(OfFiles(paths), sampler, workers))
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Two class folders with two images each, and two more elsewhere."""
+    for name in ("train/a", "train/b", "elsewhere/c", "elsewhere/d"):
+        (tmp_path / name).mkdir(parents=True)
+        for i in range(2):
+            make_image(i, 0).save(tmp_path / name / f"{i}.png")
+    return tmp_path / "train"
+
+
+def labelled(root, **changes):
+    cfg = {"dataset": "custom", "train_path": str(root), **changes}
+    return build_dataset(OmegaConf.create(cfg), "train", None)
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("train", "train"),  # ln -s made twice
+        ("a/back", "train/a"),
+        ("a/up", "."),
+        ("alias", "train/b"),
+        ("0", "train/b"),  # listed before the folder that it leads to
+        ("a/deep", "train/b"),
+    ],
+)
+def test_a_link_that_lists_images_twice_is_refused_by_name(link, target, classes):
+    (classes / link).symlink_to((classes.parent / target).resolve())
+    by = [list_images, labelled, lambda root: labelled(root, no_labels=True)]
+    for lists in by:
+        with pytest.raises(UserError) as told:
+            lists(classes)
+        assert str(told.value).startswith(f"{classes / link} is a link to ")
+        assert str(told.value).endswith("would be taken twice; remove the link")
+
+
+@pytest.mark.parametrize(
+    "links", [{"c": "c", "also": "c"}, {"c": "c", "z": "."}, {"c": ".", "z": "d"}]
+)
+def test_of_two_links_to_the_same_images_the_second_is_refused(links, classes):
+    for name, target in links.items():
+        (classes / name).symlink_to((classes.parent / "elsewhere" / target).resolve())
+    for lists in (list_images, labelled):
+        with pytest.raises(UserError, match=r"is a link to .*elsewhere.* would be taken twice"):
+            lists(classes)
+
+
+def test_links_to_class_folders_elsewhere_are_followed(classes):
+    (classes / "c").symlink_to(classes.parent / "elsewhere" / "c")
+    (classes / "e").mkdir()
+    (classes / "e" / "part").symlink_to(classes.parent / "elsewhere" / "d")
+    dataset = labelled(classes)
+    assert dataset.classes == ["a", "b", "c", "e"]
+    assert dataset.targets == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [Path(path) for path, _ in dataset.samples] == list_images(classes)

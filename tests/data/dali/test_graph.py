@@ -375,7 +375,8 @@ def test_undecodable_names_every_bad_file(tmp_path, pictures):
         path.write_bytes(b"\xff\xd8\xff\xe0 no image")
     good = list(pictures["paths"])
     paths = [str(path) for path in (good[0], bad[0], bad[1], good[1])]
-    assert list(undecodable(paths, DEVICE.get())) == [str(path) for path in bad]
+    wanted = [(str(path), "DALI cannot decode it") for path in bad]
+    assert list(undecodable(paths, DEVICE.get())) == wanted
     assert list(undecodable([str(tmp_path / "not there.png")], DEVICE.get())) != []
 
 

@@ -17,7 +17,6 @@ from PIL import Image
 pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali.graph import Graph
-from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.loaders import linear_train_loader, pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
@@ -203,7 +202,7 @@ def test_a_corrupt_file_is_named(colours, tmp_path):
     for number in range(6):
         Image.fromarray(np.full((9, 9, 3), number, np.uint8)).save(folder / f"{number}.png")
     (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    with pytest.raises(UnreadableImage, match=r"class0/3\.png"):
+    with pytest.raises(UserError, match=r"class0/3\.png"):
         epoch(make_loader(tmp_path, optimizer__batch_size=2))
 
 
@@ -218,7 +217,10 @@ def test_no_file_is_blamed_if_memory_runs_out(colours, monkeypatch):
 
     monkeypatch.setattr(Graph, "run", run_out_of_memory)
     # Without memory no file can be decoded.
-    monkeypatch.setattr("leoclr_plugin.data.dali.loader.undecodable", lambda paths, _: iter(paths))
+    monkeypatch.setattr(
+        "leoclr_plugin.data.dali.loader.undecodable",
+        lambda paths, _: ((path, "bad") for path in paths),
+    )
     with pytest.raises(RuntimeError, match="Can't allocate"):
         epoch(make_loader(colours))
 
@@ -242,7 +244,7 @@ def test_a_corrupt_file_is_named_before_the_training(colours, tmp_path):
     root = tmp_path / "copy"
     shutil.copytree(colours, root)
     (root / "train" / "class1" / "04.png").write_bytes(b"no image")
-    with pytest.raises(UnreadableImage, match=r"class1/04\.png"):
+    with pytest.raises(UserError, match=r"class1/04\.png"):
         make_loader(root, dali__cache_mb=1)
 
 

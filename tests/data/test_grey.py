@@ -1,0 +1,35 @@
+"""A ramp of grey keeps its levels in files of any depth, or the file is refused by name."""
+
+import numpy as np
+import pytest
+
+from leoclr_plugin.data.images import UnreadableImage, open_rgb
+from tests.data.depths import BOTH, NEITHER, PIL_ALONE, RAMP
+
+
+@pytest.mark.parametrize("name", [*BOTH, *PIL_ALONE])
+def test_a_ramp_keeps_its_levels(name, tmp_path):
+    {**BOTH, **PIL_ALONE}[name](tmp_path)
+    image = open_rgb(tmp_path / name)
+    assert image.mode == "RGB"
+    # A file of 7 bits has half of the levels; one of 12 has the least of 16 for each of 8 bits.
+    bound = {"7.pgm": 3, "12.tif": 1, "12.pgm": 1}.get(name, 0)
+    assert np.abs(np.asarray(image).astype(int) - RAMP[..., None]).max() <= bound
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("float-255.tif", "levels of floating point go from 0 to 252; save them from 0 to 1"),
+        ("float-nan.tif", "levels of floating point go from nan to nan"),
+        ("16-signed.tif", "levels are signed"),
+        ("8-signed.tif", "levels are signed"),
+        ("16-white.tif", "zero is white"),
+        ("32.tif", "levels have 32 bits; save it as 8 or 16 bits"),
+        ("32-signed.tif", "levels are signed"),
+    ],
+)
+def test_levels_of_no_known_range_are_refused(name, reason, tmp_path):
+    NEITHER[name](tmp_path)
+    with pytest.raises(UnreadableImage, match=f"{name} cannot be read: its .*{reason}"):
+        open_rgb(tmp_path / name)

@@ -1,0 +1,83 @@
+"""Lists of the images to take, as people and other systems write them."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from leoclr_plugin.data.datasets import build_dataset, check_data, samples_of
+from leoclr_plugin.errors import UserError
+from tests.conftest import make_image
+
+
+@pytest.fixture
+def train(tmp_path):
+    for name in ("a/0.png", "a/1.png", "b/0.png", "b/1.png", "b/odd .png"):
+        path = tmp_path / "train" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_image(0, 0, (8, 8)).save(path)
+    return tmp_path / "train"
+
+
+def taken(train, content: bytes, **changes) -> list[str]:
+    listed = train.parent / "list.txt"
+    listed.write_bytes(content)
+    cfg = {"dataset": "custom", "train_path": str(train), "train_list": str(listed), **changes}
+    samples = samples_of(build_dataset(OmegaConf.create(cfg), "train", None))
+    return ["/".join(path.split("/")[-2:]) for path, _ in samples]
+
+
+@pytest.mark.parametrize("no_labels", [False, True])
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"b/0.png\na/1.png\n", ["a/1.png", "b/0.png"]),
+        (b"a/0.png\r\nb/1.png\r\n", ["a/0.png", "b/1.png"]),
+        (b"\n\na/0.png\n  \n\r\n", ["a/0.png"]),
+        (b"\xef\xbb\xbfa/0.png\nb/0.png", ["a/0.png", "b/0.png"]),
+        (b"./a/0.png\n././b//0.png\nb/../a/1.png", ["a/0.png", "a/1.png", "b/0.png"]),
+        (b"a/0.png  \n\tb/0.png", ["a/0.png", "b/0.png"]),
+        (b"b/odd .png\n", ["b/odd .png"]),
+    ],
+)
+def test_names_are_found_however_they_are_spelled(content, wanted, no_labels, train):
+    assert taken(train, content, no_labels=no_labels) == wanted
+
+
+def test_whole_paths_and_folders_with_another_spelling(train, monkeypatch):
+    assert taken(train, f"{train}/a/0.png\n".encode()) == ["a/0.png"]
+    monkeypatch.chdir(train)
+    for no_labels in (False, True):
+        for spelling in (".", "../train", str(train)):
+            changes = {"train_path": spelling, "no_labels": no_labels}
+            assert taken(train, f"{train}/a/0.png\nb/1.png\n".encode(), **changes) == [
+                "a/0.png",
+                "b/1.png",
+            ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a/0.png\na/gone.png\nc/0.png\n", r"2 names of 3 that are no images under .*a/gone\.png"),
+        (b"../other/0.png\na/0.png\n", r"1 names of 2 that are .*, the first is \.\./other/0\.png"),
+        (b"/etc/0.png\n", r"1 names of 1 that are no .*, the first is /etc/0\.png; correct"),
+        (b"A/0.png\n", "the first is A/0.png"),
+        (b"\r\n\n", "names no image"),
+    ],
+)
+def test_names_that_are_not_there_are_counted_and_the_first_is_said(content, message, train):
+    with pytest.raises(UserError, match=message):
+        taken(train, content)
+
+
+def test_an_image_that_is_listed_twice_is_taken_once_with_a_word(train, capsys):
+    assert taken(train, b"a/0.png\nb/0.png\n./a/0.png\na/0.png\r\n") == ["a/0.png", "b/0.png"]
+    line = capsys.readouterr().err
+    assert "has 2 images more than once, the first is ./a/0.png; each is taken once\n" in line
+    assert taken(train, b"a/0.png\nb/0.png\n") == ["a/0.png", "b/0.png"]
+    assert capsys.readouterr().err == ""
+
+
+def test_an_archive_has_no_list():
+    cfg = OmegaConf.create({"dataset": "cifar10", "train_path": ".", "val_list": "list.txt"})
+    with pytest.raises(UserError, match=r"data\.val_list=list\.txt .* cifar10 is an archive"):
+        check_data(cfg)
