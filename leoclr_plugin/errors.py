@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import math
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Integral, Real
 
 
 class UserError(Exception):
@@ -50,28 +48,6 @@ def tell_ignored(node: str, names: Iterable[str], known: Iterable[str]) -> None:
             print(f"{node}{name} is ignored: no setting{suggestion(name, known)}", file=sys.stderr)
 
 
-def check_number(
-    key: str, value: object, low: float, high: float = math.inf, whole: bool = False
-) -> None:
-    """Refuse the value that a setting's ``key`` has where it is no number in its range.
-
-    Args:
-        key: as the user writes it.
-        value: its value.
-        low: the least it may be.
-        high: the largest.
-        whole: it must be a whole number.
-
-    Raises:
-        UserError: with the range.
-    """
-    of_kind = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-    if not (of_kind and low <= value <= high):
-        wanted = "a whole number" if whole else "a number"
-        bounds = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
-        raise UserError(f"{key}={value}; it must be {wanted} {bounds}")
-
-
 @contextmanager
 def refused_values(keys: str, *more: type[Exception]) -> Iterator[None]:
     """Make what a library says of values a user's error, which names the ``keys`` they came from.
@@ -99,14 +75,18 @@ def one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
+def near_names(name: object, known: Iterable[str]) -> list[str]:
+    """At most three of the ``known`` names that are near ``name``, the nearest first."""
+    # A name may have been written as a number.
+    return difflib.get_close_matches(str(name), sorted(known), n=3, cutoff=0.5)
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` with the known names near ``name``.
 
     Without a near one all the known names are listed.
     """
-    names = sorted(known)
-    # A name may have been written as a number.
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    near = near_names(name, known)
     if near:
         return f"; did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"; choose from {', '.join(names)}"
+    return f"; choose from {', '.join(sorted(known))}"

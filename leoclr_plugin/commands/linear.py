@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
     from leoclr_plugin.files import write_json
     from leoclr_plugin.overrides import quote
+    from leoclr_plugin.training.batch_of_one import check_batch_norm
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     config = args.config or linear_config_name(source.cfg.data.dataset)
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> None:
             raise UserError(f"{key}={wanted}, but the checkpoint's is {value}; leave it out")
     cfg = parse_linear(cfg)
     backbone, size = source.load_method().backbone, input_size(source.cfg)
+    if cfg.get("finetune"):
+        check_batch_norm(backbone, cfg, [size])
     result = linear(backbone, cfg, linear_train_loader(cfg, size), val_loader(cfg, size))
     if rank_zero_only.rank:
         return

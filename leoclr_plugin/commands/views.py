@@ -26,8 +26,9 @@ def run(args: argparse.Namespace) -> None:
     from PIL import Image
 
     from leoclr_plugin.config import load_config
+    from leoclr_plugin.config.check import check_part
+    from leoclr_plugin.config.notes import tell_unknown_keys
     from leoclr_plugin.data.images import UnreadableImage, list_images, open_rgb
-    from leoclr_plugin.data.views import check_views
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.files import whole_file
     from leoclr_plugin.report.view_grid import view_grid
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     except UnreadableImage as error:
         raise UserError(f"an image cannot be read: {error}") from error
     cfg = load_config(args.config, "pretrain", args.overrides)
-    check_views(cfg.augmentations)
+    tell_unknown_keys(cfg)
+    check_part("augmentations", cfg.augmentations, "pretrain")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     grid = view_grid(images, cfg)
     with whole_file(args.out) as part:

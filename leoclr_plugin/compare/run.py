@@ -17,6 +17,7 @@ from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.table import write_report
 from leoclr_plugin.compare.worker import STEPS, UNTRAINED
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.check import require
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError, suggestion
@@ -26,7 +27,6 @@ from leoclr_plugin.files import read_json, read_text, write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
-from leoclr_plugin.training.ranges import check_present
 
 # As Python ends a traceback, and the worker what a user can mend.
 _ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
@@ -83,7 +83,7 @@ def compare(
     base.devices = prepare(base.copy()).devices
     base.images = len(build_pretrain_dataset(base.data, transform=None))
     # Those of the evaluation, which comes after hours of training.
-    check_present(base, "data.val_path")
+    require(base, "data.val_path")
     for split in ("train", "val"):
         build_dataset(evaluation_cfg(base).data, split, transform=None)
     # Of all methods, though leoclr's original be larger than the crops that the others see.

@@ -12,14 +12,12 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
+from leoclr_plugin.config.check import check_part
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, listing, open_rgb
-from leoclr_plugin.errors import UserError, check_known, one_line
+from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.files import read_text
 
-DATASETS = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette", "custom")
-FORMATS = ("image_folder", "dali")
-_ARCHIVES = ("cifar10", "cifar100", "stl10")
 _SPLIT_SEED = 42
 
 
@@ -90,7 +88,9 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
         UserError: for an unknown data set or format, data that is not there or of more classes
             than the data set has, and a fraction that leaves a class without an image.
     """
-    check_data(data)
+    check_part("data", data)
+    if data.get("format") == "dali":
+        require_dali()
     dataset = _whole_dataset(data, split, transform)
     fraction = data.get("fraction", -1)
     if split == "val" or fraction == -1:
@@ -154,27 +154,6 @@ def _keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     dataset.targets = [target for _, target in dataset.samples]
     if not dataset.samples:
         raise UserError(f"{key}={listed} names no image under {root}; list that folder")
-
-
-def check_data(data: DictConfig) -> None:
-    """Check the data set's name and format, and the part of it to use.
-
-    Raises:
-        UserError: naming the key and what it may be.
-    """
-    check_known("data.dataset", data.dataset, DATASETS, "a data set")
-    form = data.get("format", "image_folder")
-    check_known("data.format", form, FORMATS, "a format")
-    if form == "dali" and data.dataset in _ARCHIVES:
-        raise UserError(
-            f"data.format=dali reads image files, and {data.dataset} is an archive; use "
-            "data.format=image_folder"
-        )
-    if form == "dali":
-        require_dali()
-    fraction = data.get("fraction", -1)
-    if fraction != -1 and not (isinstance(fraction, float) and 0 < fraction < 1):
-        raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
