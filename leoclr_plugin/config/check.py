@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from leoclr_plugin.config.keys import PRETRAIN, Node, about, choices, node_of, wanted
 from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 from leoclr_plugin.config.notes import tell_unknown_keys, tell_unknown_keys_of
-from leoclr_plugin.config.rules import broken_rules, value_of
+from leoclr_plugin.config.rules import broken_leoclr_rules, broken_rules, value_of
 from leoclr_plugin.config.schema import Config
 from leoclr_plugin.errors import UserError, near_names, one_line
 
@@ -76,11 +76,11 @@ def check_leoclr(cfg: DictConfig) -> None:
         UserError: as ``check_config`` does.
     """
     tell_unknown_keys_of("method_kwargs", cfg.method_kwargs, LeOCLRSettings)
+    values = OmegaConf.to_container(cfg, resolve=True)
     problems: dict[str, str] = {}
     for name, node in _LEOCLR.items():
-        values = OmegaConf.to_container(cfg[name], resolve=True)
-        problems |= _problems(node, values, f"{name}.", PRETRAIN)
-    _refuse([*problems.values(), *_broken_leoclr_rules(cfg, problems.keys())])
+        problems |= _problems(node, values[name], f"{name}.", PRETRAIN)
+    _refuse([*problems.values(), *broken_leoclr_rules(values, problems)])
 
 
 def require(cfg: DictConfig, *keys: str) -> None:
@@ -91,26 +91,6 @@ def require(cfg: DictConfig, *keys: str) -> None:
     """
     missing = [key for key in keys if OmegaConf.select(cfg, key) in _NO_VALUE]
     _refuse([f"the config lacks {key}" for key in missing])
-
-
-def _broken_leoclr_rules(cfg: DictConfig, bad: Set[str]) -> Iterator[str]:
-    base, final = cfg.momentum.base_tau, cfg.momentum.final_tau
-    if not bad & {"momentum.base_tau", "momentum.final_tau"} and base > final:
-        yield f"momentum.base_tau={base} must be at most momentum.final_tau={final}"
-    kwargs = cfg.method_kwargs
-    for key in ("bn_splits", "shuffle_keys"):
-        off = LeOCLRSettings.model_fields[key].default
-        if cfg.get("sync_batchnorm") and f"method_kwargs.{key}" not in bad and kwargs[key] != off:
-            yield (
-                f"method_kwargs.{key}={kwargs[key]} must be {off} with sync_batchnorm=True, which "
-                "undoes it"
-            )
-    # In steps of these precisions a momentum update's thousandth is rounded away.
-    if cfg.get("precision") in ("bf16-true", "16-true"):
-        yield (
-            f"precision={cfg.precision} must be bf16-mixed, or the momentum encoder stays as it "
-            "began"
-        )
 
 
 def _refuse(problems: Sequence[str]) -> None:

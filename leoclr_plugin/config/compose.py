@@ -92,7 +92,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
             cfg = compose(path.stem, overrides=[o.input_line for o in parsed])
         # An interpolation that cannot be resolved would fail only where it is first read.
         OmegaConf.to_container(cfg, resolve=True)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         reason = one_line(error)
         raise UserError(f"config {config}: {reason}{_meant(reason, path)}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))

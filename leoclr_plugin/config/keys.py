@@ -36,7 +36,7 @@ class About:
 
     Attributes:
         of: who reads the key: ``"solo-learn"``, ``"leoclr"`` or ``"Lightning"``.
-        commands: the commands that read it.
+        commands: the commands that read it, of those that read the node it is in.
         needed: the commands that cannot do without it.
         needed_with: the key beside it that, where it is on, makes this one needed.
         reads: ``"text"`` or ``"path"`` where a number is meant as a text, and ``"list"`` where
@@ -72,6 +72,11 @@ def key(default: Any, meaning: str, *, limits: dict[str, Any] | None = None, **a
 def about(field: FieldInfo) -> About:
     """What a field that was declared by ``key`` says about itself."""
     return field.json_schema_extra["about"]  # type: ignore[index, return-value]
+
+
+def readers(field: FieldInfo, commands: Sequence[str] = BOTH) -> list[str]:
+    """The commands that read a field of a node which ``commands`` read."""
+    return [command for command in commands if command in about(field).commands]
 
 
 def node_of(field: FieldInfo) -> type[Node] | None:

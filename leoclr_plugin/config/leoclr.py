@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from leoclr_plugin.config.keys import PRETRAIN, Natural, Node, Share, key
+from leoclr_plugin.config.keys import Natural, Node, Share, key
 
-_OURS = {"of": "leoclr", "commands": (PRETRAIN,)}
+_OURS = {"of": "leoclr"}
 
 
 class LeOCLRSettings(Node):
@@ -42,12 +42,6 @@ class LeOCLRSettings(Node):
 class Momentum(Node):
     """``momentum``: the moving average that the momentum encoder is."""
 
-    base_tau: Share = key(
-        0.999, "coefficient at the first step (other methods: 0.99)", commands=(PRETRAIN,)
-    )
-    final_tau: Share = key(
-        0.999, "coefficient at the last step (other methods: 1.0)", commands=(PRETRAIN,)
-    )
-    classifier: bool = key(
-        False, "an online classifier on the momentum encoder's features too", commands=(PRETRAIN,)
-    )
+    base_tau: Share = key(0.999, "coefficient at the first step (other methods: 0.99)")
+    final_tau: Share = key(0.999, "coefficient at the last step (other methods: 1.0)")
+    classifier: bool = key(False, "an online classifier on the momentum encoder's features too")

@@ -119,11 +119,9 @@ class AutoResume(Node):
 class KnnEval(Node):
     """``knn_eval``: the online kNN."""
 
-    enabled: bool = key(False, "evaluate by kNN after each epoch", commands=(PRETRAIN,))
-    k: Natural = key(20, "neighbours", commands=(PRETRAIN,))
-    distance_func: Literal["euclidean", "cosine"] = key(
-        "euclidean", "the distance of two features", commands=(PRETRAIN,)
-    )
+    enabled: bool = key(False, "evaluate by kNN after each epoch")
+    k: Natural = key(20, "neighbours")
+    distance_func: Literal["euclidean", "cosine"] = key("euclidean", "the distance of two features")
 
 
 class Wandb(Node):

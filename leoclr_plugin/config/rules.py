@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from leoclr_plugin.config.datasets import ARCHIVES, SQUARE_DATASETS
-from leoclr_plugin.config.keys import BOTH, LINEAR, PRETRAIN
+from leoclr_plugin.config.keys import BOTH, LINEAR, PRETRAIN, Node
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 
+_TAUS = ("momentum.base_tau", "momentum.final_tau")
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
 _RULES: list[tuple[Rule, tuple[str, ...], Collection[str]]] = []
 # Keys that solo-learn's main_pretrain.py reads, and what does the same here.
@@ -32,6 +34,32 @@ def broken_rules(
         readable = not any(name in keys or name.startswith(within) for name in bad)
         if command in commands and readable:
             yield from rule(values)
+
+
+def broken_leoclr_rules(values: Mapping[str, Any], bad: Collection[str] = ()) -> Iterator[str]:
+    """The same of the rules of LeOCLR that solo-learn's own scripts can break as well.
+
+    Args:
+        values: the configuration after its hardware is settled, since a CPU changes ``precision``
+            and ``sync_batchnorm``.
+        bad: as above.
+    """
+    if not any(key in bad for key in _TAUS):
+        yield from _leoclrs_tau_rises(values)
+    for key in ("method_kwargs.bn_splits", "method_kwargs.shuffle_keys"):
+        value, off = value_of(values, key), _default(LeOCLRSettings, key)
+        if values.get("sync_batchnorm") and key not in bad and value != off:
+            yield f"{key}={value} must be {off} with sync_batchnorm=True, which undoes it"
+    # In steps of these precisions a momentum update's thousandth is rounded away.
+    precision = values.get("precision")
+    if precision in ("bf16-true", "16-true"):
+        yield (
+            f"precision={precision} must be bf16-mixed, or the momentum encoder stays as it began"
+        )
+
+
+def _default(node: type[Node], key: str) -> Any:
+    return node.model_fields[key.rpartition(".")[2]].default
 
 
 def value_of(values: Mapping[str, Any], key: str, default: Any = None) -> Any:
@@ -73,11 +101,15 @@ def _dali_reads_files(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-@_rule("data.dataset", "data.labels", "data.val_labels")
-def _a_loader_reads_the_data(values: Mapping[str, Any]) -> Iterator[str]:
+@_rule("data.dataset")
+def _a_loader_reads_the_data_set(values: Mapping[str, Any]) -> Iterator[str]:
     dataset = value_of(values, "data.dataset")
     if dataset in _WITHOUT_LOADER:
         yield f"data.dataset={dataset} cannot be loaded yet"
+
+
+@_rule("data.labels", "data.val_labels")
+def _a_loader_reads_the_labels(values: Mapping[str, Any]) -> Iterator[str]:
     for key in ("data.labels", "data.val_labels"):
         if value_of(values, key) is not None:
             yield f"{key}={value_of(values, key)} cannot be read yet: leave it out"
@@ -121,6 +153,15 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
             f"augmentations[{last}].crop_size={size}: an int keeps the aspect ratio, so images of "
             f"{dataset} would not fit into one batch: write crop_size: [{size}, {size}]"
         )
+
+
+@_rule("method", *_TAUS, commands=(PRETRAIN,))
+def _leoclrs_tau_rises(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "method") != "leoclr":
+        return
+    base, final = (value_of(values, key, _default(Momentum, key)) for key in _TAUS)
+    if base > final:
+        yield f"momentum.base_tau={base} must be at most momentum.final_tau={final}"
 
 
 @_rule(*_NOT_TAKEN, commands=(PRETRAIN,))

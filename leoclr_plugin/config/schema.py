@@ -49,7 +49,9 @@ class Config(Node):
     """
 
     name: str = key(None, "name of the run, with which its files begin", needed=BOTH, reads="text")
-    method: str = key(None, "the method, by solo-learn's name for it", needed=(PRETRAIN,))
+    method: str = key(
+        None, "the method, by solo-learn's name for it", needed=(PRETRAIN,), commands=(PRETRAIN,)
+    )
     backbone: Backbone = key(None, "the encoder")
     method_kwargs: dict[str, Any] = key({}, "the method's own settings", commands=(PRETRAIN,))
     momentum: Momentum = key(None, "the momentum encoder", commands=(PRETRAIN,))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from leoclr_plugin.config.keys import BOTH, Count, Natural, Node, NotNegative, Share, key
+from leoclr_plugin.config.keys import PRETRAIN, Count, Natural, Node, NotNegative, Share, key
 
 _PER_CHANNEL = Annotated[list[float], Field(min_length=3, max_length=3)]
 _PAIR = Annotated[list[Natural], Field(min_length=2, max_length=2)]
@@ -15,7 +15,7 @@ _PAIR = Annotated[list[Natural], Field(min_length=2, max_length=2)]
 class RandomResizedCrop(Node):
     """``rrc``: the random crop, or where it is off the resize of the whole image."""
 
-    enabled: bool = key(None, "crop at random; off, the whole image is resized", needed=BOTH)
+    enabled: bool = key(None, "crop at random; off, the whole image is resized", needed=(PRETRAIN,))
     crop_min_scale: Share = key(
         None, "least part of the image's area that a crop has", needed_with="enabled"
     )
@@ -27,13 +27,13 @@ class RandomResizedCrop(Node):
 class Chance(Node):
     """What is done to a view with a probability."""
 
-    prob: Share = key(None, "probability", needed=BOTH)
+    prob: Share = key(None, "probability", needed=(PRETRAIN,))
 
 
 class ColorJitter(Node):
     """``color_jitter``: torchvision's, with a probability."""
 
-    prob: Share = key(None, "probability", needed=BOTH)
+    prob: Share = key(None, "probability", needed=(PRETRAIN,))
     brightness: NotNegative = key(None, "range of the factor of brightness", needed_with="prob")
     contrast: NotNegative = key(None, "range of the factor of contrast", needed_with="prob")
     saturation: NotNegative = key(None, "range of the factor of saturation", needed_with="prob")
@@ -52,10 +52,10 @@ class Pipeline(Node):
     crop_size: Natural | _PAIR = key(
         None,
         "size of a view in pixels; of a view that is not cropped a number is the shorter side",
-        needed=BOTH,
+        needed=(PRETRAIN,),
         wanted="a whole number of at least 1 or a pair [height, width] of such numbers",
     )
-    num_crops: Count = key(None, "views of each image that are made so", needed=BOTH)
+    num_crops: Count = key(None, "views of each image that are made so", needed=(PRETRAIN,))
     rrc: RandomResizedCrop = key(None, "the random resized crop")
     color_jitter: ColorJitter = key(None, "the colour jitter")
     grayscale: Chance = key(None, "to grey")

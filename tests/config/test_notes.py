@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from leoclr_plugin.config import load_config, scripts_folder
+from leoclr_plugin.config.notes import tell_unknown_keys
 from leoclr_plugin.evaluation.linear import parse_linear
-from leoclr_plugin.training.keys import tell_unknown_keys
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 
@@ -27,6 +27,37 @@ def test_those_of_the_probe_are_told_too(capsys):
     told = capsys.readouterr().err
     assert "scheduler.warmup is ignored: no setting; did you mean 'warmup_epochs'" in told
     assert told.count("ignored") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("augmentations.0.gausian_blur.prob", "augmentations[0].gausian_blur"),
+        ("augmentations.1.rrc.crop_min_scal", "augmentations[1].rrc.crop_min_scal"),
+        ("augmentations.0.color_jitter.huee", "augmentations[0].color_jitter.huee"),
+        ("dali.prefetsh", "dali.prefetsh"),
+        ("backbone.kwarg", "backbone.kwarg"),
+        ("momentum.base_ta", "momentum.base_ta"),
+        ("checkpoint.keep_pre", "checkpoint.keep_pre"),
+        ("auto_resume.max_hour", "auto_resume.max_hour"),
+        ("knn_eval.distance_fun", "knn_eval.distance_fun"),
+        ("wandb.projekt", "wandb.projekt"),
+        ("performance.compil", "performance.compil"),
+        ("scheduler.warmup", "scheduler.warmup"),
+    ],
+)
+def test_a_mistyped_key_is_told_in_every_node(key, told, capsys):
+    tell_unknown_keys(load_config("imagenette/leoclr", "pretrain", [f"+{key}=0.9"]))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{told} is ignored: no setting; did you mean '")
+
+
+def test_open_nodes_may_have_any_key(capsys):
+    words = ["+backbone.kwargs.img_size=64", "+optimizer.kwargs.nesterov=True", "+deterministic=1"]
+    tell_unknown_keys(load_config("imagenette/leoclr", "pretrain", words))
+    others = ["+method_kwargs.pred_hidden_dim=32"]
+    tell_unknown_keys(load_config("imagenette/mocov2plus", "pretrain", others))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "linear"])
