@@ -43,14 +43,14 @@ def test_a_batch_is_refused_where_torch_refuses_it(norm, size, batch_size):
     if not refused:
         check_batch_norm(net, config(batch_size), [(size, size)])
         return
-    with pytest.raises(UserError, match="optimizer.batch_size=1 leaves batch norm one value"):
+    with pytest.raises(UserError, match=r"optimizer\.batch_size=1 leaves batch norm one value"):
         check_batch_norm(net, config(batch_size), [(8, 8), (size, size)])
 
 
 def test_parts_of_a_batch_count_as_batches():
     net = network(nn.BatchNorm2d(4))
     split_batch_norm(net, 4)
-    with pytest.raises(UserError, match="in method_kwargs.bn_splits=4 parts.*take at least 8"):
+    with pytest.raises(UserError, match=r"in method_kwargs\.bn_splits=4 parts.*take at least 8"):
         check_batch_norm(net, config(5, splits=4), [(4, 4)])
     check_batch_norm(net, config(8, splits=4), [(4, 4)])
 
@@ -60,7 +60,7 @@ def test_batch_norm_over_several_gpus_has_enough():
     check_batch_norm(net, config(sync_batchnorm=True, devices=[0, 1]), [(4, 4)])
     check_batch_norm(net, config(sync_batchnorm=True, num_nodes=2), [(4, 4)])
     for alone in ({"sync_batchnorm": True}, {"devices": [0, 1]}):
-        with pytest.raises(UserError, match="optimizer.batch_size=1 leaves"):
+        with pytest.raises(UserError, match=r"optimizer\.batch_size=1 leaves"):
             check_batch_norm(net, config(**alone), [(4, 4)])
 
 
@@ -79,7 +79,7 @@ def test_a_method_is_refused_a_batch_of_one(method, size):
     cfg = method_cfg(method, optimizer__batch_size=1)
     for node in cfg.augmentations:
         node.crop_size = [size, size]
-    with pytest.raises(UserError, match="optimizer.batch_size=1 leaves batch norm one value"):
+    with pytest.raises(UserError, match=r"optimizer\.batch_size=1 leaves batch norm one value"):
         build_method(prepare(cfg))
 
 
