@@ -10,8 +10,9 @@ from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 
 OPEN = ["data.train_path=x", "data.val_path=x"]
-# Solo-learn's, with two keys of an earlier layout that nothing reads.
-_LEFTOVER = "imagenet-100/simsiam.yaml"
+# Recipes of solo-learn that have keys which nothing reads: of an earlier layout, and an ``enabled``
+# in each node of the augmentations.
+_LEFTOVER = ("imagenet-100/simsiam.yaml", "cifar/vicreg.yaml")
 
 
 def test_keys_that_nothing_reads_are_told_with_those_that_were_meant(capsys):
