@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import math
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Integral, Real
 
 
 class UserError(Exception):
@@ -52,28 +50,6 @@ def tell_ignored(node: str, names: Iterable[str], known: Iterable[str]) -> None:
             print(line, file=sys.stderr)
 
 
-def check_number(
-    key: str, value: object, low: float, high: float = math.inf, whole: bool = False
-) -> None:
-    """Check that the value of a setting is a number in the allowed range.
-
-    Args:
-        key: the setting, as the user writes it.
-        value: the value of the setting.
-        low: the smallest allowed value.
-        high: the largest allowed value.
-        whole: whether the value must be a whole number.
-
-    Raises:
-        UserError: when the value is not such a number; the message gives the range.
-    """
-    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-    if not (is_number and low <= value <= high):
-        kind = "a whole number" if whole else "a number"
-        bounds = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
-        raise UserError(f"{key}={value}; it must be {kind} {bounds}")
-
-
 @contextmanager
 def refused_values(keys: str, *more: type[Exception]) -> Iterator[None]:
     """Turn a library's error about values into a ``UserError`` that names their settings.
@@ -105,14 +81,18 @@ def one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
+def near_names(name: object, known: Iterable[str]) -> list[str]:
+    """At most three of the ``known`` names that are near ``name``, the nearest first."""
+    # A name may have been written as a number.
+    return difflib.get_close_matches(str(name), sorted(known), n=3, cutoff=0.5)
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` with the known names that resemble ``name``.
 
     If none resembles it, the text lists all known names.
     """
-    names = sorted(known)
-    # YAML reads some names as numbers, so convert the name to text.
-    similar = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    if similar:
-        return f"; did you mean {' or '.join(repr(n) for n in similar)}?"
-    return f"; choose from {', '.join(names)}"
+    near = near_names(name, known)
+    if near:
+        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"; choose from {', '.join(sorted(known))}"

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.results import in_words
     from leoclr_plugin.evaluation.svm import linear_svm
     from leoclr_plugin.overrides import parse_overrides, quote
+    from leoclr_plugin.training.batch_of_one import check_batch_norm
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     config = args.config or linear_config_name(source.cfg.data.dataset)
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> None:
         result = linear_svm(*features, class_names(cfg.data))
     else:
         name, file = "Linear probe", "linear.json"
+        if cfg.get("finetune"):
+            check_batch_norm(method.backbone, cfg, [size])
         loaders = linear_train_loader(cfg, size), val_loader(cfg, size)
         result = linear(method.backbone, cfg, *loaders)
     if rank_zero_only.rank:

@@ -16,6 +16,7 @@ from leoclr_plugin.commands import (
     bench,
     check_data,
     compare,
+    config,
     demo,
     doctor,
     export,
@@ -47,6 +48,7 @@ _COMMANDS = (
     bench,
     zoo,
     export,
+    config,
     host,
     doctor,
 )

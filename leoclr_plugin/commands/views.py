@@ -30,8 +30,9 @@ def run(args: argparse.Namespace) -> None:
     from PIL import Image
 
     from leoclr_plugin.config import load_config
+    from leoclr_plugin.config.check import check_part
+    from leoclr_plugin.config.notes import tell_unknown_keys
     from leoclr_plugin.data.images import list_images, open_rgb
-    from leoclr_plugin.data.views import check_views
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.files import whole_file
     from leoclr_plugin.report.view_grid import view_grid
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace) -> None:
     paths = paths[:: max(1, len(paths) // args.images)][: args.images]
     images = [open_rgb(path) for path in paths]
     cfg = load_config(args.config, "pretrain", args.overrides)
-    check_views(cfg.augmentations)
+    tell_unknown_keys(cfg)
+    check_part("augmentations", cfg.augmentations, "pretrain")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     grid = view_grid(images, cfg)
     with whole_file(args.out) as part:

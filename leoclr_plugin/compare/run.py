@@ -18,6 +18,7 @@ from leoclr_plugin.compare.rows import Row, parse_row
 from leoclr_plugin.compare.table import write_report
 from leoclr_plugin.compare.worker import STEPS, UNTRAINED, transfer_cfg, written_by
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.check import require
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.held_out import hold_out
 from leoclr_plugin.data.sampler import processes
@@ -27,7 +28,6 @@ from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.files import read_json, read_text, write_json
 from leoclr_plugin.host import host
 from leoclr_plugin.training.pretrain import prepare
-from leoclr_plugin.training.ranges import check_present
 
 # As Python ends a traceback, and the worker what a user can mend.
 _ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
@@ -116,7 +116,7 @@ def compare(
     base.devices = prepared.devices
     base.images = len(build_pretrain_dataset(base.data, transform=None))
     # The evaluation comes after hours of training, so its data are looked at now.
-    check_present(base, "data.val_path")
+    require(base, "data.val_path")
     for split in ("train", "val"):
         build_dataset(evaluation_cfg(base).data, split, transform=None)
     base.transfer = {name: str(Path(folder).resolve()) for name, folder in measures.transfer}

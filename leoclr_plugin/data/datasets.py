@@ -15,6 +15,8 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
+from leoclr_plugin.config.check import check_part
+from leoclr_plugin.config.datasets import MULTILABEL_SETS
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb, walk_images
 from leoclr_plugin.data.labels import (
@@ -25,25 +27,9 @@ from leoclr_plugin.data.labels import (
     tell_classes_without_positive,
 )
 from leoclr_plugin.data.lists import keep_listed
-from leoclr_plugin.data.multilabel_sets import (
-    MULTILABEL_SETS,
-    multilabel_classes,
-    read_multilabel_set,
-)
-from leoclr_plugin.errors import UserError, check_known, one_line
+from leoclr_plugin.data.multilabel_sets import multilabel_classes, read_multilabel_set
+from leoclr_plugin.errors import UserError, one_line
 
-DATASETS = (
-    "cifar10",
-    "cifar100",
-    "stl10",
-    "imagenet",
-    "imagenet100",
-    "imagenette",
-    "custom",
-    *MULTILABEL_SETS,
-)
-FORMATS = ("image_folder", "dali")
-_ARCHIVES = ("cifar10", "cifar100", "stl10")
 _SPLIT_SEED = 42
 
 
@@ -192,7 +178,9 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
         UserError: for an unknown data set or format, data that is not there or of more classes
             than the data set has, and a fraction that leaves a class without an image.
     """
-    check_data(data)
+    check_part("data", data)
+    if data.get("format") == "dali":
+        require_dali()
     dataset = _whole_dataset(data, split, transform)
     fraction = data.get("fraction", -1)
     if split == "val" or fraction == -1:
@@ -259,39 +247,6 @@ def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
         samples = samples_of(dataset.dataset)
         return [samples[i] for i in dataset.indices]
     return list(dataset.samples)
-
-
-def check_data(data: DictConfig) -> None:
-    """Check the data set's name and format, and the part of it to use.
-
-    Raises:
-        UserError: naming the key and what it may be.
-    """
-    check_known("data.dataset", data.dataset, DATASETS, "a data set")
-    labels = data.get("labels") or data.get("val_labels")
-    if labels and data.dataset != "custom":
-        raise UserError(
-            f"data.dataset={data.dataset} has labels of its own, besides those of {labels}; set "
-            "data.dataset=custom, or leave out the labels file"
-        )
-    form = data.get("format", "image_folder")
-    check_known("data.format", form, FORMATS, "a format")
-    if form == "dali" and data.dataset in _ARCHIVES:
-        raise UserError(
-            f"data.format=dali reads image files, and {data.dataset} is an archive; use "
-            "data.format=image_folder"
-        )
-    if form == "dali":
-        require_dali()
-    for key in ("train_list", "val_list"):
-        if data.get(key) and data.dataset in _ARCHIVES:
-            raise UserError(
-                f"data.{key}={data[key]} lists image files, and {data.dataset} is an archive; "
-                "leave it out"
-            )
-    fraction = data.get("fraction", -1)
-    if fraction != -1 and not (isinstance(fraction, float) and 0 < fraction < 1):
-        raise UserError(f"data.fraction={fraction}; it must be in (0, 1), or -1 for all")
 
 
 def _labelled_by_file(

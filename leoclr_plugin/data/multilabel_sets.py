@@ -16,8 +16,6 @@ from torchvision import datasets as tv
 from leoclr_plugin.data.labels import UNKNOWN
 from leoclr_plugin.errors import UserError
 
-# Number of classes by data set.
-MULTILABEL_SETS = {"voc2007": 20, "voc2012": 20, "coco": 80}
 VOC_CLASSES = (
     "aeroplane",
     "bicycle",
@@ -54,7 +52,7 @@ def read_multilabel_set(
     """List the images of a public data set with their labels.
 
     Args:
-        name: one of ``MULTILABEL_SETS``.
+        name: one of ``config.datasets.MULTILABEL_SETS``.
         root: the folder that holds ``VOCdevkit``, or COCO's ``train2017``, ``val2017`` and
             ``annotations``.
         split: ``"train"`` or ``"val"``. Of VOC 2007 these are trainval and test.

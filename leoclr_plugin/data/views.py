@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 from PIL import Image, ImageFilter, ImageOps
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torchvision import transforms
-
-from leoclr_plugin.errors import UserError, check_number
-
-# Data sets whose images are all square, so that an int crop_size cannot leave ragged batches.
-SQUARE_DATASETS = ("cifar10", "cifar100", "stl10")
 
 _MEAN_AND_STD = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -33,20 +27,6 @@ UNCHANGED = {
         "equalization",
         "horizontal_flip",
     )
-}
-# Least, largest, and whether it must be whole.
-_NUMBERS = {
-    "crop_size": (1, math.inf, True),
-    "num_crops": (0, math.inf, True),
-    **{f"{name}.prob": (0, 1, False) for name in UNCHANGED},
-}
-_CROP = {"rrc.crop_min_scale": (0, 1, False), "rrc.crop_max_scale": (0, 1, False)}
-_JITTER = {
-    "color_jitter.brightness": (0, math.inf, False),
-    "color_jitter.contrast": (0, math.inf, False),
-    "color_jitter.saturation": (0, math.inf, False),
-    # Half a circle either way is every hue.
-    "color_jitter.hue": (0, 0.5, False),
 }
 
 
@@ -144,62 +124,3 @@ class Views:
     def __call__(self, image: Image.Image) -> list[torch.Tensor]:
         """Return the views of an RGB image, each ``[3, H, W]``."""
         return [transform(image) for transform in self.transforms]
-
-
-def check_views(augmentations: ListConfig) -> None:
-    """Check the numbers of all pipelines, for torchvision's views and for DALI's.
-
-    Raises:
-        UserError: naming the pipeline, the key and its range.
-    """
-    if not (isinstance(augmentations, ListConfig) and len(augmentations)):
-        raise UserError("augmentations must be a list of pipelines, as those in scripts/pretrain")
-    for i, node in enumerate(augmentations):
-        crop = OmegaConf.select(node, "rrc.enabled") if isinstance(node, DictConfig) else None
-        if not isinstance(crop, bool):
-            raise UserError(f"augmentations[{i}].rrc.enabled={crop}; it must be True or False")
-        ranges = dict(_NUMBERS)
-        if crop:
-            ranges |= _CROP
-        if OmegaConf.select(node, "color_jitter.prob"):
-            ranges |= _JITTER
-        for key, bounds in ranges.items():
-            value = OmegaConf.select(node, key)
-            numbers = value if isinstance(value, ListConfig) else [value]
-            if numbers is value and (key != "crop_size" or len(value) != 2):
-                raise UserError(f"augmentations[{i}].{key}={value}; only crop_size is a pair")
-            for number in numbers:
-                check_number(f"augmentations[{i}].{key}", number, *bounds)
-        if crop and node.rrc.crop_min_scale > node.rrc.crop_max_scale:
-            raise UserError(
-                f"augmentations[{i}].rrc.crop_min_scale={node.rrc.crop_min_scale} is above "
-                f"crop_max_scale={node.rrc.crop_max_scale}"
-            )
-
-
-def check_leoclr_views(augmentations: ListConfig, dataset: str, anchor: str = "original") -> None:
-    """Check that the pipelines are LeOCLR's: n >= 1 crops first, the anchor last.
-
-    Raises:
-        UserError: naming the pipeline and the key to change.
-    """
-    last = len(augmentations) - 1
-    wanted = [last] if anchor == "original" else []
-    originals = [i for i, node in enumerate(augmentations) if not node.rrc.enabled]
-    if originals != wanted or augmentations[last].num_crops != 1:
-        raise UserError(
-            f"augmentations: leoclr wants the {anchor} that is its anchor as its last view, once: "
-            f"give the last pipeline (augmentations[{last}]) num_crops=1 and "
-            f"{'rrc.enabled=False, and only it' if wanted else 'rrc.enabled=True, as all others'}"
-        )
-    if sum(node.num_crops for node in augmentations[:last]) < 1:
-        raise UserError(
-            "augmentations: there is no crop view; put a pipeline with rrc.enabled=True and "
-            "num_crops=2 before the original"
-        )
-    size = augmentations[last].crop_size
-    if isinstance(size, int) and dataset not in SQUARE_DATASETS:
-        raise UserError(
-            f"augmentations[{last}].crop_size={size}: an int keeps the aspect ratio, so images of "
-            f"{dataset} would not fit into one batch; write crop_size: [{size}, {size}]"
-        )

@@ -10,22 +10,18 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from leoclr_plugin.config import config_names
+from leoclr_plugin.config.check import check_config
 from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.data.sampler import ShardSampler, sampler_of
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.finite import check_score
 from leoclr_plugin.host import host
 from leoclr_plugin.training.fit import fit, validate
-from leoclr_plugin.training.keys import tell_unknown_keys
 from leoclr_plugin.training.multilabel import ValidationMAP
-from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
-# Of solo-learn's main_linear.py, for fine-tuning.
-_NOT_TAKEN = ("mixup", "cutmix", "label_smoothing", "auto_augment")
 _FOLDERS = {"cifar10": "cifar", "cifar100": "cifar", "imagenet100": "imagenet-100"}
 
 
@@ -113,15 +109,7 @@ def parse_linear(cfg: DictConfig) -> DictConfig:
         UserError: for a key that is missing or not taken, a number out of its range, and hardware
             that is not there.
     """
-    tell_unknown_keys(cfg)
-    check_present(cfg, "data.val_path")
-    check_numbers(cfg)
-    for key in _NOT_TAKEN:
-        if cfg.get(key):
-            raise UserError(
-                f"{key}={cfg[key]} is not taken here; solo-learn's main_linear.py takes it, of the "
-                "same checkpoint"
-            )
+    check_config(cfg, "linear", {"backbone.name": host().BaseMethod._BACKBONES})
     settle_hardware(cfg)
     cfg = host().parse_linear_cfg(cfg)
     take_classes_of_labels(cfg.data)

@@ -10,8 +10,8 @@ from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
+from leoclr_plugin.config.datasets import MULTILABEL_SETS
 from leoclr_plugin.data.images import list_images
-from leoclr_plugin.data.multilabel_sets import MULTILABEL_SETS
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
 from leoclr_plugin.host.mends import (

@@ -29,6 +29,9 @@ def register() -> None:
 
 
 def _give_leoclr_its_dali_loader(dali_dataloader: Any) -> None:
+    from leoclr_plugin.config.check import check_part
+    from leoclr_plugin.config.nodes import Dali
+    from leoclr_plugin.config.notes import tell_unknown_keys_of
     from leoclr_plugin.data.loaders import pretrain_loader
     from leoclr_plugin.host.mends import mend_missing_validation
     from leoclr_plugin.methods import LeOCLR
@@ -44,6 +47,9 @@ def _give_leoclr_its_dali_loader(dali_dataloader: Any) -> None:
         if not isinstance(model, LeOCLR):
             setup(self, stage)
             return
+        given = model.cfg.get("dali") or {}
+        tell_unknown_keys_of("dali", given, Dali)
+        check_part("dali", given)
         settle_dali(model.cfg)
         self.train_loader = pretrain_loader(model.cfg)
 

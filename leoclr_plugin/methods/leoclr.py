@@ -12,21 +12,15 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import nn
 
-from leoclr_plugin.errors import UserError, check_number, tell_ignored
+from leoclr_plugin.config.check import check_leoclr
+from leoclr_plugin.config.defaults import fill_in
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.batch_norm import split_batch_norm
 from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
 from leoclr_plugin.methods.queue import enqueue_, filled_places
 from leoclr_plugin.methods.shuffle import BatchShuffle
-
-_CHOICES = {
-    "loss_reduction": ("sum", "mean"),
-    "queue_keys": ("all", "first", "last"),
-    "anchor": ("original", "crop"),
-    "query": ("anchor", "crops", "both"),
-    "key_forward": ("separate", "joint"),
-}
 
 
 class LeOCLR(host().BaseMomentumMethod):
@@ -41,23 +35,8 @@ class LeOCLR(host().BaseMomentumMethod):
     last. Each view has the shape ``[N, 3, H, W]``. The targets are int64 of shape ``[N]``, and -1
     means that there is no label.
 
-    Settings of the configuration, with their defaults::
-
-        method_kwargs:
-            proj_hidden_dim: 2048     # units of the projector's hidden layer
-            proj_output_dim: 128      # D, dimension of a projection
-            queue_size: 65536         # K, negatives in the queue
-            temperature: 0.2          # t > 0 of InfoNCE
-            loss_reduction: sum       # over the crops: "sum" as in eq. 2, or "mean"
-            queue_keys: all           # which keys enter the queue: "all", "first", "last"
-            anchor: original          # the last view; "crop" makes it a further crop (ablation)
-            query: anchor             # what the query encoder sees: "anchor", "crops", "both"
-            key_forward: separate     # one forward pass a crop; "joint" is one for all crops
-            bn_splits: 1              # parts of the batch, each with its own batch statistics
-            shuffle_keys: False       # shuffle the keys' batches over parts and processes
-        momentum:
-            base_tau: 0.999           # m at the first step
-            final_tau: 0.999          # m at the last step, reached along a cosine
+    The settings are those that ``leoclr_plugin.config.leoclr`` declares: ``method_kwargs`` in
+    ``LeOCLRSettings`` and ``momentum`` in ``Momentum``.
 
     The paper leaves some points open. We read them as follows:
 
@@ -169,50 +148,11 @@ class LeOCLR(host().BaseMomentumMethod):
         Raises:
             UserError: naming the key, its value and what it may be.
         """
-        select = host().omegaconf_select
         # Before the base class, whose defaults are a schedule from 0.99 to 1.
-        cfg.momentum = select(cfg, "momentum", {})
-        cfg.momentum.base_tau = select(cfg, "momentum.base_tau", 0.999)
-        cfg.momentum.final_tau = select(cfg, "momentum.final_tau", 0.999)
+        fill_in(cfg, "momentum", Momentum)
         cfg = super(LeOCLR, LeOCLR).add_and_assert_specific_cfg(cfg)
-
-        defaults = {
-            "proj_hidden_dim": 2048,
-            "proj_output_dim": 128,
-            "queue_size": 65536,
-            "temperature": 0.2,
-            "loss_reduction": "sum",
-            "queue_keys": "all",
-            "anchor": "original",
-            "query": "anchor",
-            "key_forward": "separate",
-            "bn_splits": 1,
-            "shuffle_keys": False,
-        }
-        tell_ignored("method_kwargs.", cfg.method_kwargs, defaults)
-        for key, default in defaults.items():
-            cfg.method_kwargs[key] = select(cfg, f"method_kwargs.{key}", default)
-
-        kwargs, momentum = cfg.method_kwargs, cfg.momentum
-        for key in ("proj_hidden_dim", "proj_output_dim", "queue_size", "bn_splits"):
-            check_number(f"method_kwargs.{key}", kwargs[key], 1, whole=True)
-        check_number("method_kwargs.temperature", kwargs.temperature, 0)
-        _check("method_kwargs.temperature", kwargs.temperature, kwargs.temperature > 0, "positive")
-        for key, choices in _CHOICES.items():
-            wanted = f"one of {', '.join(choices)}"
-            _check(f"method_kwargs.{key}", kwargs[key], kwargs[key] in choices, wanted)
-        for key, off in (("bn_splits", 1), ("shuffle_keys", False)):
-            alone = kwargs[key] == off or not select(cfg, "sync_batchnorm", False)
-            wanted = f"{off} with sync_batchnorm=True, which undoes it"
-            _check(f"method_kwargs.{key}", kwargs[key], alone, wanted)
-        # In whose steps a momentum update's thousandth is rounded away.
-        precision = select(cfg, "precision")
-        wanted = "bf16-mixed, or the momentum encoder stays as it began"
-        _check("precision", precision, precision not in ("bf16-true", "16-true"), wanted)
-        base, final = momentum.base_tau, momentum.final_tau
-        for key, tau in (("base_tau", base), ("final_tau", final)):
-            check_number(f"momentum.{key}", tau, 0, 1)
-        _check("momentum.base_tau", base, base <= final, f"at most momentum.final_tau, {final}")
+        fill_in(cfg, "method_kwargs", LeOCLRSettings)
+        check_leoclr(cfg)
         return cfg
 
     @property
@@ -401,8 +341,3 @@ def _normalized(projection: torch.Tensor) -> torch.Tensor:
 
 def _forget_number_of_keys(method: LeOCLR, incompatible_keys: Any) -> None:
     method._keys_in_queues = None
-
-
-def _check(key: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise UserError(f"{key} is {value}; it must be {wanted}")

@@ -9,11 +9,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
-from leoclr_plugin.errors import UserError, check_number
+from leoclr_plugin.config.defaults import default_of
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.agreement import any_process
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO, describe
 
-_ACTIONS = ("stop", "skip", "ignore")
 # Has no targets in its first epoch: its loss is a mean over nothing, and its gradient zero.
 _WITHOUT_TARGETS_AT_FIRST = "deepclusterv2"
 
@@ -22,22 +22,16 @@ def nonfinite_guard(cfg: DictConfig, checkpoints: AtomicCheckpointIO) -> Callbac
     """The guard that ``cfg.on_nonfinite`` names: ``stop``, ``skip`` or ``ignore``.
 
     The default is ``stop``, for DeepCluster v2 ``ignore``. ``skip`` leaves out at most
-    ``cfg.max_nonfinite`` (10) optimizer steps of a run.
-
-    Raises:
-        UserError: for another value.
+    ``cfg.max_nonfinite`` optimizer steps of a run.
     """
-    default = "ignore" if cfg.get("method") == _WITHOUT_TARGETS_AT_FIRST else "stop"
+    late = cfg.get("method") == _WITHOUT_TARGETS_AT_FIRST
+    default = "ignore" if late else default_of("on_nonfinite")
     action = cfg.get("on_nonfinite", default)
-    if action not in _ACTIONS:
-        raise UserError(f"on_nonfinite={action}; it must be one of {', '.join(_ACTIONS)}")
     if action == "stop":
         return StopOnNonfinite(checkpoints)
     if action == "ignore":
         return Callback()
-    limit = cfg.get("max_nonfinite", 10)
-    check_number("max_nonfinite", limit, 1, whole=True)
-    return SkipNonfinite(checkpoints, limit)
+    return SkipNonfinite(checkpoints, cfg.get("max_nonfinite", default_of("max_nonfinite")))
 
 
 class StopOnNonfinite(Callback):

@@ -11,18 +11,19 @@ from lightning.pytorch import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from leoclr_plugin.data.datasets import check_data, class_names, take_classes_of_labels
+from leoclr_plugin.config.check import check_config
+from leoclr_plugin.data.dali import require_dali
+from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
-from leoclr_plugin.data.views import check_leoclr_views, check_views, view_size
-from leoclr_plugin.errors import UserError, check_known, refused_values
+from leoclr_plugin.data.views import view_size
+from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
+from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
-from leoclr_plugin.training.keys import tell_unknown_keys
 from leoclr_plugin.training.multilabel import ValidationMAP
-from leoclr_plugin.training.ranges import check_numbers, check_present
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
@@ -33,8 +34,6 @@ _ANY_VIEWS = ("leoclr", "wmse", "mae")
 _WHOLE_BATCHES = ("all4one", "mocov2plus", "nnbyol", "nnclr", "nnsiam", "ressl")
 # They read the targets as one class for each image, in their losses or for what they log.
 _ONE_CLASS = ("all4one", "nnbyol", "nnclr", "nnsiam", "supcon")
-# Of solo-learn's main_pretrain.py, and what does it here.
-_NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
 
 
 def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None:
@@ -75,20 +74,11 @@ def prepare(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: naming the key and what to do.
     """
-    tell_unknown_keys(cfg)
-    check_present(cfg, "method", "augmentations")
-    check_numbers(cfg)
-    for key, command in _NOT_TAKEN.items():
-        if OmegaConf.select(cfg, key):
-            raise UserError(f"{key}=True is not taken here; {command} draws it; leave it out")
     methods = [name for name in METHODS if name not in ("base", "linear")]
-    check_known("method", cfg.method, methods, "a method")
-    check_known("backbone.name", cfg.backbone.name, host().BaseMethod._BACKBONES, "a backbone")
-    check_data(cfg.data)
-    check_views(cfg.augmentations)
-    if cfg.method == "leoclr":
-        anchor = OmegaConf.select(cfg, "method_kwargs.anchor", default="original")
-        check_leoclr_views(cfg.augmentations, cfg.data.dataset, anchor)
+    backbones = host().BaseMethod._BACKBONES
+    check_config(cfg, "pretrain", {"method": methods, "backbone.name": backbones})
+    if OmegaConf.select(cfg, "data.format") == "dali":
+        require_dali()
     if cfg.data.dataset == "custom" and not Path(cfg.data.train_path).is_dir():
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
@@ -130,14 +120,15 @@ def build_method(cfg: DictConfig) -> nn.Module:
     With ``performance.compile: True`` torch compiles its encoders at their first forward.
 
     Raises:
-        UserError: for what the method refuses, a queue that its batches do not divide, and views of
-            a size that its backbone does not take.
+        UserError: for what the method refuses, a queue that its batches do not divide, views of a
+            size that its backbone does not take, and a batch that is too small for batch norm.
     """
     with refused_values(f"method={cfg.method} refuses the configuration"):
         model = METHODS[cfg.method](cfg)
     if cfg.method in _WHOLE_BATCHES:
         _check_queue(model.queue_size, cfg)
     _check_size(model.backbone, cfg)
+    check_batch_norm(model, cfg, {view_size(node) for node in cfg.augmentations})
     if not cfg.performance.disable_channel_last:
         model = model.to(memory_format=torch.channels_last)
     if cfg.performance.get("compile"):

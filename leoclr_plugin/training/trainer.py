@@ -17,33 +17,36 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.config.defaults import default_of, fill_in
+from leoclr_plugin.config.devices import ALL, read_devices
+from leoclr_plugin.config.nodes import Dali
+from leoclr_plugin.config.notes import trainer_keys
 from leoclr_plugin.data.sampler import ShardSampler, processes
-from leoclr_plugin.errors import UserError, check_number, refused_values, tell_ignored
+from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
-from leoclr_plugin.training.keys import TRAINER_KEYS
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard
 from leoclr_plugin.training.resume import EarlierRun
 
 _GPU_NAMES = ("gpu", "cuda")
-# Batches ahead: more gave nothing in benchmarks/data_pipeline.md. The last is DALI's own default.
-_DALI = {"prefetch": 2, "cache_mb": 0, "hw_decoder_load": 0.9}
-# Of the host's own pipeline: here the indexes are those of the samples anyway.
-_HOSTS_DALI = ("encode_indexes_into_labels",)
 
 
 def settle_hardware(cfg: DictConfig) -> None:
     """Replace ``accelerator``, ``devices``, ``strategy`` and ``precision`` by what is there.
 
-    ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` is left a list, whose length the
-    host scales the learning rate by. On a CPU each device is a process, and there is one unless
-    ``accelerator: cpu`` asks for more; 16-bit precision, which it does not have, becomes 32 with
-    a word about it, and ``sync_batchnorm``, which torch has on GPUs alone, False; bfloat16 stays,
-    with a word where the CPU emulates it.
+    ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` becomes a list, whose length the
+    host scales the learning rate by; ``devices: auto`` is all GPUs, or one process on a CPU. On a
+    CPU each device is a process, and there is one unless ``accelerator: cpu`` asks for more. A CPU
+    has no 16-bit precision, so that it becomes 32 with a word about it. ``sync_batchnorm`` becomes
+    False there, since torch has it on GPUs alone. bfloat16 stays, with a word where the CPU
+    emulates it.
 
     With ``data.format: dali``, the node ``dali`` is settled as well.
+
+    Args:
+        cfg: a configuration whose values were checked; changed in place.
 
     Raises:
         UserError: where a GPU is asked for and there is none.
@@ -54,8 +57,10 @@ def settle_hardware(cfg: DictConfig) -> None:
     if accelerator in _GPU_NAMES and not gpus:
         raise UserError(f"accelerator={accelerator}, but there is no GPU; use accelerator=cpu")
     cfg.accelerator = accelerator
-    devices = cfg.get("devices", [0])
-    cfg.devices = list(range(devices)) if isinstance(devices, int) else list(devices)
+    devices = read_devices(cfg.get("devices", default_of("devices")))
+    if devices == ALL:
+        devices = gpus if accelerator in _GPU_NAMES else 1
+    cfg.devices = list(range(devices)) if isinstance(devices, int) else devices
     if accelerator == "cpu":
         if wanted == "auto":
             cfg.devices = [0]
@@ -86,24 +91,18 @@ def _emulates_bfloat16() -> bool:
 def settle_dali(cfg: DictConfig) -> None:
     """Fill in the node ``dali`` of a configuration with ``data.format: dali``.
 
-    ``dali.device`` follows the accelerator unless it is set; ``dali.prefetch`` (batches),
-    ``dali.cache_mb`` (of memory for a data set's decoded images) and ``dali.hw_decoder_load`` (0 to
-    1) have defaults. Of other keys there is a word that they are ignored.
+    ``dali.device`` follows the accelerator unless it is set; the other keys have defaults.
+
+    Args:
+        cfg: a configuration whose values were checked; changed in place.
 
     Raises:
-        UserError: for a device that is not there, and a number out of its range.
+        UserError: for a GPU that is not there.
     """
-    dali = cfg.get("dali") or {}
-    device = dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
-    if device not in ("cpu", "gpu"):
-        raise UserError(f"dali.device={device}; it must be cpu or gpu")
-    if device == "gpu" and not torch.cuda.device_count():
+    fill_in(cfg, "dali", Dali)
+    cfg.dali.device = cfg.dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
+    if cfg.dali.device == "gpu" and not torch.cuda.device_count():
         raise UserError("dali.device=gpu, but there is no GPU; use dali.device=cpu")
-    tell_ignored("dali.", dali, {*_DALI, "device", *_HOSTS_DALI})
-    cfg.dali = {**_DALI, **dali, "device": device}
-    check_number("dali.prefetch", cfg.dali.prefetch, 1, whole=True)
-    check_number("dali.cache_mb", cfg.dali.cache_mb, 0)
-    check_number("dali.hw_decoder_load", cfg.dali.hw_decoder_load, 0, 1)
 
 
 def build_trainer(
@@ -160,7 +159,7 @@ def build_trainer(
         # Our loaders know their process's part.
         "use_distributed_sampler": False,
     }
-    known = TRAINER_KEYS - ours.keys()
+    known = trainer_keys() - ours.keys()
     for key in ours.keys() & cfg.keys():
         print(f"{key}={cfg[key]} is ignored: it is set here", file=sys.stderr)
     kwargs: dict[str, Any] = {

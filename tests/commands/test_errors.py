@@ -60,16 +60,17 @@ def run_folder(image_folder, tmp_path_factory):
 def test_unknown_names_are_refused_with_suggestions(capsys, image_folder):
     assert "did you mean 'imagenette/leoclr'" in refused(capsys, "pretrain", "imagenete/leoclr")
     line = refused(capsys, *small(image_folder, "method=leoclrr"))
-    assert "method=leoclrr is not a method; did you mean 'leoclr'" in line
+    assert "method=leoclrr must be one of byol, " in line
+    assert "(did you mean 'leoclr'?)" in line
     line = refused(capsys, *small(image_folder, "backbone.name=resnet19"))
     assert "did you mean 'resnet18'" in line
     line = refused(capsys, *small(image_folder, "optimizer.name=sdg"))
-    assert "optimizer.name=sdg is not known; did you mean 'sgd'" in line
+    assert "optimizer.name=sdg must be one of sgd, lars, adam, adamw (did you mean 'sgd'?)" in line
     line = refused(capsys, *small(image_folder, "scheduler.name=warmup_cosin"))
-    assert "scheduler.name=warmup_cosin is not known; did you mean 'warmup_cosine'" in line
+    assert "step, none (did you mean 'warmup_cosine'?)" in line
     assert "max_epoch" in refused(capsys, *small(image_folder, "max_epoch=3"))
     line = refused(capsys, *small(image_folder, "+auto_umap.enabled=True"))
-    assert "auto_umap.enabled=True is not taken here; leoclr umap RUN draws it" in line
+    assert "auto_umap.enabled=True is not taken here: leoclr umap RUN draws it" in line
 
 
 def test_lack_of_memory_is_one_line(capsys, image_folder, tmp_path):
@@ -79,6 +80,35 @@ def test_lack_of_memory_is_one_line(capsys, image_folder, tmp_path):
         "needs less"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_values_that_are_checked_before_anything_is_written(capsys, image_folder, tmp_path):
+    line = refused(capsys, *small(image_folder, "devices=0", "precision=17"))
+    assert "devices=0 must be a number of devices, a list of their numbers" in line
+    assert "precision=17 must be a precision that Lightning knows" in line
+    line = refused(capsys, *small(image_folder, "optimizer.batch_size=1"))
+    assert line.endswith(
+        "optimizer.batch_size=1 leaves batch norm one value of each channel, at 32 x 32 pixels; "
+        "take at least 2"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_of_a_pipeline_that_nothing_reads_is_said(capsys, image_folder):
+    words = ["+augmentations.0.gausian_blur.prob=0.9", "seed=-1"]
+    assert main(small(image_folder, *words)) == 2
+    told = capsys.readouterr().err
+    assert "augmentations[0].gausian_blur is ignored: it is not a setting; did you mean" in told
+
+
+def test_a_run_in_a_folder_whose_name_is_a_number(image_folder):
+    assert main(small(image_folder, "checkpoint.dir=2024_01", "devices=auto")) == 0
+    (folder,) = Path("2024_01/leoclr").iterdir()
+    assert list(folder.glob("*.ckpt"))
+    args = json.loads((folder / "args.json").read_text())
+    assert args["devices"] == [0]
+    # 0.3 at a batch of 256 images.
+    assert args["optimizer"]["lr"] == pytest.approx(0.3 * 8 / 256)
 
 
 def test_missing_empty_and_flat_data_folders_are_refused(capsys, image_folder, tmp_path):
@@ -138,11 +168,9 @@ def test_invalid_views_are_refused(capsys, image_folder):
     assert "there is no crop view" in line
 
 
-def test_settings_that_lightning_refuses_are_one_line(capsys, image_folder):
-    line = refused(capsys, *small(image_folder, "devices=0"))
-    assert "Lightning's Trainer refuses the configuration: `Trainer(devices=0)`" in line
-    line = refused(capsys, *small(image_folder, "precision=17"))
-    assert "Lightning's Trainer refuses the configuration: Precision 17" in line
+def test_what_lightning_refuses(capsys, image_folder):
+    line = refused(capsys, *small(image_folder, "precision=17-mixed"))
+    assert "Lightning's Trainer refuses the configuration: Precision '17-mixed'" in line
 
 
 @pytest.mark.parametrize("command", ["pretrain", "views", "compare", "demo"])

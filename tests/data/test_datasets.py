@@ -149,7 +149,7 @@ def test_imagenette_is_downloaded_where_asked(tmp_path, monkeypatch):
     ("change", "message"),
     [
         ({"dataset": "imagenet-100"}, "did you mean 'imagenet100'"),
-        ({"format": "lmdb"}, "data.format=lmdb is not a format"),
+        ({"format": "lmdb"}, "data.format=lmdb must be one of image_folder, dali"),
         ({"fraction": 1.5}, "data.fraction=1.5"),
         ({"fraction": "half"}, "data.fraction=half"),
         ({"fraction": 0.05}, "data.fraction=0.05 of 40 images: .*number of classes = 5; take more"),

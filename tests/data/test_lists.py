@@ -3,7 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from leoclr_plugin.data.datasets import build_dataset, check_data, samples_of
+from leoclr_plugin.config.check import check_part
+from leoclr_plugin.data.datasets import build_dataset, samples_of
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_image
 
@@ -80,4 +81,4 @@ def test_an_image_that_is_listed_twice_is_taken_once_with_a_word(train, capsys):
 def test_an_archive_has_no_list():
     cfg = OmegaConf.create({"dataset": "cifar10", "train_path": ".", "val_list": "list.txt"})
     with pytest.raises(UserError, match=r"data\.val_list=list\.txt .* cifar10 is an archive"):
-        check_data(cfg)
+        check_part("data", cfg)

@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 import torch
@@ -11,11 +9,8 @@ from leoclr_plugin.data.views import (
     Views,
     appearance,
     build_view,
-    check_leoclr_views,
-    check_views,
 )
-from leoclr_plugin.errors import UserError
-from tests.configs import pipeline, views
+from tests.configs import pipeline
 
 SHAPES = [(64, 64), (50, 200), (200, 50), (33, 97), (480, 31), (1, 40), (700, 500)]
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
@@ -193,77 +188,3 @@ def test_normalisation_is_the_data_sets():
     assert view[:, 0, 0].tolist() == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-3)
     view = build_view(OmegaConf.create(pipeline([4, 4], crop=False)), "cifar10")(image)
     assert view[0, 0, 0].item() == pytest.approx((1 - 0.4914) / 0.2470, abs=1e-4)
-
-
-def refused(nodes: list, dataset: str = "imagenette") -> str:
-    with pytest.raises(UserError) as caught:
-        check_leoclr_views(OmegaConf.create(nodes), dataset)
-    return str(caught.value)
-
-
-def test_int_size_of_the_original_is_refused_unless_images_are_square():
-    nodes = [pipeline(32, 2), pipeline(32, crop=False)]
-    assert "write crop_size: [32, 32]" in refused(nodes)
-    check_leoclr_views(OmegaConf.create(nodes), "cifar10")
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("crop_size", 0, "it must be a whole number of at least 1"),
-        ("crop_size", [32, 1.5], "it must be a whole number of at least 1"),
-        ("crop_size", [32], "only crop_size is a pair"),
-        ("num_crops", -1, "it must be a whole number of at least 0"),
-        ("rrc.crop_min_scale", 2, "it must be a number from 0 to 1"),
-        ("rrc.crop_max_scale", 0.1, "crop_max_scale=0.1"),
-        ("grayscale.prob", None, "it must be a number from 0 to 1"),
-        ("horizontal_flip.prob", 1.5, "it must be a number from 0 to 1"),
-        ("color_jitter.hue", 0.6, "it must be a number from 0 to 0.5"),
-        ("color_jitter.contrast", -1, "it must be a number of at least 0"),
-    ],
-)
-def test_a_views_number_out_of_its_range_is_refused_by_name(key, value, message):
-    nodes = OmegaConf.create([pipeline(32, color_jitter=0.8), pipeline([32, 32], crop=False)])
-    check_views(nodes)
-    OmegaConf.update(nodes[0], key, value)
-    with pytest.raises(UserError, match=re.escape(message)) as caught:
-        check_views(nodes)
-    assert str(caught.value).startswith(f"augmentations[0].{key.rsplit('.')[0]}")
-
-
-@pytest.mark.parametrize(
-    ("augmentations", "message"),
-    [
-        ({"crops": pipeline(32)}, "augmentations must be a list of pipelines"),
-        ([], "augmentations must be a list of pipelines"),
-        ([32], "augmentations[0].rrc.enabled=None; it must be True or False"),
-        ([pipeline(32), {"crop_size": 32}], "augmentations[1].rrc.enabled=None"),
-    ],
-)
-def test_what_is_no_pipeline_is_refused(augmentations, message):
-    with pytest.raises(UserError, match=re.escape(message)):
-        check_views(OmegaConf.create(augmentations))
-
-
-def test_what_is_not_done_to_a_view_needs_no_numbers():
-    nodes = OmegaConf.create([pipeline([32, 32], crop=False)])
-    nodes[0].rrc = {"enabled": False}
-    nodes[0].color_jitter = {"prob": 0}
-    check_views(nodes)
-
-
-def test_views_that_are_not_leoclrs_are_refused():
-    assert "there is no crop view" in refused([pipeline([32, 32], crop=False)])
-    assert "its last view" in refused([pipeline(32, 2)])
-    assert "its last view" in refused([pipeline([32, 32], crop=False), pipeline(32, 2)])
-    assert "its last view" in refused([pipeline(32, 2), pipeline([32, 32], 2, crop=False)])
-    check_leoclr_views(OmegaConf.create(views("leoclr", crops=1)), "imagenette")
-
-
-def test_a_crop_may_be_the_anchor_where_it_is_asked_for():
-    nodes = OmegaConf.create([pipeline(32, 2), pipeline([32, 32])])
-    check_leoclr_views(nodes, "imagenette", anchor="crop")
-    with pytest.raises(UserError, match=r"rrc\.enabled=False, and only it"):
-        check_leoclr_views(nodes, "imagenette")
-    with pytest.raises(UserError, match=r"rrc\.enabled=True, as all others"):
-        check_leoclr_views(OmegaConf.create(views("leoclr")), "imagenette", anchor="crop")

@@ -128,10 +128,10 @@ def test_a_method_without_targets_in_its_first_epoch_is_not_stopped():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"on_nonfinite": "hope"}, "on_nonfinite=hope; it must be one of stop, skip"),
+        ({"on_nonfinite": "hope"}, "on_nonfinite=hope must be one of stop, skip"),
         (
             {"on_nonfinite": "skip", "max_nonfinite": 0},
-            "max_nonfinite=0; it must be a whole number of at least 1",
+            "max_nonfinite=0 must be a whole number of at least 1",
         ),
     ],
 )

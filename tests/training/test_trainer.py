@@ -56,12 +56,33 @@ def test_gpu_that_is_not_there_is_refused(gpus):
         settled(accelerator="gpu", devices=[0])
 
 
-def test_dali_settings_that_are_none_are_said_to_be_ignored(gpus, capsys):
+@pytest.mark.parametrize(
+    ("devices", "on_cpu", "on_gpus"),
+    [
+        ("auto", [0], [0, 1, 2]),
+        (-1, [0], [0, 1, 2]),
+        ("0,1", [0, 1], [0, 1]),
+        ([1], [1], [1]),
+        (2, [0, 1], [0, 1]),
+        ("2", [0, 1], [0, 1]),
+    ],
+)
+def test_devices_are_read_as_they_are_meant(gpus, devices, on_cpu, on_gpus):
     gpus(0)
-    node = {"prefetsh": 3, "cache_mb": 0, "encode_indexes_into_labels": False}
-    settled(accelerator="cpu", precision=32, data={"format": "dali"}, dali=node)
-    told = capsys.readouterr().err
-    assert told == "dali.prefetsh is ignored: it is not a setting; did you mean 'prefetch'?\n"
+    assert settled(accelerator="cpu", devices=devices).devices == on_cpu
+    # Without a word for the CPU there is one process.
+    assert len(settled(accelerator="auto", devices=devices).devices) == 1
+    gpus(3)
+    assert settled(accelerator="auto", devices=devices).devices == on_gpus
+    assert settled(accelerator="cpu", devices=devices).devices == on_cpu
+
+
+def test_dali_settings_have_defaults(gpus):
+    gpus(0)
+    node = {"prefetch": 3}
+    cfg = settled(accelerator="cpu", precision=32, data={"format": "dali"}, dali=node)
+    assert cfg.dali.prefetch == 3
+    assert (cfg.dali.device, cfg.dali.cache_mb, cfg.dali.hw_decoder_load) == ("cpu", 0, 0.9)
 
 
 def test_the_trainers_settings_that_are_ours_are_said_to_be_ignored(tmp_path, capsys):

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from leoclr_plugin.data.multilabel_sets import MULTILABEL_SETS
+from leoclr_plugin.config.datasets import MULTILABEL_SETS
 from leoclr_plugin.errors import check_known
 from leoclr_plugin.host.bundled.backbones import BACKBONES
 

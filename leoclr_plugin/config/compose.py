@@ -16,21 +16,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from leoclr_plugin.config.texts import as_meant, settle_texts
 from leoclr_plugin.errors import UserError, one_line, suggestion
 from leoclr_plugin.overrides import parse_overrides
 
 _NOT_THERE = re.compile(r"Could not override '([^']+)'")
-# In which a shell leaves the ~ of key=~/folder as it is.
-_PATHS = (
-    "data.train_path",
-    "data.val_path",
-    "data.train_list",
-    "data.val_list",
-    "data.labels",
-    "data.val_labels",
-    "checkpoint.dir",
-    "resume_from_checkpoint",
-)
 
 
 def scripts_folder() -> Path:
@@ -38,7 +28,7 @@ def scripts_folder() -> Path:
     spec = find_spec("leoclr_plugin.scripts")
     if spec is None:
         # A checkout on the path that was not installed.
-        return Path(__file__).resolve().parents[1] / "scripts"
+        return Path(__file__).resolve().parents[2] / "scripts"
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -74,7 +64,10 @@ def find_config(config: str, kind: str) -> Path:
 
 
 def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Compose a configuration as Hydra does, open for new keys; ``~`` of a path is the home.
+    """Compose a configuration as Hydra does, open for new keys.
+
+    The values of the keys that are declared as texts and paths are texts, also where they look
+    like numbers; a path's ``~`` is the home, since a shell leaves it in ``key=~/folder``.
 
     Args:
         config: see ``find_config``.
@@ -86,7 +79,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
             values, an interpolation of a key that is not there, a value left open.
     """
     path = find_config(config, kind)
-    parsed = parse_overrides(overrides)
+    parsed = parse_overrides([as_meant(override) for override in parse_overrides(overrides)])
     for override in parsed:
         if override.is_sweep_override():
             raise UserError(
@@ -97,10 +90,10 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     try:
         with initialize_config_dir(str(path.parent), version_base="1.2"):
             cfg = compose(path.stem, overrides=[o.input_line for o in parsed])
-        # For the interpolations alone, which would fail where they are first asked for.
+        # An interpolation that cannot be resolved would fail only where it is first read.
         OmegaConf.to_container(cfg, resolve=True)
         _take_folders_of_labels(cfg)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         reason = one_line(error)
         raise UserError(f"config {config}: {reason}{_meant(reason, path)}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
@@ -109,10 +102,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
             f"config {config} has no value for {', '.join(missing)}; add {missing[0]}=..."
         )
     OmegaConf.set_struct(cfg, False)
-    for key in _PATHS:
-        value = OmegaConf.select(cfg, key)
-        if isinstance(value, str):
-            OmegaConf.update(cfg, key, _at_home(value))
+    settle_texts(cfg, path)
     return cfg
 
 
@@ -138,7 +128,7 @@ def _meant(refused: str, path: Path) -> str:
 
 
 def _keys(node: Any, key: str = "") -> Iterator[str]:
-    # Of all values, as an override names them; a list of numbers is one.
+    # As an override names them. A list of numbers is one value.
     if isinstance(node, list) and any(isinstance(value, dict) for value in node):
         node = dict(enumerate(node))
     if not isinstance(node, dict):
@@ -150,8 +140,3 @@ def _keys(node: Any, key: str = "") -> Iterator[str]:
 
 def _last(key: str) -> str:
     return key.rpartition(".")[2]
-
-
-def _at_home(path: str) -> str:
-    # Other paths to the letter, as they were written.
-    return str(Path(path).expanduser()) if path.startswith("~") else path

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from leoclr_plugin.config import config_names, load_config
-from leoclr_plugin.data.views import check_leoclr_views, check_views
+from leoclr_plugin.config.check import check_config
 from leoclr_plugin.errors import UserError
 
 FOLDERS = ("cifar", "custom", "imagenet", "imagenet-100", "imagenette", "stl10")
@@ -16,8 +16,7 @@ NEEDED_LINEAR = {"custom": ["data.train_path=a", "data.val_path=b"]}
 def test_leoclr_and_mocov2plus_share_one_recipe(folder):
     leoclr = load_config(f"{folder}/leoclr", "pretrain", NEEDED.get(folder, []))
     mocov2plus = load_config(f"{folder}/mocov2plus", "pretrain", NEEDED.get(folder, []))
-    check_leoclr_views(leoclr.augmentations, leoclr.data.dataset)
-    check_views(leoclr.augmentations)
+    check_config(leoclr, "pretrain")
     *crops, original = leoclr.augmentations
     assert crops == list(mocov2plus.augmentations)
     assert original.crop_size == [crops[0].crop_size] * 2
@@ -81,6 +80,39 @@ def test_home_folder_in_a_path_is_expanded(monkeypatch):
     )
 
 
+def test_a_folder_or_a_run_whose_name_is_a_number_is_that_text(tmp_path):
+    words = [
+        "checkpoint.dir=20240115",
+        "data.train_path=2024_01",
+        "data.val_path=007",
+        "+data.train_list=1e3",
+        "+data.val_list=true",
+        "resume_from_checkpoint=12",
+        "name=0.10",
+        "wandb.project=3",
+        "wandb.entity=null",
+    ]
+    cfg = load_config("imagenette/leoclr", "pretrain", words)
+    assert (cfg.checkpoint.dir, cfg.data.train_path, cfg.data.val_path) == (
+        "20240115",
+        "2024_01",
+        "007",
+    )
+    assert (cfg.data.train_list, cfg.data.val_list) == ("1e3", "true")
+    assert (cfg.resume_from_checkpoint, cfg.name) == ("12", "0.10")
+    assert (cfg.wandb.project, cfg.wandb.entity) == ("3", None)
+    assert cfg.max_epochs == 200
+
+    (tmp_path / "mine.yaml").write_text("name: 0x10\ncheckpoint:\n  dir: 2024_01\nseed: 0x10\n")
+    cfg = load_config(str(tmp_path / "mine.yaml"), "pretrain")
+    assert cfg == {"name": "0x10", "checkpoint": {"dir": "2024_01"}, "seed": 16}
+
+
+def test_devices_without_brackets_are_a_list():
+    for written, devices in (("devices=0,1", [0, 1]), ("devices=2", 2), ("devices=auto", "auto")):
+        assert load_config("imagenette/leoclr", "pretrain", [written]).devices == devices
+
+
 def test_checkpoint_with_an_equals_sign_in_its_name_needs_no_quotes():
     path = "trained_models/a/b-ep=9.ckpt"
     for override in (f"resume_from_checkpoint={path}", f"resume_from_checkpoint='{path}'"):
@@ -103,6 +135,7 @@ def test_checkpoint_with_an_equals_sign_in_its_name_needs_no_quotes():
         ),
         ("imagenette/leoclr", ["max_epochs"], "max_epochs"),
         ("imagenette/leoclr", ["seed=1,2"], "seed=1,2 is several values: write key=[a,b] for"),
+        ("imagenette/leoclr", ["wandb=5"], "Config group override must be a string or a list"),
         ("custom/leoclr", [], "no value for data.train_path; add data.train_path=..."),
     ],
 )

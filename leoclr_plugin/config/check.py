@@ -1,0 +1,167 @@
+"""Validation: all that is wrong with a configuration, said at once in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import ValidationError
+
+from leoclr_plugin.config.keys import PRETRAIN, Node, about, choices, node_of, wanted
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+from leoclr_plugin.config.notes import tell_unknown_keys, tell_unknown_keys_of
+from leoclr_plugin.config.rules import broken_leoclr_rules, broken_rules, value_of
+from leoclr_plugin.config.schema import Config
+from leoclr_plugin.errors import UserError, near_names, one_line
+
+_LEOCLR = {"method_kwargs": LeOCLRSettings, "momentum": Momentum}
+_NO_VALUE = (None, "", "???")
+_LONGEST = 60
+
+
+def check_config(
+    cfg: DictConfig, command: str, known: Mapping[str, Collection[str]] | None = None
+) -> None:
+    """Check a composed configuration; say which of its keys nothing reads.
+
+    Args:
+        cfg: the configuration, before the host has filled it in.
+        command: ``"pretrain"`` or ``"linear"``.
+        known: the names that only the host knows, by the key that has one of them, such as
+            ``{"backbone.name": ["resnet18", "resnet50"]}``.
+
+    Raises:
+        UserError: with every problem: the key, its value and what it must be.
+    """
+    tell_unknown_keys(cfg)
+    values = OmegaConf.to_container(cfg, resolve=True)
+    problems = _problems(Config, values, "", command)
+    for key, names in (known or {}).items():
+        value = value_of(values, key)
+        if value not in _NO_VALUE:
+            problems.pop(key, None)
+        if value not in (*_NO_VALUE, *names):
+            problems[key] = _says(key, value, f"one of {', '.join(sorted(names))}", names)
+    if command == PRETRAIN and value_of(values, "method") == "leoclr":
+        problems |= _problems(
+            LeOCLRSettings, _mapping(values.get("method_kwargs")), "method_kwargs.", command
+        )
+    _refuse([*problems.values(), *broken_rules(values, command, problems)])
+
+
+def check_part(name: str, value: Any, command: str = "") -> None:
+    """Check what a configuration has under one of its top keys, such as ``data``.
+
+    Args:
+        name: the key.
+        value: its value.
+        command: the command that needs it complete; without one only what is there is checked.
+
+    Raises:
+        UserError: as ``check_config`` does.
+    """
+    if OmegaConf.is_config(value):
+        value = OmegaConf.to_container(value, resolve=True)
+    problems = _problems(Config, {name: value}, "", command, only=name)
+    _refuse([*problems.values(), *broken_rules({name: value}, command or PRETRAIN, problems)])
+
+
+def check_leoclr(cfg: DictConfig) -> None:
+    """Check the settings of LeOCLR in a configuration whose hardware is settled.
+
+    Says as well which of its ``method_kwargs`` nothing reads.
+
+    Raises:
+        UserError: as ``check_config`` does.
+    """
+    tell_unknown_keys_of("method_kwargs", cfg.method_kwargs, LeOCLRSettings)
+    values = OmegaConf.to_container(cfg, resolve=True)
+    problems: dict[str, str] = {}
+    for name, node in _LEOCLR.items():
+        problems |= _problems(node, values[name], f"{name}.", PRETRAIN)
+    _refuse([*problems.values(), *broken_leoclr_rules(values, problems)])
+
+
+def require(cfg: DictConfig, *keys: str) -> None:
+    """Check that a configuration has a value for each of ``keys``.
+
+    Raises:
+        UserError: naming those that have none.
+    """
+    missing = [key for key in keys if OmegaConf.select(cfg, key) in _NO_VALUE]
+    _refuse([f"the config lacks {key}" for key in missing])
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise UserError("; ".join(problems))
+
+
+def _problems(
+    node: type[Node], values: Mapping[str, Any], prefix: str, command: str, only: str = ""
+) -> dict[str, str]:
+    """What is wrong with the values of a node, by the key that it is wrong with."""
+    problems = {
+        key: f"the config lacks {key}, which must be {range_}"
+        for key, range_ in _lacking(node, values, prefix, command)
+        if key.startswith(only)
+    }
+    try:
+        node.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            key, declared_in, name, value = _located(node, detail["loc"], values)
+            key = prefix + key
+            if key not in problems:
+                names = choices(declared_in, name)
+                problems[key] = _says(key, value, wanted(declared_in, name), names)
+    return problems
+
+
+def _lacking(
+    node: type[Node], values: Mapping[str, Any], prefix: str, command: str
+) -> Iterator[tuple[str, str]]:
+    for name, field in node.model_fields.items():
+        value, inner, said = values.get(name), node_of(field), about(field)
+        needed = command in said.needed or (command and values.get(said.needed_with))
+        if needed and value in _NO_VALUE:
+            yield prefix + name, wanted(node, name)
+        elif inner is field.annotation:
+            yield from _lacking(inner, _mapping(value), f"{prefix}{name}.", command)
+        elif inner is not None and isinstance(value, list):
+            for i, item in enumerate(value):
+                if isinstance(item, Mapping):
+                    yield from _lacking(inner, item, f"{prefix}{name}[{i}].", command)
+
+
+def _located(
+    node: type[Node], location: Sequence[str | int], values: Any
+) -> tuple[str, type[Node], str, Any]:
+    """The key that pydantic means, the node that declares it, its own name there, its value."""
+    key, name, value = "", "", values
+    inner: type[Node] | None = node
+    for part in location:
+        if isinstance(part, int):
+            key, value = f"{key}[{part}]", value[part]
+            continue
+        node, name = inner, part
+        key, value = f"{key}.{part}".removeprefix("."), value.get(part)
+        inner = node_of(node.model_fields[name])
+        if inner is None:
+            # What follows is the place within the value, or one of its several types.
+            break
+    return key, node, name, value
+
+
+def _says(key: str, value: Any, range_: str, names: Collection[str] = ()) -> str:
+    shown = one_line(value)
+    if len(shown) > _LONGEST:
+        shown = f"{shown[:_LONGEST]}..."
+    near = [repr(name) for name in near_names(value, names)]
+    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return f"{key}={shown} must be {range_}{meant}"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,52 @@
+"""The JSON schema of a configuration's YAML file, by which an editor completes and checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leoclr_plugin.config.keys import BOTH, PRETRAIN, Node, about, node_of, readers, value_schemas
+from leoclr_plugin.config.leoclr import LeOCLRSettings
+from leoclr_plugin.config.schema import Config
+
+# Hydra's own keys, which its files begin with.
+_HYDRA = {
+    "defaults": {"type": "array", "description": "files that this one is composed with (Hydra)"},
+    "hydra": {"type": "object", "description": "settings of Hydra itself (Hydra)"},
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema, for files of ``scripts/pretrain`` and ``scripts/linear`` alike.
+
+    No key is required, since a file may be one part of a configuration. The top is open for
+    the arguments of Lightning's Trainer, the nodes are not.
+    """
+    schema = _node(Config)
+    schema["properties"].update(_HYDRA)
+    schema["additionalProperties"] = True
+    schema["if"] = {"properties": {"method": {"const": "leoclr"}}, "required": ["method"]}
+    schema["then"] = {"properties": {"method_kwargs": _node(LeOCLRSettings, (PRETRAIN,))}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A configuration of leoclr pretrain or leoclr linear",
+        **schema,
+    }
+
+
+def _node(node: type[Node], commands: Sequence[str] = BOTH) -> dict[str, Any]:
+    properties = {}
+    for name, field in node.model_fields.items():
+        inner, read_by = node_of(field), readers(field, commands)
+        if inner is None:
+            value = dict(value_schemas(node)[name])
+        elif inner is field.annotation:
+            value = _node(inner, read_by)
+        else:
+            value = {"type": "array", "minItems": 1, "items": _node(inner, read_by)}
+        only = "" if read_by == list(BOTH) else f"; leoclr {read_by[0]} alone"
+        value["description"] = f"{field.description} ({about(field).of}{only})"
+        if field.default is not None:
+            value["default"] = field.default
+        properties[name] = value
+    return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -1,0 +1,47 @@
+"""The keys of ``method_kwargs`` and ``momentum`` that LeOCLR reads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from leoclr_plugin.config.keys import Natural, Node, Share, key
+
+_OURS = {"of": "leoclr"}
+
+
+class LeOCLRSettings(Node):
+    """``method_kwargs`` of ``method: leoclr``."""
+
+    proj_hidden_dim: Natural = key(2048, "units of the projector's hidden layer", **_OURS)
+    proj_output_dim: Natural = key(128, "dimension of a projection", **_OURS)
+    queue_size: Natural = key(65536, "negatives in the queue", **_OURS)
+    temperature: float = key(0.2, "temperature of InfoNCE", limits={"gt": 0}, **_OURS)
+    loss_reduction: Literal["sum", "mean"] = key(
+        "sum", "over the crops: their sum, as in the paper's eq. 2, or their mean", **_OURS
+    )
+    queue_keys: Literal["all", "first", "last"] = key(
+        "all", "which crops' keys enter the queue", **_OURS
+    )
+    anchor: Literal["original", "crop"] = key(
+        "original", "the last view: the whole image, or for an ablation a further crop", **_OURS
+    )
+    query: Literal["anchor", "crops", "both"] = key(
+        "anchor", "what the query encoder sees", **_OURS
+    )
+    key_forward: Literal["separate", "joint"] = key(
+        "separate", "a forward of the momentum encoder for each crop, or one for all", **_OURS
+    )
+    bn_splits: Natural = key(
+        1, "parts of a process's batch with batch statistics of their own", **_OURS
+    )
+    shuffle_keys: bool = key(
+        False, "shuffle the momentum encoder's batches over parts and processes", **_OURS
+    )
+
+
+class Momentum(Node):
+    """``momentum``: the moving average that the momentum encoder is."""
+
+    base_tau: Share = key(0.999, "coefficient at the first step (other methods: 0.99)")
+    final_tau: Share = key(0.999, "coefficient at the last step (other methods: 1.0)")
+    classifier: bool = key(False, "an online classifier on the momentum encoder's features too")

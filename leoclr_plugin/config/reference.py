@@ -1,0 +1,83 @@
+"""The reference page of the docs, made from the declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic.fields import FieldInfo
+
+from leoclr_plugin.config.keys import BOTH, Node, about, node_of, readers, wanted
+from leoclr_plugin.config.leoclr import LeOCLRSettings
+from leoclr_plugin.config.schema import Config
+
+_HEAD = """# Configuration reference
+
+<!-- Made by `leoclr config reference > docs/config.md`; change the declarations in
+leoclr_plugin/config/ instead. -->
+
+A configuration is a YAML file of `scripts/pretrain` or `scripts/linear`, or one of your own.
+Every key can be changed on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
+A key that the file does not have is added with a plus: `+on_nonfinite=skip`.
+
+The column *of* says who reads a key: solo-learn (and with it the bundled host), leoclr, or
+Lightning. *command* is `pretrain` or `linear` where only one of the two reads it.
+"""
+_TOP = "Besides these every argument of `lightning.pytorch.Trainer` may stand at the top."
+_OPEN = "Other methods have settings of their own here, which the host documents."
+_TABLE = "| key | value | default | meaning | of | command |\n|---|---|---|---|---|---|"
+
+
+def reference() -> str:
+    """The page, in Markdown."""
+    parts = [_HEAD, _section("The top of the file", Config, BOTH, _TOP)]
+    for name, field in Config.model_fields.items():
+        node, commands = node_of(field), readers(field)
+        if node is not None:
+            listed = "" if node is field.annotation else "[i]"
+            parts.append(_section(f"`{name}{listed}`: {field.description}", node, commands))
+        elif name == "method_kwargs":
+            title = f"`{name}` of `method: leoclr`"
+            parts.append(_section(title, LeOCLRSettings, commands, _OPEN))
+    return "\n".join(parts)
+
+
+def _section(title: str, node: type[Node], commands: Sequence[str], more: str = "") -> str:
+    rows = [line for name in node.model_fields for line in _rows(node, name, commands)]
+    text = "\n".join([f"## {title}\n", _TABLE, *rows])
+    return f"{text}\n\n{more}\n" if more else f"{text}\n"
+
+
+def _rows(node: type[Node], name: str, commands: Sequence[str], prefix: str = "") -> list[str]:
+    field = node.model_fields[name]
+    inner, read_by = node_of(field), readers(field, commands)
+    if inner is None:
+        command = "" if read_by == list(BOTH) else ", ".join(read_by)
+        value = wanted(node, name)
+        cells = (
+            f"`{prefix}{name}`",
+            value,
+            _default(field, read_by),
+            field.description,
+            about(field).of,
+            command,
+        )
+        return [f"| {' | '.join(cells)} |"]
+    if node is Config:
+        # It has a section of its own.
+        return []
+    below = f"{prefix}{name}."
+    return [row for key in inner.model_fields for row in _rows(inner, key, read_by, below)]
+
+
+def _default(field: FieldInfo, read_by: Sequence[str]) -> str:
+    said = about(field)
+    if said.needed_with:
+        return f"required with `{said.needed_with}`"
+    default = "`null`" if field.default is None else f"`{field.default}`"
+    if not said.needed:
+        return default
+    return (
+        "required"
+        if list(said.needed) == list(read_by)
+        else f"{default}, required by {said.needed[0]}"
+    )

@@ -1,0 +1,185 @@
+"""What several keys have to be together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from leoclr_plugin.config.datasets import ARCHIVES, SQUARE_DATASETS
+from leoclr_plugin.config.keys import BOTH, LINEAR, PRETRAIN, Node
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+
+_TAUS = ("momentum.base_tau", "momentum.final_tau")
+Rule = Callable[[Mapping[str, Any]], Iterator[str]]
+_RULES: list[tuple[Rule, tuple[str, ...], Collection[str]]] = []
+# Keys that solo-learn's main_pretrain.py reads, and what does the same here.
+_NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
+_FINE_TUNING = ("mixup", "cutmix", "label_smoothing", "auto_augment")
+
+
+def broken_rules(
+    values: Mapping[str, Any], command: str, bad: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield a line for each rule that a configuration breaks.
+
+    Args:
+        values: the configuration.
+        command: ``"pretrain"`` or ``"linear"``.
+        bad: keys that have a problem of their own; a rule about one of them says nothing.
+    """
+    for rule, keys, commands in _RULES:
+        within = tuple(f"{key}{mark}" for key in keys for mark in ".[")
+        readable = not any(name in keys or name.startswith(within) for name in bad)
+        if command in commands and readable:
+            yield from rule(values)
+
+
+def broken_leoclr_rules(values: Mapping[str, Any], bad: Collection[str] = ()) -> Iterator[str]:
+    """The same of the rules of LeOCLR that solo-learn's own scripts can break as well.
+
+    Args:
+        values: the configuration after its hardware is settled, since a CPU changes ``precision``
+            and ``sync_batchnorm``.
+        bad: as above.
+    """
+    if not any(key in bad for key in _TAUS):
+        yield from _leoclrs_tau_rises(values)
+    for key in ("method_kwargs.bn_splits", "method_kwargs.shuffle_keys"):
+        value, off = value_of(values, key), _default(LeOCLRSettings, key)
+        if values.get("sync_batchnorm") and key not in bad and value != off:
+            yield f"{key}={value} must be {off} with sync_batchnorm=True, which undoes it"
+    # In steps of these precisions a momentum update's thousandth is rounded away.
+    precision = values.get("precision")
+    if precision in ("bf16-true", "16-true"):
+        yield (
+            f"precision={precision} must be bf16-mixed, or the momentum encoder stays as it began"
+        )
+
+
+def _default(node: type[Node], key: str) -> Any:
+    return node.model_fields[key.rpartition(".")[2]].default
+
+
+def value_of(values: Mapping[str, Any], key: str, default: Any = None) -> Any:
+    """The value of a dotted key, or ``default`` where there is none."""
+    value: Any = values
+    for name in key.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return default
+        value = value[name]
+    return value
+
+
+def _rule(*keys: str, commands: Collection[str] = BOTH) -> Callable[[Rule], Rule]:
+    def add(rule: Rule) -> Rule:
+        _RULES.append((rule, keys, commands))
+        return rule
+
+    return add
+
+
+@_rule("max_epochs", "scheduler.name")
+def _a_cosine_has_an_end(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "max_epochs") == -1 and (
+        value_of(values, "scheduler.name") == "warmup_cosine"
+    ):
+        yield (
+            "max_epochs=-1 has no end, and scheduler.name=warmup_cosine needs one: set max_epochs, "
+            "or scheduler.name=none"
+        )
+
+
+@_rule("data.format", "data.dataset")
+def _dali_reads_files(values: Mapping[str, Any]) -> Iterator[str]:
+    dataset = value_of(values, "data.dataset")
+    if value_of(values, "data.format") == "dali" and dataset in ARCHIVES:
+        yield (
+            f"data.format=dali reads image files, and {dataset} is an archive: use "
+            "data.format=image_folder"
+        )
+
+
+@_rule("data.labels", "data.val_labels", "data.dataset")
+def _labels_files_are_of_folders(values: Mapping[str, Any]) -> Iterator[str]:
+    dataset = value_of(values, "data.dataset")
+    labels = value_of(values, "data.labels") or value_of(values, "data.val_labels")
+    if labels and dataset not in (None, "custom"):
+        yield (
+            f"data.dataset={dataset} has labels of its own, besides those of {labels}: set "
+            "data.dataset=custom, or leave out the labels file"
+        )
+
+
+@_rule("data.train_list", "data.val_list", "data.dataset")
+def _lists_are_of_files(values: Mapping[str, Any]) -> Iterator[str]:
+    dataset = value_of(values, "data.dataset")
+    for key in ("data.train_list", "data.val_list"):
+        listed = value_of(values, key)
+        if listed and dataset in ARCHIVES:
+            yield f"{key}={listed} lists image files, and {dataset} is an archive: leave it out"
+
+
+@_rule("augmentations", commands=(PRETRAIN,))
+def _crop_scales_are_in_order(values: Mapping[str, Any]) -> Iterator[str]:
+    for i, pipeline in enumerate(value_of(values, "augmentations", [])):
+        crop = pipeline["rrc"]
+        if crop["enabled"] and crop["crop_min_scale"] > crop["crop_max_scale"]:
+            yield (
+                f"augmentations[{i}].rrc.crop_min_scale={crop['crop_min_scale']} must be at most "
+                f"crop_max_scale={crop['crop_max_scale']}"
+            )
+
+
+@_rule("method", "augmentations", "method_kwargs.anchor", "data.dataset", commands=(PRETRAIN,))
+def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "method") != "leoclr":
+        return
+    pipelines = values["augmentations"]
+    anchor = value_of(values, "method_kwargs.anchor", "original")
+    last = len(pipelines) - 1
+    wanted = [last] if anchor == "original" else []
+    originals = [i for i, pipeline in enumerate(pipelines) if not pipeline["rrc"]["enabled"]]
+    if originals != wanted or pipelines[last]["num_crops"] != 1:
+        yield (
+            f"augmentations: leoclr wants the {anchor} that is its anchor as its last view, once: "
+            f"give the last pipeline (augmentations[{last}]) num_crops=1 and "
+            f"{'rrc.enabled=False, and only it' if wanted else 'rrc.enabled=True, as all others'}"
+        )
+        return
+    if sum(pipeline["num_crops"] for pipeline in pipelines[:last]) < 1:
+        yield (
+            "augmentations: there is no crop view: put a pipeline with rrc.enabled=True and "
+            "num_crops=2 before the original"
+        )
+    size, dataset = pipelines[last]["crop_size"], value_of(values, "data.dataset")
+    if isinstance(size, int) and dataset not in SQUARE_DATASETS:
+        yield (
+            f"augmentations[{last}].crop_size={size}: an int keeps the aspect ratio, so images of "
+            f"{dataset} would not fit into one batch: write crop_size: [{size}, {size}]"
+        )
+
+
+@_rule("method", *_TAUS, commands=(PRETRAIN,))
+def _leoclrs_tau_rises(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "method") != "leoclr":
+        return
+    base, final = (value_of(values, key, _default(Momentum, key)) for key in _TAUS)
+    if base > final:
+        yield f"momentum.base_tau={base} must be at most momentum.final_tau={final}"
+
+
+@_rule(*_NOT_TAKEN, commands=(PRETRAIN,))
+def _drawn_by_other_commands(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, command in _NOT_TAKEN.items():
+        if value_of(values, key):
+            yield f"{key}=True is not taken here: {command} draws it, so leave it out"
+
+
+@_rule(*_FINE_TUNING, commands=(LINEAR,))
+def _fine_tuning_is_the_hosts(values: Mapping[str, Any]) -> Iterator[str]:
+    for key in _FINE_TUNING:
+        if value_of(values, key):
+            yield (
+                f"{key}={values[key]} is not taken here: solo-learn's main_linear.py takes it, of "
+                "the same checkpoint"
+            )

@@ -1,0 +1,49 @@
+"""A batch so small that batch norm cannot normalise it is refused before the first step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from leoclr_plugin.data.sampler import processes
+from leoclr_plugin.errors import UserError
+
+
+@torch.no_grad()
+def check_batch_norm(network: nn.Module, cfg: DictConfig, sizes: Iterable[tuple[int, int]]) -> None:
+    """Check that batch norm has more than one value of each channel in a training step.
+
+    A single image is enough for torch where the layer sees several pixels of it. So a copy of the
+    network is run once, on a batch of the training's size. Nothing is run where batch norm is
+    synchronised over several processes, or a batch has two images or more.
+
+    Args:
+        network: what is trained, of images ``[N, 3, H, W]``.
+        cfg: a configuration whose hardware is settled.
+        sizes: heights and widths in pixels of its images.
+
+    Raises:
+        UserError: naming the batch size.
+    """
+    batch_size = cfg.optimizer.batch_size
+    parts = OmegaConf.select(cfg, "method_kwargs.bn_splits", default=1)
+    if batch_size // parts > 1 or (cfg.get("sync_batchnorm") and processes(cfg) > 1):
+        return
+    trial = copy.deepcopy(network).train()
+    # The training is to draw the same numbers as without the trial.
+    with torch.random.fork_rng(devices=[]):
+        for height, width in sizes:
+            try:
+                trial(torch.zeros(batch_size, 3, height, width))
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                split = f" in method_kwargs.bn_splits={parts} parts" if parts > 1 else ""
+                raise UserError(
+                    f"optimizer.batch_size={batch_size}{split} leaves batch norm one value of each "
+                    f"channel, at {height} x {width} pixels; take at least {2 * parts}"
+                ) from error
