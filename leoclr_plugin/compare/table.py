@@ -99,15 +99,14 @@ def write_report(
     report.table(header, rows)
     for line in foot:
         report.text(line)
+    on_the_way = any(run.get("legs") for run in runs)
     multilabel = any("linear_map" in run for run in runs)
     for key, (title, _) in columns.items():
         if key in _COSTS:
             break
-        trends = trends_of(runs, key)
-        if any(len(points) > 1 for points in trends.values()):
-            for over, unit in (("epochs", "epoch"), ("work", "work")):
-                report.heading(f"{title} over {over}")
-                report.svg(loss_curves(trends_of(runs, key, over), unit))
+        for over, unit in (("epochs", "epoch"), ("work", "work")) if on_the_way else ():
+            report.heading(f"{title} over {over}")
+            report.svg(loss_curves(trends_of(runs, key, over), unit))
     curves = {run["method"]: run["curve"] for run in reversed(runs) if run.get("curve")}
     if curves:
         measure = "Mean average precision" if multilabel else "Validation accuracy"

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
 from leoclr_plugin.compare import worker
+from leoclr_plugin.compare.work import WorkPerStep
 from leoclr_plugin.compare.worker import StepTimes
 from tests.configs import method_cfg
 
@@ -50,10 +51,11 @@ def trainings(tmp_path, monkeypatch):
     done = []
 
     def pretrain(cfg, callbacks):
-        times, counted, *stops = callbacks
+        times, *others = callbacks
+        counted = others[0] if others else WorkPerStep()
         counted.units = 5.0
         done.append(cfg.copy())
-        done[-1].stops = [stop.epochs for stop in stops]
+        done[-1].stops = [stop.epochs for stop in others[1:]]
         times.seconds += [1.0, 9.0, 2.0]
         folder = tmp_path / cfg.checkpoint.dir / f"run{len(done)}"
         folder.mkdir(parents=True)
@@ -109,6 +111,17 @@ def test_speed_is_computed_from_the_median_step_of_all_processes(folder, trainin
         "images_per_second": 8.0,
         "curve": [[1.0, 30.5]],
     }
+
+
+def test_a_leg_stops_on_its_way_and_has_a_record_of_its_own(folder, trainings):
+    worker.run("train", folder, 3)
+    worker.run("train", folder)
+    first, last = trainings
+    # The schedules of both go to the last epoch.
+    assert (first.max_epochs, last.max_epochs) == (7, 7)
+    assert (list(first.stops), list(last.stops)) == ([3], [])
+    records = [json.loads((folder / f"training{leg}.json").read_text()) for leg in ("-3", "")]
+    assert [record["epochs"] for record in records] == [3, 7]
 
 
 def test_only_the_first_process_writes(folder, trainings, monkeypatch):

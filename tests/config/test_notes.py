@@ -18,15 +18,15 @@ _LEFTOVER = ("imagenet-100/simsiam.yaml", "cifar/vicreg.yaml")
 def test_keys_that_nothing_reads_are_told_with_those_that_were_meant(capsys):
     prepare(method_cfg(max_step=9, gradient_clip_val=1.0, optimizer__lrr=0.1, data__vall_path=None))
     first, second, third = capsys.readouterr().err.splitlines()
-    assert first.startswith("max_step is ignored: no setting; did you mean 'max_steps'")
-    assert second.startswith("data.vall_path is ignored: no setting; did you mean 'val_path'")
-    assert third == "optimizer.lrr is ignored: no setting; did you mean 'lr'?"
+    assert first.startswith("max_step is ignored: it is not a setting; did you mean 'max_steps'")
+    assert second.startswith("data.vall_path is ignored: it is not a setting; did you mean 'val_path'")
+    assert third == "optimizer.lrr is ignored: it is not a setting; did you mean 'lr'?"
 
 
 def test_those_of_the_probe_are_told_too(capsys):
     parse_linear(load_config("imagenette/leoclr", "linear", ["+scheduler.warmup=3"]))
     told = capsys.readouterr().err
-    assert "scheduler.warmup is ignored: no setting; did you mean 'warmup_epochs'" in told
+    assert "scheduler.warmup is ignored: it is not a setting; did you mean 'warmup_epochs'" in told
     assert told.count("ignored") == 1
 
 
@@ -50,7 +50,7 @@ def test_those_of_the_probe_are_told_too(capsys):
 def test_a_mistyped_key_is_told_in_every_node(key, told, capsys):
     tell_unknown_keys(load_config("imagenette/leoclr", "pretrain", [f"+{key}=0.9"]))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"{told} is ignored: no setting; did you mean '")
+    assert line.startswith(f"{told} is ignored: it is not a setting; did you mean '")
 
 
 def test_open_nodes_may_have_any_key(capsys):

@@ -61,7 +61,7 @@ def test_the_tuned_rate_follows_the_length_of_the_features(data, monkeypatch):
 def test_the_rate_is_chosen_without_the_validation_set(data, monkeypatch):
     calls = []
 
-    def probe(data, train, val, lr):
+    def probe(data, train, val, lr, ranking=None):
         calls.append((train, val, lr))
         return {"top1": {0.1: 50.0, 0.3: 50.0}.get(lr, 40.0)}
 
