@@ -27,7 +27,7 @@ def test_wheel_has_every_module_and_config(wheel):
     assert modules <= names
     configs = {
         f"leoclr_plugin/scripts/{p.relative_to(ROOT / 'scripts').as_posix()}"
-        for pattern in ("*.yaml", "*.sh")
+        for pattern in ("*.json", "*.yaml", "*.sh")
         for p in (ROOT / "scripts").rglob(pattern)
     }
     assert configs <= names
