@@ -20,7 +20,9 @@ def test_keys_that_nothing_reads_are_told_with_those_that_were_meant(capsys):
     prepare(method_cfg(max_step=9, gradient_clip_val=1.0, optimizer__lrr=0.1, data__vall_path=None))
     first, second, third = capsys.readouterr().err.splitlines()
     assert first.startswith("max_step is ignored: it is not a setting; did you mean 'max_steps'")
-    assert second.startswith("data.vall_path is ignored: it is not a setting; did you mean 'val_path'")
+    assert second.startswith(
+        "data.vall_path is ignored: it is not a setting; did you mean 'val_path'"
+    )
     assert third == "optimizer.lrr is ignored: it is not a setting; did you mean 'lr'?"
 
 
