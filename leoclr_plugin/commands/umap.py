@@ -26,21 +26,19 @@ def run(args: argparse.Namespace) -> None:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    from leoclr_plugin.data.loaders import plain_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import input_size
-    from leoclr_plugin.evaluation.features import device, extract_features
+    from leoclr_plugin.evaluation.features import device, train_and_val_features
     from leoclr_plugin.files import whole_file
     from leoclr_plugin.host import host
 
     source, cfg = checkpoint_and_data(args)
     folder = results_folder(args.out, source.folder)
     method, size = source.load_method(), input_size(source.cfg)
-    for split, make in (("train", plain_train_loader), ("val", val_loader)):
-        (features,) = extract_features(
-            method, make(cfg, size), ["backbone"], f"Features of {split}", source.checkpoint
-        )
+    # Before the first picture is drawn, so that bad data or weights leave none.
+    both = train_and_val_features(method, cfg, size, source.checkpoint)
+    for split, features in zip(("train", "val"), both, strict=True):
         path = folder / f"umap-{split}.png"
-        # The host's plot encodes images, which is done: these are encoded to themselves.
+        # The host's plot would encode images, so what it gets is encoded to itself.
         encoded = DataLoader(TensorDataset(*features), args.batch_size)
         with whole_file(path) as part:
             host().OfflineUMAP().plot(str(device()), nn.Identity(), encoded, part)
