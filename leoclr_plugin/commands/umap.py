@@ -27,9 +27,8 @@ def run(args: argparse.Namespace) -> None:
     from torch.utils.data import DataLoader, TensorDataset
 
     from leoclr_plugin.data.datasets import class_names
-    from leoclr_plugin.data.loaders import plain_train_loader, val_loader
     from leoclr_plugin.evaluation.checkpoint import input_size
-    from leoclr_plugin.evaluation.features import device, extract_features
+    from leoclr_plugin.evaluation.features import device, train_and_val_features
     from leoclr_plugin.evaluation.one_colour import one_colour
     from leoclr_plugin.files import whole_file
     from leoclr_plugin.host import host
@@ -43,12 +42,11 @@ def run(args: argparse.Namespace) -> None:
             f"Colours: an image of one class has the class's column; {len(classes)} is several "
             f"classes, {len(classes) + 1} none"
         )
-    for split, make in (("train", plain_train_loader), ("val", val_loader)):
-        ((features, targets),) = extract_features(
-            method, make(cfg, size), ["backbone"], f"Features of {split}", source.checkpoint
-        )
+    # Bad data or weights end the command here, before the first picture is drawn.
+    both = train_and_val_features(method, cfg, size, source.checkpoint)
+    for split, (features, targets) in zip(("train", "val"), both, strict=True):
         path = folder / f"umap-{split}.png"
-        # The host's plot encodes images, which is done: these are encoded to themselves.
+        # The host's plot would encode images. It gets features, which an identity encodes.
         colours = one_colour(targets) if classes else targets
         encoded = DataLoader(TensorDataset(features, colours), args.batch_size)
         with whole_file(path) as part:
