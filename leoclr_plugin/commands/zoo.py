@@ -57,18 +57,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
+    from leoclr_plugin.evaluation.results import headline
     from leoclr_plugin.report.tables import text_table
     from leoclr_plugin.zoo.manifest import read_manifest
 
-    header = ("name", "data", "px", "epochs", "kNN top-1 %", "linear top-1 %", "MB")
+    header = ("name", "data", "px", "epochs", "kNN %", "linear %", "measure", "MB")
     rows = [
         (
             entry.name,
             entry.dataset,
             str(entry.size[0]),
             entry.length,
-            f"{entry.results['knn']['top1']:.2f}",
-            f"{entry.results['linear']['top1']:.2f}",
+            *(f"{headline(entry.results[kind]):.2f}" for kind in ("knn", "linear")),
+            "mAP" if "mAP" in entry.results["knn"] else "top-1",
             f"{entry.bytes / 1e6:.1f}",
         )
         for entry in read_manifest().values()
@@ -119,7 +120,7 @@ def _eval(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.model import load
 
     entry = find_entry(args.name)
-    data = zoo_data(entry, args.data, args.num_workers)
+    data = zoo_data(entry.dataset, args.data, args.num_workers)
     measured = evaluate(entry, load(args.name).backbone, data)
     rows = [
         (f"{kind} {figure} %", f"{entry.results[kind][figure]:.2f}", f"{value:.2f}")
@@ -135,5 +136,7 @@ def _pictures(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.pictures import draw_pictures
 
     for entry in [find_entry(name) for name in args.names or read_manifest()]:
-        for path in draw_pictures(entry, zoo_data(entry, args.data, args.num_workers), args.out):
+        for path in draw_pictures(
+            entry, zoo_data(entry.dataset, args.data, args.num_workers), args.out
+        ):
             print(f"Written to {path}")

@@ -9,7 +9,6 @@ from leoclr_plugin.zoo.manifest import Entry
 def card(entry: Entry) -> str:
     """Return the card of an entry as Markdown. ``zoo/<name>.md`` holds this text."""
     height, width = entry.size
-    knn, linear = entry.results["knn"], entry.results["linear"]
     rows = {
         "method": entry.method,
         "backbone": f"{entry.backbone} without classifier, in half precision",
@@ -40,10 +39,7 @@ def card(entry: Entry) -> str:
         "",
         "## Results",
         "",
-        "| | top-1 % | top-5 % |",
-        "|---|---|---|",
-        f"| kNN | {knn['top1']:.2f} ± {knn['spread']:.2f} | {knn['top5']:.2f} |",
-        f"| linear probe | {linear['top1']:.2f} ± {linear['spread']:.2f} | {linear['top5']:.2f} |",
+        *_table(entry.results),
         "",
         f"`leoclr zoo eval {entry.name} --data FOLDER` measures these figures on the validation "
         "images. kNN uses k = 20, cosine similarity and a temperature of 0.07; its spread is the "
@@ -53,3 +49,17 @@ def card(entry: Entry) -> str:
         "differ by less than this deviation.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _table(results: dict[str, dict[str, float]]) -> list[str]:
+    titles = {"top1": "top-1 %", "top5": "top-5 %", "mAP": "mAP %"}
+    first, *others = (name for name in titles if name in results["knn"])
+    lines = [
+        f"| | {' | '.join(titles[name] for name in (first, *others))} |",
+        "|---" * (2 + len(others)) + "|",
+    ]
+    for title, figures in (("kNN", results["knn"]), ("linear probe", results["linear"])):
+        cells = [f"{figures[first]:.2f} ± {figures['spread']:.2f}"]
+        cells += [f"{figures[name]:.2f}" for name in others]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return lines

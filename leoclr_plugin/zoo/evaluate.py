@@ -12,14 +12,17 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.features import train_and_val_features
-from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.evaluation.features import Features, train_and_val_features
+from leoclr_plugin.evaluation.knn import knn, knn_scores
 from leoclr_plugin.evaluation.probe import linear_probe
 from leoclr_plugin.evaluation.protocol import ZOO_RATE
+from leoclr_plugin.metrics.bootstrap import bootstrap_map
 from leoclr_plugin.zoo.manifest import Entry
 
 _PROBE_SEEDS = (0, 1, 2)
 _DIGITS = 2
+# In a folder of images that show several classes, this file says which.
+_LABELS = "labels.csv"
 
 
 class Encoder(nn.Module):
@@ -34,7 +37,7 @@ class Encoder(nn.Module):
         return {"feats": self.backbone(images)}
 
 
-def zoo_data(entry: Entry, folder: Path, num_workers: int) -> DictConfig:
+def zoo_data(dataset: str, folder: Path, num_workers: int) -> DictConfig:
     """Return the configuration of an evaluation on ``folder/train`` and ``folder/val``.
 
     Raises:
@@ -47,11 +50,14 @@ def zoo_data(entry: Entry, folder: Path, num_workers: int) -> DictConfig:
             )
     data = {
         "format": "image_folder",
-        "dataset": entry.dataset,
+        "dataset": dataset,
         "train_path": str(folder / "train"),
         "val_path": str(folder / "val"),
         "num_workers": num_workers,
     }
+    for key, part in (("labels", "train"), ("val_labels", "val")):
+        if (folder / part / _LABELS).is_file():
+            data[key] = str(folder / part / _LABELS)
     return OmegaConf.create({"data": data, "optimizer": {"batch_size": 256}})
 
 
@@ -64,25 +70,33 @@ def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, di
         cfg: configuration made by ``zoo_data``.
 
     Returns:
-        ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread``. The spread of ``knn``
-        is the standard error of ``top1`` over the validation images. The figures of ``linear``
-        are means over three seeds of the probe, and their spread is the standard deviation of
-        ``top1`` over these seeds.
+        ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread``, or with ``mAP`` and
+        ``spread`` if images have several labels. The spread of ``knn`` is the standard error over
+        the validation images, which a bootstrap estimates for ``mAP``. The figures of ``linear``
+        are means over three seeds of the probe, and their spread is the standard deviation of the
+        first figure over these seeds.
     """
     train, val = train_and_val_features(Encoder(backbone), cfg, entry.size, entry.name)
-    knn_result = knn(train, val)
-    accuracy = knn_result["top1"] / 100
+    neighbours = knn(train, val)
     probes = [linear_probe(cfg.data, train, val, ZOO_RATE, seed) for seed in _PROBE_SEEDS]
-    top1 = [probe["top1"] for probe in probes]
+    figures = [name for name in ("top1", "top5", "mAP") if name in neighbours]
+    means = {name: mean(probe[name] for probe in probes) for name in figures}
+    spread = stdev(probe[figures[0]] for probe in probes)
     return {
-        "knn": {
-            "top1": round(knn_result["top1"], _DIGITS),
-            "top5": round(knn_result["top5"], _DIGITS),
-            "spread": round(100 * sqrt(accuracy * (1 - accuracy) / len(val[0])), _DIGITS),
-        },
-        "linear": {
-            "top1": round(mean(top1), _DIGITS),
-            "top5": round(mean(probe["top5"] for probe in probes), _DIGITS),
-            "spread": round(stdev(top1), _DIGITS),
-        },
+        "knn": _rounded(
+            {name: neighbours[name] for name in figures}, _standard_error(neighbours, train, val)
+        ),
+        "linear": _rounded(means, spread),
     }
+
+
+def _standard_error(neighbours: dict[str, Any], train: Features, val: Features) -> float:
+    if "mAP" in neighbours:
+        scores = {"knn": knn_scores(train, val[0]).numpy()}
+        return float(bootstrap_map(scores, val[1].numpy())["knn"].std())
+    accuracy = neighbours["top1"] / 100
+    return 100 * sqrt(accuracy * (1 - accuracy) / len(val[0]))
+
+
+def _rounded(figures: dict[str, float], spread: float) -> dict[str, float]:
+    return {name: round(value, _DIGITS) for name, value in {**figures, "spread": spread}.items()}

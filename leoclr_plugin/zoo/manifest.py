@@ -34,7 +34,8 @@ class Entry:
         commit: commit of this package that trained the model.
         hardware: hardware that the model was trained on.
         hours: duration of the training.
-        results: ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread`` in percent.
+        results: ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread`` in percent, or
+            with ``mAP`` and ``spread`` for images of several labels.
         licence: licence of the weights.
         limits: what to know before using the model.
     """

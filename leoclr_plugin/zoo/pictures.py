@@ -12,6 +12,7 @@ from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.evaluation.features import device, extract_features
+from leoclr_plugin.evaluation.one_colour import one_colour
 from leoclr_plugin.files import whole_file
 from leoclr_plugin.report.neighbours import neighbour_rows
 from leoclr_plugin.report.scatter import require_umap, umap_scatter
@@ -45,8 +46,11 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     ((features, targets),) = extract_features(
         Encoder(backbone), loader, ["backbone"], "Validation images", entry.name
     )
+    colours, names = targets, model.classes
+    if targets.dim() == 2:
+        colours, names = one_colour(targets), (*names, "several classes", "no class")
     with whole_file(paths[0]) as part:
-        umap_scatter(features, targets, model.classes, part)
+        umap_scatter(features, colours, names, part)
     mean = features.mean(dim=0)
     samples = samples_of(loader.dataset.dataset)
     with whole_file(paths[1]) as part:

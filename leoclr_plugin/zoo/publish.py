@@ -10,10 +10,13 @@ that is written, so they hold for the half precision that users download.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from leoclr_plugin.data.datasets import build_pretrain_dataset
+from omegaconf import DictConfig
+
+from leoclr_plugin.data.datasets import build_pretrain_dataset, class_names
 from leoclr_plugin.environment import environment
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, epoch_of, input_size
 from leoclr_plugin.export.backbone import backbone_state
@@ -39,7 +42,18 @@ _CLASS_NAMES = {
     "n03888257": "parachute",
 }
 # These settings hold paths and names that only mean something on the machine of the training.
-_MACHINE_SETTINGS = ("train_path", "val_path", "dir", "wandb_run_id", "resume_from_checkpoint")
+_MACHINE_SETTINGS = (
+    "train_path",
+    "val_path",
+    "dir",
+    "wandb_run_id",
+    "resume_from_checkpoint",
+    "labels",
+    "val_labels",
+    "train_list",
+    "val_list",
+    "transfer",
+)
 
 
 def publish(
@@ -79,6 +93,7 @@ def publish(
     write_json(config, _without_machine_settings(read_json(source.folder / "args.json")))
 
     machine = environment()
+    evaluated = zoo_data(cfg.data.dataset, data, cfg.data.num_workers)
     fields = {
         **about,
         "file": weights.name,
@@ -86,9 +101,7 @@ def publish(
         "bytes": weights.stat().st_size,
         "images": len(build_pretrain_dataset(cfg.data, transform=None)),
         "size": input_size(cfg),
-        "classes": [
-            _CLASS_NAMES.get(path.name, path.name) for path in sorted((data / "val").iterdir())
-        ],
+        "classes": list(_class_names(evaluated.data)),
         "epochs": cfg.max_epochs,
         "epochs_trained": epoch_of(source.checkpoint) + 1,
         "seed": cfg.seed,
@@ -106,7 +119,7 @@ def publish(
     }
     entry = make_entry(name, fields)
     backbone = build_backbone(entry, read_weights(weights))
-    fields["results"] = evaluate(entry, backbone, zoo_data(entry, data, cfg.data.num_workers))
+    fields["results"] = evaluate(entry, backbone, evaluated)
     entry = make_entry(name, fields)
 
     manifest = folder / "manifest.json"
@@ -115,6 +128,11 @@ def publish(
     write_json(manifest, content)
     write_text(folder / f"{name}.md", card(entry))
     return entry
+
+
+def _class_names(data: DictConfig) -> Iterable[str]:
+    folders = (path.name for path in sorted(Path(data.val_path).iterdir()))
+    return class_names(data) or [_CLASS_NAMES.get(name, name) for name in folders]
 
 
 def _without_machine_settings(node: Any) -> Any:

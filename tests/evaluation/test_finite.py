@@ -84,7 +84,7 @@ class Overflow(nn.Module):
 
 
 def test_features_that_overflow_end_the_evaluation(image_folder, zoo, entry):
-    cfg = zoo_data(entry, image_folder, 0)
+    cfg = zoo_data(entry.dataset, image_folder, 0)
     loader = val_loader(cfg, (32, 32))
     with pytest.raises(UserError, match=r"^run/a\.ckpt gives 20 of 20 images features that are no"):
         extract_features(Encoder(Overflow()), loader, ["backbone"], "Images", "run/a.ckpt")

@@ -61,7 +61,7 @@ def test_published_files_and_entry_agree_with_the_run(published, run, zoo, image
 
 
 def test_published_figures_are_measured_on_the_published_file(published, run, image_folder):
-    cfg = zoo_data(published, image_folder, 0)
+    cfg = zoo_data(published.dataset, image_folder, 0)
     assert evaluate(published, load(NAME).backbone, cfg) == published.results
     # They differ from the run's figures only by the effect of half precision.
     source = CheckpointFolder.open(run)
