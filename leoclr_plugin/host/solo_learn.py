@@ -21,6 +21,7 @@ from leoclr_plugin.host.mends import (
     parsed_for_our_loaders,
 )
 from leoclr_plugin.host.select import Choice
+from leoclr_plugin.host.small_convnet import NAME, small_convnet
 
 
 def load(choice: Choice) -> Host:
@@ -66,6 +67,7 @@ def _load(choice: Choice) -> Host:
         if "imagenette" not in module._SUPPORTED_DATASETS:
             module._SUPPORTED_DATASETS.append("imagenette")
         module._N_CLASSES_PER_DATASET.setdefault("imagenette", 10)
+    BaseMethod._BACKBONES[NAME] = small_convnet
 
     return Host(
         name="solo-learn",

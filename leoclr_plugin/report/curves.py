@@ -33,16 +33,20 @@ def read_resumed_metric(files: Iterable[Path], name: str) -> list[tuple[float, f
 
 
 def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Draw each named curve of points (epoch, value) and return an ``<svg>`` element."""
+    """Draw each named curve of points (epoch, value) and return an ``<svg>`` element.
+
+    The axis of the epochs begins where the first curve does.
+    """
     points = [point for curve in curves.values() for point in curve]
-    right = max((x for x, _ in points), default=1)
+    left, right = min((x for x, _ in points), default=1), max((x for x, _ in points), default=1)
+    length = (right - left) or 1.0
     low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
     span = (high - low) or 1.0
     top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // _NAMES_A_ROW)
     height = _HEIGHT - _MARGIN + top
 
     def place(x: float, y: float) -> str:
-        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - 1) / max(right - 1, 1)
+        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - left) / length
         down = height - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
         return f"{across:.1f},{down:.1f}"
 
@@ -54,7 +58,7 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         'stroke="#888"/>',
         f'<text x="4" y="{top + 4}">{high:.2f}</text>',
         f'<text x="4" y="{height - _MARGIN + 4}">{low:.2f}</text>',
-        f'<text x="{_MARGIN}" y="{height - 24}">epoch 1</text>',
+        f'<text x="{_MARGIN}" y="{height - 24}">epoch {left:.0f}</text>',
         f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
     ]
     for i, (name, curve) in enumerate(curves.items()):

@@ -1,0 +1,60 @@
+"""What the networks of the demo have learned, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from leoclr_plugin.data.datasets import samples_of
+from leoclr_plugin.data.images import open_rgb
+from leoclr_plugin.data.loaders import val_loader
+from leoclr_plugin.data.views import build_view
+from leoclr_plugin.demo.textures import TEXTURES
+from leoclr_plugin.evaluation.checkpoint import input_size
+from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.features import Features, device
+from leoclr_plugin.report.crop_matrix import crop_cosines, crop_matrices
+from leoclr_plugin.report.neighbours import neighbour_rows
+
+_PICTURES_A_CLASS = 4
+
+
+def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
+    """Draw a validation picture of each class with its nearest neighbours among the others.
+
+    Args:
+        features: of the validation pictures, in the order of ``val_loader``.
+        cfg: the configuration of the pretraining, whose data they are.
+        path: of the PNG.
+    """
+    loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
+    neighbour_rows(features[0], samples_of(loader.dataset.dataset), sorted(TEXTURES), path)
+
+
+@torch.no_grad()
+def draw_similarity(networks: Mapping[str, nn.Module], cfg: DictConfig, path: Path) -> None:
+    """Draw how alike crops of some validation pictures are to each network.
+
+    Args:
+        networks: by name, in evaluation mode.
+        cfg: the configuration of the pretraining, whose crops they are.
+        path: of the PNG.
+    """
+    crop = build_view(cfg.augmentations[0], cfg.data.dataset)
+    paths = [
+        path
+        for name in sorted(TEXTURES)
+        for path in sorted((Path(cfg.data.val_path) / name).iterdir())[:_PICTURES_A_CLASS]
+    ]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        crops = [torch.stack([crop(open_rgb(path)) for path in paths]) for _ in range(2)]
+    cosines = {
+        name: crop_cosines(*(method(part.to(device()))["feats"].float().cpu() for part in crops))
+        for name, method in networks.items()
+    }
+    crop_matrices(cosines, sorted(TEXTURES), path)
