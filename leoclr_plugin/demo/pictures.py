@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,10 +16,12 @@ from leoclr_plugin.demo.textures import TEXTURES
 from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, device
-from leoclr_plugin.report.crop_matrix import crop_cosines, crop_matrices
+from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_similarity
 from leoclr_plugin.report.neighbours import neighbour_rows
 
-_PICTURES_A_CLASS = 4
+# A class's number is its place among the sorted names of the folders.
+CLASSES = sorted(TEXTURES)
+_PICTURES_A_CLASS = 20
 
 
 def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
@@ -32,29 +33,26 @@ def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
         path: of the PNG.
     """
     loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
-    neighbour_rows(features[0], samples_of(loader.dataset.dataset), sorted(TEXTURES), path)
+    neighbour_rows(features[0], samples_of(loader.dataset.dataset), CLASSES, path)
 
 
 @torch.no_grad()
-def draw_similarity(networks: Mapping[str, nn.Module], cfg: DictConfig, path: Path) -> None:
-    """Draw how alike crops of some validation pictures are to each network.
+def similarity_of_crops(method: nn.Module, cfg: DictConfig) -> CropSimilarity:
+    """Compare random crops of validation pictures, the same crops for every network.
 
     Args:
-        networks: by name, in evaluation mode.
+        method: in evaluation mode.
         cfg: the configuration of the pretraining, whose crops they are.
-        path: of the PNG.
     """
     crop = build_view(cfg.augmentations[0], cfg.data.dataset)
     paths = [
         path
-        for name in sorted(TEXTURES)
+        for name in CLASSES
         for path in sorted((Path(cfg.data.val_path) / name).iterdir())[:_PICTURES_A_CLASS]
     ]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         crops = [torch.stack([crop(open_rgb(path)) for path in paths]) for _ in range(2)]
-    cosines = {
-        name: crop_cosines(*(method(part.to(device()))["feats"].float().cpu() for part in crops))
-        for name, method in networks.items()
-    }
-    crop_matrices(cosines, sorted(TEXTURES), path)
+    features = [method(part.to(device()))["feats"].float().cpu() for part in crops]
+    targets = torch.arange(len(CLASSES)).repeat_interleave(_PICTURES_A_CLASS)
+    return crop_similarity(*features, targets)

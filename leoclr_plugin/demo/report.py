@@ -15,6 +15,7 @@ from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.view_grid import view_grid
 
 HEADER = ("method", "kNN top-1 %", "linear top-1 %", "seconds of pretraining")
+_CROPS_HEADER = ("crops of", "one picture", "one texture", "different textures")
 _ROWS_OF_VIEWS = 5
 
 
@@ -45,7 +46,7 @@ def write_report(
     path: Path,
     content: dict[str, Any],
     cfg: DictConfig,
-    pictures: Mapping[str, Mapping[str, Path]],
+    pictures: Mapping[str, Any],
 ) -> None:
     """Write the page.
 
@@ -53,8 +54,8 @@ def write_report(
         path: of the HTML file.
         content: that of ``results.json``.
         cfg: LeOCLR's configuration of the pretraining.
-        pictures: PNG files by what they show (``neighbours``, ``similarity``, ``umap``) and by
-            network; none where the plotting libraries are missing.
+        pictures: ``similarity``, a PNG file, and ``neighbours`` and ``umap``, PNG files by the name
+            of the network; none where the plotting libraries are missing.
     """
     budget, environment = content["budget"], content["environment"]
     report = Report("LeOCLR on made textures")
@@ -89,18 +90,34 @@ def write_report(
     )
     report.svg(loss_curves(content["curves"]["train_nce_loss"]))
 
-    if not pictures:
+    report.heading("Similarity of crops before and after the training")
+    report.text(
+        "Two random crops are taken of each of 200 validation pictures, with colours changed as in "
+        "the training. The cosines are means, of features without their common mean."
+    )
+    report.table(_CROPS_HEADER, _crops_rows(content["crop_cosines"]))
+    if pictures:
         report.text(
-            "Pictures of what was learned need umap-learn and matplotlib: "
+            "The same by the texture of the first crop (row) and of the second (column), without "
+            "crops of one picture. A network that sees textures has a red diagonal."
+        )
+        report.picture_file(pictures["similarity"], "mean cosines of crops by texture")
+        report.heading("Nearest neighbours before and after the training")
+        report.text(
+            "One validation picture of each texture, and the eight others that are nearest to it. "
+            "The frame is green where the texture is the same."
+        )
+        _add_pictures(report, pictures["neighbours"], "nearest neighbours")
+        report.heading("Map of the validation pictures")
+        report.text(
+            "UMAP puts pictures of similar features near each other. The colour is the texture."
+        )
+        _add_pictures(report, pictures["umap"], "UMAP")
+    else:
+        report.text(
+            "More pictures of what was learned need umap-learn and matplotlib: "
             'pip install "leoclr-plugin[umap]"'
         )
-    for what, (heading, text) in _SECTIONS.items():
-        if what in pictures:
-            report.heading(heading)
-            report.text(text)
-            for name, picture in pictures[what].items():
-                report.text(_CAPTIONS[name])
-                report.picture_file(picture, f"{heading}: {name}")
     report.text(
         f"leoclr-plugin {environment['leoclr']}, {environment['host']} host, "
         f"torch {environment['versions']['torch']}, {environment['gpu'] or environment['cpu']}, "
@@ -109,31 +126,17 @@ def write_report(
     report.write(path)
 
 
-_SECTIONS = {
-    "neighbours": (
-        "Nearest neighbours before and after the training",
-        "One validation picture of each texture and the eight others that are nearest to it. The "
-        "frame is green where the texture is the same.",
-    ),
-    "similarity": (
-        "Similarity of crops before and after the training",
-        "Two random crops of the same 40 validation pictures, four of each texture, with colours "
-        "changed as in the training: each row is a first crop, each column a second one. On the "
-        "diagonal are two crops of one picture, in the squares of four by four beside it crops of "
-        "one texture. The cosine is of the features without their mean.",
-    ),
-    "umap": (
-        "Map of the validation pictures",
-        "UMAP puts pictures of similar features near each other; the colour is the texture.",
-    ),
-}
-_BEFORE, _AFTER = "before: untrained", "after: leoclr"
-_CAPTIONS = {
-    "untrained": _BEFORE,
-    "leoclr": _AFTER,
-    "mocov2plus": "after: mocov2plus",
-    "both": f"{_BEFORE} (left) and {_AFTER} (right)",
-}
+def _crops_rows(crop_cosines: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    return [
+        (name, *(f"{cosines[key]:.2f}" for key in ("same_image", "same_class", "other_class")))
+        for name, cosines in crop_cosines.items()
+    ]
+
+
+def _add_pictures(report: Report, pictures: Mapping[str, Path], what: str) -> None:
+    for name, path in pictures.items():
+        report.text("before: untrained" if name == "untrained" else f"after: {name}")
+        report.picture_file(path, f"{what}, {name}")
 
 
 def _views(cfg: DictConfig) -> Any:
