@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fast",
         action="store_true",
-        help="under a minute: a fifth of the training, which learns less",
+        help="a quarter of the training, which learns less",
     )
     parser.add_argument("--out", type=Path, default=Path("leoclr-demo"), help="folder to write")
     parser.add_argument(
