@@ -189,7 +189,8 @@ def test_commands_of_a_user_with_solo_learn(workplace):
 def test_demo_writes_its_results_and_report(tmp_path):
     run = run_block("leoclr demo --fast --out demo", tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
-    methods = json.loads((tmp_path / "demo/results.json").read_text())["methods"]
+    results = json.loads((tmp_path / "demo/results.json").read_text())
+    methods = results["methods"]
     assert set(methods) == {"leoclr", "mocov2plus", "untrained"}
     for result in methods.values():
         assert set(result) == {"knn_top1", "linear_top1", "seconds"}
@@ -197,9 +198,13 @@ def test_demo_writes_its_results_and_report(tmp_path):
         assert 10 < result["linear_top1"] <= 100
     assert f"{methods['leoclr']['knn_top1']:.1f}" in run.stdout
     report = (tmp_path / "demo/report.html").read_text()
-    # The pictures are the grid of views and three UMAPs. Two methods have a loss curve.
-    assert report.count("data:image/png;base64,") == 4
-    assert report.count("<polyline") == 2
+    # The views, the crops, the neighbours before and after, three maps; curves of two metrics.
+    assert report.count("data:image/png;base64,") == 7
+    assert report.count("<polyline") == 4
+    # Even so short a training takes LeOCLR well above the untrained network.
+    assert methods["leoclr"]["knn_top1"] > methods["untrained"]["knn_top1"] + 10
+    same_texture = {name: means["same_class"] for name, means in results["crop_cosines"].items()}
+    assert same_texture["leoclr"] > same_texture["untrained"]
     assert not re.search(r"(src|href)=.http", report)
 
 

@@ -1,1 +1,1 @@
-"""The demo: real images, no network, both methods and the untrained network compared."""
+"""The demo: made pictures, no network, and both methods compared with the untrained network."""

@@ -22,6 +22,7 @@ from leoclr_plugin.host.mends import (
     parsed_for_our_loaders,
 )
 from leoclr_plugin.host.select import Choice
+from leoclr_plugin.host.small_convnet import NAME, small_convnet
 
 
 def load(choice: Choice) -> Host:
@@ -68,6 +69,7 @@ def _load(choice: Choice) -> Host:
             if name not in module._SUPPORTED_DATASETS:
                 module._SUPPORTED_DATASETS.append(name)
             module._N_CLASSES_PER_DATASET.setdefault(name, classes)
+    BaseMethod._BACKBONES[NAME] = small_convnet
 
     return Host(
         name="solo-learn",

@@ -35,23 +35,25 @@ def read_resumed_metric(files: Iterable[Path], name: str) -> list[tuple[float, f
     return sorted(dict(points).items())
 
 
-def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str = "epoch") -> str:
+def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], unit: str = "epoch") -> str:
     """Draw curves of points (epoch, value) by name and return an ``<svg>`` element.
+
+    The horizontal axis begins where the first curve does.
 
     Args:
         curves: the points by name; the names are the legend.
-        across: what the first number of a point counts.
+        unit: what the first number of a point counts.
     """
     points = [point for curve in curves.values() for point in curve]
-    left = min((x for x, _ in points), default=1)
-    right = max((x for x, _ in points), default=1)
+    left, right = min((x for x, _ in points), default=1), max((x for x, _ in points), default=1)
+    length = (right - left) or 1.0
     low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
     span = (high - low) or 1.0
     top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // _NAMES_PER_ROW)
     height = _HEIGHT - _MARGIN + top
 
     def place(x: float, y: float) -> str:
-        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - left) / max(right - left, 1)
+        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - left) / length
         down = height - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
         return f"{across:.1f},{down:.1f}"
 
@@ -63,7 +65,7 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str
         'stroke="#888"/>',
         f'<text x="4" y="{top + 4}">{high:.2f}</text>',
         f'<text x="4" y="{height - _MARGIN + 4}">{low:.2f}</text>',
-        f'<text x="{_MARGIN}" y="{height - 24}">{escape(across)} {left:.0f}</text>',
+        f'<text x="{_MARGIN}" y="{height - 24}">{escape(unit)} {left:.0f}</text>',
         f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
     ]
     for i, (name, curve) in enumerate(curves.items()):

@@ -27,7 +27,7 @@ def test_leoclr_and_mocov2plus_share_one_recipe(folder):
     assert leoclr == mocov2plus
 
 
-@pytest.mark.parametrize("folder", [*FOLDERS, "digits"])
+@pytest.mark.parametrize("folder", [*FOLDERS, "textures"])
 @pytest.mark.parametrize("method", ["leoclr", "mocov2plus"])
 @pytest.mark.parametrize("kind", ["pretrain", "linear"])
 def test_every_data_set_has_configs_of_both_methods_and_kinds(kind, folder, method):
@@ -35,7 +35,7 @@ def test_every_data_set_has_configs_of_both_methods_and_kinds(kind, folder, meth
     needed = NEEDED if kind == "pretrain" else NEEDED_LINEAR
     cfg = load_config(f"{folder}/{method}", kind, needed.get(folder, []))
     assert not OmegaConf.missing_keys(cfg)
-    assert cfg.backbone.name in ("resnet18", "resnet50")
+    assert cfg.backbone.name in ("resnet18", "resnet50", "small_convnet")
 
 
 def test_imagenet_has_the_papers_recipe():

@@ -7,6 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -60,6 +61,17 @@ def test_points_of_curves_are_placed_by_value():
     assert x2 - x1 == x3 - x2 > 0
     assert y2 - y1 == y3 - y2 > 0
     assert points[1] == [(x1, y3)]
+
+
+def test_the_axis_of_the_epochs_begins_with_the_first_point():
+    svg = loss_curves({"a": [(0, 4.0), (2, 3.0)]})
+    assert ">epoch 0<" in svg
+    # The second of three epochs is at the middle of the axis.
+    first, middle = (
+        float(re.search(r'points="([\d.]+),', loss_curves({"a": points}))[1])
+        for points in ([(0, 4.0), (2, 3.0)], [(1, 4.0), (0, 3.0), (2, 3.0)])
+    )
+    assert middle - first == pytest.approx((640 - 2 * 46) / 2)
 
 
 def test_metrics_are_read_with_their_epochs(tmp_path):

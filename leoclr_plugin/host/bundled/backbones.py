@@ -1,4 +1,4 @@
-"""Backbones from torchvision and timm, under solo-learn's names."""
+"""Backbones from torchvision and timm, under solo-learn's names, and a small one of ours."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torchvision
 from torch import nn
 
 from leoclr_plugin.errors import check_known
+from leoclr_plugin.host.small_convnet import NAME, small_convnet
 
 TIMM_NAMES = {
     "resnet18": "resnet18",
@@ -45,6 +46,7 @@ def _timm(name: str) -> Callable[..., nn.Module]:
 BACKBONES: dict[str, Callable[..., nn.Module]] = {
     **{name: _timm(timm_name) for name, timm_name in TIMM_NAMES.items()},
     **{name: _torchvision(name) for name in ("resnet18", "resnet50")},
+    NAME: small_convnet,
 }
 
 

@@ -1,0 +1,58 @@
+"""What the networks of the demo have learned, to be looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from leoclr_plugin.data.datasets import samples_of
+from leoclr_plugin.data.images import open_rgb
+from leoclr_plugin.data.loaders import val_loader
+from leoclr_plugin.data.views import build_view
+from leoclr_plugin.demo.textures import TEXTURES
+from leoclr_plugin.evaluation.checkpoint import input_size
+from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.features import Features, device
+from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_similarity
+from leoclr_plugin.report.neighbours import neighbour_rows
+
+# A class's number is its place among the sorted names of the folders.
+CLASSES = sorted(TEXTURES)
+_PICTURES_A_CLASS = 20
+
+
+def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
+    """Draw a validation picture of each class with its nearest neighbours among the others.
+
+    Args:
+        features: of the validation pictures, in the order of ``val_loader``.
+        cfg: the configuration of the pretraining, whose data they are.
+        path: of the PNG.
+    """
+    loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
+    neighbour_rows(features[0], samples_of(loader.dataset.dataset), CLASSES, path)
+
+
+@torch.no_grad()
+def similarity_of_crops(method: nn.Module, cfg: DictConfig) -> CropSimilarity:
+    """Compare random crops of validation pictures, the same crops for every network.
+
+    Args:
+        method: in evaluation mode.
+        cfg: the configuration of the pretraining, whose crops they are.
+    """
+    crop = build_view(cfg.augmentations[0], cfg.data.dataset)
+    paths = [
+        path
+        for name in CLASSES
+        for path in sorted((Path(cfg.data.val_path) / name).iterdir())[:_PICTURES_A_CLASS]
+    ]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        crops = [torch.stack([crop(open_rgb(path)) for path in paths]) for _ in range(2)]
+    features = [method(part.to(device()))["feats"].float().cpu() for part in crops]
+    targets = torch.arange(len(CLASSES)).repeat_interleave(_PICTURES_A_CLASS)
+    return crop_similarity(*features, targets)
