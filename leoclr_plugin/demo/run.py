@@ -17,12 +17,13 @@ from omegaconf import DictConfig
 from torch import nn
 
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.check import check_part
 from leoclr_plugin.demo.knn_curve import KnnCurve
 from leoclr_plugin.demo.pictures import CLASSES, draw_neighbours, similarity_of_crops
 from leoclr_plugin.demo.report import HEADER, summary, table_rows, write_report
 from leoclr_plugin.demo.textures import TRAIN_IMAGES, VAL_IMAGES, write_textures
 from leoclr_plugin.environment import environment
-from leoclr_plugin.errors import UserError, check_number
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
@@ -86,7 +87,7 @@ def run_demo(out: Path, budget: Budget, seed: int) -> dict[str, Any]:
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
-    check_number("--seed", seed, 0, 2**32 - 1, whole=True)
+    check_part("seed", seed)
     started = time.perf_counter()
     # The banners and tips of the demo's five fits would be most of what is printed.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
