@@ -28,10 +28,10 @@ def run(args: argparse.Namespace) -> None:
 
     from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.data.loaders import plain_train_loader, val_loader
-    from leoclr_plugin.evaluation.checkpoint import input_size
+    from leoclr_plugin.checkpoints.reading import input_size
     from leoclr_plugin.evaluation.features import device, extract_features
     from leoclr_plugin.evaluation.one_colour import one_colour
-    from leoclr_plugin.files import whole_file
+    from leoclr_plugin.system.files import whole_file
     from leoclr_plugin.host import host
 
     source, cfg = checkpoint_and_data(args)

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import write_json, write_text
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import write_json, write_text
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config.rules import value_of
 from leoclr_plugin.config.schema import read_as
-from leoclr_plugin.overrides import quote
+from leoclr_plugin.config.overrides import quote
 
 
 def as_meant(override: Override) -> str:

@@ -18,7 +18,7 @@ from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError, refused_values
-from leoclr_plugin.evaluation.checkpoint import input_size
+from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.batch_of_one import check_batch_norm

@@ -24,7 +24,7 @@ from leoclr_plugin.config.notes import trainer_keys
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
-from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
+from leoclr_plugin.checkpoints.writing import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard

@@ -15,7 +15,7 @@ from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.fetch import fetch
 from leoclr_plugin.zoo.manifest import Entry, find_entry
-from leoclr_plugin.zoo.weights import State, read_weights
+from leoclr_plugin.checkpoints.weights import State, read_weights
 
 _LIBRARIES = ("torchvision", "timm")
 
