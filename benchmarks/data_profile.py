@@ -31,8 +31,8 @@ from leoclr_plugin.data.dali.cache import decode_all
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.report.environment import environment
-from leoclr_plugin.system.files import write_json
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json
 from leoclr_plugin.training.pretrain import prepare
 
 BATCHES = 6

@@ -17,9 +17,9 @@ import pytest
 import torch
 from PIL import Image
 
-from leoclr_plugin.report.environment import OPTIONAL_PACKAGES, version_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.select import choose_host
+from leoclr_plugin.report.environment import OPTIONAL_PACKAGES, version_of
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["tests.figures", "tests.zoo_fixtures"]

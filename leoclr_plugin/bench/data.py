@@ -16,9 +16,9 @@ from tqdm import tqdm
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.sampler import sampler_of
-from leoclr_plugin.report.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.training.pretrain import prepare
 
 # A loader may have so many batches ready; they are taken before the clock starts.

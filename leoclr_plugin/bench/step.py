@@ -16,9 +16,9 @@ from tqdm import tqdm
 from leoclr_plugin.bench.memory import peak_mib
 from leoclr_plugin.bench.spread import ratio_spread, spread
 from leoclr_plugin.data.views import UNCHANGED
-from leoclr_plugin.report.environment import environment
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import device
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.training.pretrain import build_method, prepare
 
 _QUEUE_SIZE = 65536

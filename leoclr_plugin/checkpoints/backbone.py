@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from leoclr_plugin.checkpoints.reading import CheckpointFolder, read_checkpoint
 from leoclr_plugin.checkpoints.finite import check_weights
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, read_checkpoint
 
 _PREFIX = "backbone."
 

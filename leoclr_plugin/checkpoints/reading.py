@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
+from leoclr_plugin.checkpoints.finite import check_weights
 from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
-from leoclr_plugin.checkpoints.finite import check_weights
-from leoclr_plugin.system.files import read_json
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
+from leoclr_plugin.system.files import read_json
 
 # Of a pretraining's configuration, what every evaluator reads.
 _NEEDED = ("method", "backbone.name", "data.dataset", "augmentations[0].crop_size")

@@ -6,7 +6,7 @@ import argparse
 
 EXAMPLE = (
     "leoclr solo main_knn.py --pretrained_checkpoint_dir trained_models/leoclr/offline-1 "
-    "--dataset cifar10"
+    "--dataset cifar10 --k 20 --temperature 0.07 --distance_function cosine --feature_type backbone"
 )
 
 

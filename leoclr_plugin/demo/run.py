@@ -16,23 +16,23 @@ from omegaconf import DictConfig
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.data.images import list_images, open_rgb
 from leoclr_plugin.demo.digits import write_digits
-from leoclr_plugin.report.environment import environment
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
-from leoclr_plugin.system.files import write_json
 from leoclr_plugin.host import host
-from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.report.curves import loss_curves, read_metric
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.report.view_grid import view_grid
+from leoclr_plugin.system.files import write_json
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 _METHODS = ("leoclr", "mocov2plus")

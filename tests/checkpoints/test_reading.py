@@ -6,13 +6,13 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.checkpoints.reading import (
     CheckpointFolder,
     input_size,
     load_state_dict,
     read_checkpoint,
 )
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg

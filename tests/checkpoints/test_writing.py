@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.checkpoints.writing import AtomicCheckpointIO
+from leoclr_plugin.errors import UserError
 from tests.configs import small_config
 from tests.conftest import ROOT, available_hosts, run_leoclr
 

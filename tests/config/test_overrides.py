@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.config.overrides import parse_overrides, quote, sweep
+from leoclr_plugin.errors import UserError
 
 
 def test_sweep_has_every_combination_in_hydras_order():

@@ -20,9 +20,7 @@ needs_stock_umap = pytest.mark.skipif(
 CPU = ("accelerator=cpu", "devices=[0]", "precision=32", "strategy=null", "data.num_workers=0")
 
 
-def stock(
-    script: str, *args: object, folder: Path | None = None
-) -> subprocess.CompletedProcess:
+def stock(script: str, *args: object, folder: Path | None = None) -> subprocess.CompletedProcess:
     """Run a script of the clone by Python, in ``folder`` or else in the clone."""
     home = Path(os.environ["SOLO_LEARN_HOME"])
     environment = {key: value for key, value in os.environ.items() if key != "LEOCLR_HOST"}
@@ -37,7 +35,7 @@ def stock(
 
 
 def pretrain(image_folder: Path, folder: Path, *more: str) -> subprocess.CompletedProcess:
-    """Train ``leoclr`` for one small epoch by main_pretrain.py; write the checkpoint to ``folder``."""
+    """Train ``leoclr`` for one small epoch by main_pretrain.py, and write it to ``folder``."""
     run = stock(
         "main_pretrain.py",
         *("--config-path", "scripts/pretrain/custom", "--config-name", "leoclr", *CPU),
@@ -55,5 +53,3 @@ def pretrain(image_folder: Path, folder: Path, *more: str) -> subprocess.Complet
     )
     assert run.returncode == 0, run.stderr[-3000:]
     return run
-
-

@@ -13,9 +13,9 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 
+from leoclr_plugin.checkpoints.reading import read_checkpoint
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.checkpoints.reading import read_checkpoint
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from tests.configs import small_config
 from tests.conftest import ROOT
