@@ -1,7 +1,7 @@
 """LeOCLR (arXiv:2403.06813) as a method of the solo-learn benchmark library.
 
-The rooms of the package, from the bottom up. Each imports only rooms that stand before it in this list;
-``setup.cfg`` says so exactly, and ``lint-imports`` checks it.
+These are the rooms of the package, from the bottom up. A room imports only rooms that stand before
+it. ``setup.cfg`` has the exact order, and ``lint-imports`` checks it.
 
 - ``errors``: errors that a user can fix.
 - ``system``: files, signals, child processes and a lack of memory.
