@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import read_json, write_json
 
 _TASK = ("train_nce_acc1_epoch", "train_nce_loss_epoch")
 

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from leoclr_plugin.benchmarks.spread import ratio_spread
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import write_json
+from leoclr_plugin.bench.spread import ratio_spread
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TURNS = 2  # Each process measures so many turns of eight batches.

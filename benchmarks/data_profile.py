@@ -20,7 +20,7 @@ from unittest import mock
 
 from tqdm import tqdm
 
-from leoclr_plugin.benchmarks.data import (
+from leoclr_plugin.bench.data import (
     decode_and_resize,
     endless,
     get_ready,
@@ -30,9 +30,9 @@ from leoclr_plugin.data.dali import operators
 from leoclr_plugin.data.dali.cache import decode_all
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import write_json
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json
 from leoclr_plugin.training.pretrain import prepare
 
 BATCHES = 6

@@ -17,12 +17,12 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
-from leoclr_plugin.benchmarks.data import endless, three_views_config
-from leoclr_plugin.benchmarks.spread import ratio_spread
-from leoclr_plugin.benchmarks.step import StepRunner
+from leoclr_plugin.bench.data import endless, three_views_config
+from leoclr_plugin.bench.spread import ratio_spread
+from leoclr_plugin.bench.step import StepRunner
 from leoclr_plugin.data.loaders import pretrain_loader
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import write_json
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import write_json
 from leoclr_plugin.training.pretrain import prepare
 
 ROUNDS, STEPS = 5, 8

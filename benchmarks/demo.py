@@ -23,13 +23,13 @@ import torch
 from lightning.pytorch import seed_everything
 from torch import nn
 
+from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config import load_config
 from leoclr_plugin.data.loaders import plain_train_loader
-from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
-from leoclr_plugin.files import read_json, write_json
+from leoclr_plugin.system.files import read_json, write_json
 from leoclr_plugin.training.pretrain import build_method, prepare
 
 # None is what the processor has.

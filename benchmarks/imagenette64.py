@@ -11,13 +11,13 @@ from pathlib import Path
 
 import torch
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.compare.worker import evaluate
-from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS
-from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import loss_curves, read_metric
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import read_json, write_json
 from leoclr_plugin.training.pretrain import build_method
 
 HERE = Path(__file__).parent

@@ -16,10 +16,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from leoclr_plugin.benchmarks.memory import peak_mib
-from leoclr_plugin.benchmarks.step import StepRunner
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import read_json, write_json
+from leoclr_plugin.bench.memory import peak_mib
+from leoclr_plugin.bench.step import StepRunner
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import read_json, write_json
 
 BASE = {"batch_size": 32, "size": 64, "crops": 2, "queue_size": 65536}
 AXES = {

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from leoclr_plugin.compare.table import trends_of
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import read_json, read_text, write_json, write_text
 from leoclr_plugin.metrics.bootstrap import bootstrap_map, interval
 from leoclr_plugin.report.curves import loss_curves
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import read_json, read_text, write_json, write_text
 
 HERE = Path(__file__).parent
 MARKS = ("<!-- results -->", "<!-- end of results -->")

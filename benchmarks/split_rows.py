@@ -16,12 +16,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.probe import linear_probe
-from leoclr_plugin.files import read_json, write_json
+from leoclr_plugin.system.files import read_json, write_json
 
 _RATES = (0.01, 0.03, 0.1)
 _SEEDS = (0, 1)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from torch.profiler import ProfilerActivity, profile
 
-from leoclr_plugin.benchmarks.step import StepRunner
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import write_json
+from leoclr_plugin.bench.step import StepRunner
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json
 
 _WARMUP_STEPS = 2
 _STEPS = 3

@@ -22,12 +22,12 @@ from statistics import median
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from leoclr_plugin.benchmarks.spread import ratio_spread
+from leoclr_plugin.bench.spread import ratio_spread
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.data.images import list_images
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import read_json, write_json
-from leoclr_plugin.overrides import quote
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import read_json, write_json
 
 # libgomp's threads spin for so many turns before they sleep. The default is 300,000, which takes
 # some milliseconds.

@@ -20,12 +20,12 @@ from lightning.pytorch import seed_everything
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder
 from leoclr_plugin.data.loaders import pretrain_loader
-from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
-from leoclr_plugin.files import write_json
 from leoclr_plugin.report.curves import read_metric
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json
 
 _KEYS = 512
 _BATCHES = 4

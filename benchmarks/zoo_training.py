@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from leoclr_plugin.files import read_json, write_json
 from leoclr_plugin.report.curves import read_resumed_metric
+from leoclr_plugin.system.files import read_json, write_json
 from leoclr_plugin.zoo.manifest import read_manifest, zoo_folder
 
 

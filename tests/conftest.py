@@ -17,12 +17,12 @@ import pytest
 import torch
 from PIL import Image
 
-from leoclr_plugin.environment import OPTIONAL_PACKAGES, version_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.select import choose_host
+from leoclr_plugin.report.environment import OPTIONAL_PACKAGES, version_of
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["tests.zoo_fixtures"]
+pytest_plugins = ["tests.figures", "tests.zoo_fixtures"]
 # Jobs on clusters often run in the C locale. The last two variables stop Python from switching to
 # UTF-8 by itself.
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from omegaconf import OmegaConf
 
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+from leoclr_plugin.checkpoints.reading import CheckpointFolder
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from tests.configs import method_cfg

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leoclr_plugin.data.dali import has_dali
-from leoclr_plugin.environment import version_of
+from leoclr_plugin.report.environment import version_of
 from tests.conftest import ROOT, make_folder, make_image
 from tests.runs import run_folder
 
@@ -224,6 +224,7 @@ def test_demo_writes_its_results_and_report(tmp_path):
         "zoo",
         "export",
         "host",
+        "solo",
         "doctor",
     ],
 )

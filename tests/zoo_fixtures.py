@@ -13,9 +13,9 @@ import torchvision
 import trustme
 from torch import nn
 
+from leoclr_plugin.checkpoints.weights import write_weights
 from leoclr_plugin.zoo import manifest
 from leoclr_plugin.zoo.fetch import sha256
-from leoclr_plugin.zoo.weights import write_weights
 
 NAME = "leoclr-resnet18-stripes"
 

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _step(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from leoclr_plugin.benchmarks.step import step_benchmark
+    from leoclr_plugin.bench.step import step_benchmark
 
     result = step_benchmark(
         args.backbone, args.batch_size, args.size, args.precision, args.steps, args.options
@@ -92,7 +92,7 @@ def _step(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _data(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from leoclr_plugin.benchmarks.data import data_benchmark
+    from leoclr_plugin.bench.data import data_benchmark
 
     result = data_benchmark(
         args.data,

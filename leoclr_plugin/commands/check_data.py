@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.dali import require_dali
     from leoclr_plugin.data.images import find_unreadable, list_images
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.files import write_text
+    from leoclr_plugin.system.files import write_text
 
     paths = list_images(args.folder) if args.folder.is_dir() else []
     if not paths:

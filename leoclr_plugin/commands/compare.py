@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compare and print the table."""
     from leoclr_plugin.compare.run import Budget, Measures, compare
-    from leoclr_plugin.files import read_text
+    from leoclr_plugin.system.files import read_text
 
     methods = [name.strip() for name in args.methods.split(",") if name.strip()]
     measures = Measures(

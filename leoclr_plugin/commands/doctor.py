@@ -23,9 +23,14 @@ def run(args: argparse.Namespace) -> None:
     """Print the report."""
     import torch
 
-    from leoclr_plugin.environment import OPTIONAL_PACKAGES, PACKAGES, environment, version_of
     from leoclr_plugin.host import host
     from leoclr_plugin.methods import METHODS
+    from leoclr_plugin.report.environment import (
+        OPTIONAL_PACKAGES,
+        PACKAGES,
+        environment,
+        version_of,
+    )
 
     machine = environment()
     print(f"leoclr-plugin {machine['leoclr']}, Python {machine['python']}")

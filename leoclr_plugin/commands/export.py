@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the file and print how to use it."""
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+    from leoclr_plugin.checkpoints.reading import CheckpointFolder
     from leoclr_plugin.export.formats import export, timm_name
 
     source = CheckpointFolder.open(args.checkpoint_dir)

@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
+    from leoclr_plugin.checkpoints.reading import input_size
     from leoclr_plugin.data.datasets import class_names
-    from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import features_of
     from leoclr_plugin.evaluation.knn import knn
 

@@ -9,7 +9,7 @@ from leoclr_plugin.commands.results import add_out_argument, results_folder, wri
 from leoclr_plugin.commands.shared import TRIED, add_checkpoint_argument, add_overrides_argument
 
 if TYPE_CHECKING:
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+    from leoclr_plugin.checkpoints.reading import CheckpointFolder
 
 EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
 
@@ -37,17 +37,17 @@ def run(args: argparse.Namespace) -> None:
     from lightning.pytorch.utilities import rank_zero_only
     from omegaconf import OmegaConf
 
+    from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
     from leoclr_plugin.config import load_config
+    from leoclr_plugin.config.overrides import parse_overrides, quote
     from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
     from leoclr_plugin.evaluation.data import take_lists
     from leoclr_plugin.evaluation.features import train_and_val_features
     from leoclr_plugin.evaluation.linear import linear, linear_config_name, parse_linear
     from leoclr_plugin.evaluation.results import in_words
     from leoclr_plugin.evaluation.svm import linear_svm
-    from leoclr_plugin.overrides import parse_overrides, quote
     from leoclr_plugin.training.batch_of_one import check_batch_norm
 
     source = CheckpointFolder.open(args.checkpoint_dir)

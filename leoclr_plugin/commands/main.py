@@ -24,12 +24,13 @@ from leoclr_plugin.commands import (
     knn,
     linear,
     pretrain,
+    solo,
     umap,
     views,
     zoo,
 )
 from leoclr_plugin.errors import UserError, of_file
-from leoclr_plugin.memory import shortage
+from leoclr_plugin.system.memory import shortage
 from leoclr_plugin.version import __version__
 
 # A write fails with one of these when the disk is full, the user's quota is used up or the file
@@ -50,6 +51,7 @@ _COMMANDS = (
     export,
     config,
     host,
+    solo,
     doctor,
 )
 
@@ -92,7 +94,11 @@ def _common_options() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse a command line. ``key=value`` and ``--debug`` may stand anywhere in it."""
+    """Parse a command line. ``key=value`` and ``--debug`` may stand anywhere in it.
+
+    The arguments of a script that ``leoclr solo`` runs are not parsed.
+    """
+    argv, script_arguments = _split_off_script_arguments(sys.argv[1:] if argv is None else argv)
     # Look for --debug first, because the parsers of subcommands such as "zoo list" lack it.
     args, rest = _common_options().parse_known_args(argv, argparse.Namespace(debug=False))
     parser = build_parser()
@@ -105,7 +111,16 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     # so add the overrides after an option here.
     if rest:
         args.overrides += rest
+    if script_arguments:
+        args.arguments = script_arguments
     return args
+
+
+def _split_off_script_arguments(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split ``solo SCRIPT ...`` after the script; any other command line stays whole."""
+    words = [place for place, word in enumerate(argv) if not word.startswith("-")]
+    end = words[1] + 1 if len(words) > 1 and argv[words[0]] == "solo" else len(argv)
+    return list(argv[:end]), list(argv[end:])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

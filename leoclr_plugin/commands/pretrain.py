@@ -63,10 +63,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run_each(args: argparse.Namespace) -> None:
-    from leoclr_plugin.child import run_child
     from leoclr_plugin.config import load_config
+    from leoclr_plugin.config.overrides import sweep
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.overrides import sweep
+    from leoclr_plugin.system.child import run_child
 
     if "TORCHELASTIC_RUN_ID" in os.environ:
         # Its processes meet once: those of a second training would wait for ever.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import check_writable, write_json
+from leoclr_plugin.system.files import check_writable, write_json
 
 
 def add_out_argument(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+    from leoclr_plugin.checkpoints.reading import CheckpointFolder
 
 TRIED = "A batch went through, and nothing was written: fast_dev_run=True"
 
@@ -49,7 +49,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
     """Open the checkpoint folder and settle the data to evaluate it on."""
-    from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+    from leoclr_plugin.checkpoints.reading import CheckpointFolder
     from leoclr_plugin.evaluation.data import evaluation_cfg
 
     source = CheckpointFolder.open(args.checkpoint_dir)

@@ -26,12 +26,12 @@ def run(args: argparse.Namespace) -> None:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
+    from leoclr_plugin.checkpoints.reading import input_size
     from leoclr_plugin.data.datasets import class_names
-    from leoclr_plugin.evaluation.checkpoint import input_size
     from leoclr_plugin.evaluation.features import device, train_and_val_features
     from leoclr_plugin.evaluation.one_colour import one_colour
-    from leoclr_plugin.files import whole_file
     from leoclr_plugin.host import host
+    from leoclr_plugin.system.files import whole_file
 
     source, cfg = checkpoint_and_data(args)
     folder = results_folder(args.out, source.folder)

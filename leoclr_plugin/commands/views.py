@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.config.notes import tell_unknown_keys
     from leoclr_plugin.data.images import list_images, open_rgb
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.files import whole_file
     from leoclr_plugin.report.view_grid import view_grid
+    from leoclr_plugin.system.files import whole_file
 
     if Image.registered_extensions().get(args.out.suffix.lower()) not in Image.SAVE:
         raise UserError(f"--out {args.out}: the name has no known picture format; end it in .png")

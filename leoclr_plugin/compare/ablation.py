@@ -8,8 +8,8 @@ from typing import Any
 
 from leoclr_plugin.compare.rows import read_change
 from leoclr_plugin.compare.run import Budget, compare
-from leoclr_plugin.files import read_json, write_json, write_text
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import read_json, write_json, write_text
 
 HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
 

@@ -11,11 +11,11 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config import scripts_folder
+from leoclr_plugin.config.overrides import parse_overrides
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
-from leoclr_plugin.overrides import parse_overrides
+from leoclr_plugin.system.files import read_text
 
 # These nodes come from the method's recipe, and all others from the comparison's configuration.
 _RECIPE_NODES = ("method_kwargs", "momentum", "optimizer", "scheduler")

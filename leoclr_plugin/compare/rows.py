@@ -9,9 +9,9 @@ import yaml
 from leoclr_plugin.compare.worker import UNTRAINED
 from leoclr_plugin.config import scripts_folder
 from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.files import read_text
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
+from leoclr_plugin.system.files import read_text
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from leoclr_plugin.child import run_child
+from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.rows import Row, parse_row
 from leoclr_plugin.compare.table import write_report
@@ -23,10 +23,10 @@ from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.held_out import hold_out
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
-from leoclr_plugin.files import read_json, read_text, write_json
 from leoclr_plugin.host import host
+from leoclr_plugin.system.child import run_child
+from leoclr_plugin.system.files import read_json, read_text, write_json
 from leoclr_plugin.training.pretrain import prepare
 
 # As Python ends a traceback, and the worker what a user can mend.

@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from leoclr_plugin.environment import environment
-from leoclr_plugin.files import write_json, write_text
 from leoclr_plugin.report.curves import loss_curves
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json, write_text
 
 # The figures of a run that are columns where some run has them: title and digits.
 _COLUMNS = {

@@ -25,20 +25,20 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, read_checkpoint
 from leoclr_plugin.compare.legs import StopAfterEpochs
 from leoclr_plugin.compare.work import WorkPerStep
 from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.sampler import processes
-from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn, knn_scores
 from leoclr_plugin.evaluation.probe import tuned_linear_probe
-from leoclr_plugin.files import read_json, whole_file, write_json
 from leoclr_plugin.metrics.average_precision import map_of
 from leoclr_plugin.report.curves import read_resumed_metric
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import read_json, whole_file, write_json
 from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 

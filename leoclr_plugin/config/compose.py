@@ -16,9 +16,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from leoclr_plugin.config.overrides import parse_overrides
 from leoclr_plugin.config.texts import as_meant, settle_texts
 from leoclr_plugin.errors import UserError, one_line, suggestion
-from leoclr_plugin.overrides import parse_overrides
 
 _NOT_THERE = re.compile(r"Could not override '([^']+)'")
 

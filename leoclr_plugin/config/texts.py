@@ -9,9 +9,9 @@ import yaml
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.config.rules import value_of
 from leoclr_plugin.config.schema import read_as
-from leoclr_plugin.overrides import quote
 
 
 def as_meant(override: Override) -> str:

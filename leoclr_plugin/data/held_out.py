@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from leoclr_plugin.data.datasets import build_dataset, samples_of
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import write_text
+from leoclr_plugin.system.files import write_text
 
 _SEED = 0
 

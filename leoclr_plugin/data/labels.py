@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.files import read_text
+from leoclr_plugin.system.files import read_text
 
 UNKNOWN = -1
 _IMAGE = "image"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.files import read_text
+from leoclr_plugin.system.files import read_text
 
 _BYTE_ORDER_MARK = "\ufeff"
 

@@ -8,12 +8,12 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.data.views import build_view
 from leoclr_plugin.demo.textures import TEXTURES
-from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, device
 from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_similarity

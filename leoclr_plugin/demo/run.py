@@ -16,24 +16,24 @@ from lightning.pytorch import seed_everything
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.config import load_config
 from leoclr_plugin.config.check import check_part
+from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.demo.knn_curve import KnnCurve
 from leoclr_plugin.demo.pictures import CLASSES, draw_neighbours, similarity_of_crops
 from leoclr_plugin.demo.report import HEADER, summary, table_rows, write_report
 from leoclr_plugin.demo.textures import TRAIN_IMAGES, VAL_IMAGES, write_textures
-from leoclr_plugin.environment import environment
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
-from leoclr_plugin.files import write_json
-from leoclr_plugin.overrides import quote
+from leoclr_plugin.plots.scatter import require_umap, umap_scatter
 from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_matrices
-from leoclr_plugin.report.scatter import require_umap, umap_scatter
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.files import write_json
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 _UNTRAINED = "untrained"

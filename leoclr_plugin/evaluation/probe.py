@@ -11,11 +11,11 @@ import torch
 from omegaconf import DictConfig
 
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_config_name, linear_on_features, parse_linear
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES
 from leoclr_plugin.evaluation.results import headline
-from leoclr_plugin.overrides import quote
 from leoclr_plugin.training.multilabel import ValidationMAP
 
 _HELD_OUT = 0.1

@@ -18,12 +18,12 @@ import torchvision
 from omegaconf import DictConfig
 from torch import nn
 
+from leoclr_plugin.checkpoints.backbone import backbone_state
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
+from leoclr_plugin.checkpoints.weights import write_weights
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
-from leoclr_plugin.export.backbone import backbone_state
-from leoclr_plugin.files import whole_file
 from leoclr_plugin.host.bundled.backbones import TIMM_NAMES
-from leoclr_plugin.zoo.weights import write_weights
+from leoclr_plugin.system.files import whole_file
 
 
 def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path:

@@ -36,9 +36,10 @@ class Host:
             freezes them there.
         gather: concatenates a tensor over all processes, in rank order.
         omegaconf_select: works as ``OmegaConf.select``, but reads the string ``"None"`` as None.
-        dali_batches: ``dali_batches(augmentations, folder, size, batch_size, workers, device)``
-            returns a function that runs the host's own DALI pipeline for one batch; None for a
-            host without such a pipeline.
+        dali_batches: ``dali_batches(augmentations, folder, in_folders, size, batch_size, workers,
+            device)`` returns a function that runs the host's own DALI pipeline for one batch. The
+            images all lie in the folders of ``folder``, or, without ``in_folders``, in ``folder``
+            itself. None for a host without such a pipeline.
         configs: the folder of the host's own ``<data set>/<method>.yaml``; None if it has none.
     """
 

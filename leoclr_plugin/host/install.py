@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_cache_path, user_config_path
 
 from leoclr_plugin.errors import UserError, one_line
-from leoclr_plugin.files import read_text, write_text
+from leoclr_plugin.system.files import read_text, write_text
 
 REPOSITORY = "https://github.com/vturrisi/solo-learn"
 # The contract tests run with this commit.

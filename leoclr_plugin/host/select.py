@@ -78,12 +78,30 @@ def check_source_tree(folder: Path, what: str) -> None:
     Raises:
         UserError: if it is not a source tree of solo-learn.
     """
-    if not _is_hydra_generation(folder / "solo"):
+    if not is_source_tree(folder):
         missing = f"solo/{_FILES_OF_HYDRA_GENERATION[1]}"
         raise UserError(
             f"{what} is not a source tree of solo-learn (it lacks {missing}); name a clone of "
             "github.com/vturrisi/solo-learn"
         )
+
+
+def is_source_tree(folder: Path) -> bool:
+    """Return whether a folder is a source tree of solo-learn."""
+    return _is_hydra_generation(folder / "solo")
+
+
+def source_tree() -> Path | None:
+    """Return the folder that holds the chosen solo-learn, or None for the bundled host.
+
+    Raises:
+        UserError: see ``choose_host``.
+    """
+    choice = choose_host()
+    if choice.name == "bundled" or choice.source_tree is not None:
+        return choice.source_tree
+    folders = importlib.util.find_spec("solo").submodule_search_locations
+    return next(Path(folder).parent for folder in folders if _is_hydra_generation(Path(folder)))
 
 
 def _is_hydra_generation(package: Path) -> bool:

@@ -6,12 +6,12 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
 from leoclr_plugin.config.datasets import MULTILABEL_SETS
-from leoclr_plugin.data.images import list_images
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.contract import Host
 from leoclr_plugin.host.mends import (
@@ -99,18 +99,27 @@ def _configs(folder: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def dali_dataloader() -> ModuleType | None:
+    """Return the host's module of DALI loaders, or None where DALI is not installed."""
+    try:
+        from solo.data import dali_dataloader
+    except ImportError:
+        return None
+    return dali_dataloader
+
+
 def _dali_batches(
-    augmentations: ListConfig, folder: Path, size: int, batch_size: int, workers: int, device: str
+    augmentations: ListConfig,
+    folder: Path,
+    in_folders: bool,
+    size: int,
+    batch_size: int,
+    workers: int,
+    device: str,
 ) -> Callable[[], Any]:
     from solo.data.dali_dataloader import PretrainPipelineBuilder, build_transform_pipeline_dali
     from solo.data.pretrain_dataloader import FullTransformPipeline, NCropAugmentation
 
-    depths = {len(path.relative_to(folder).parts) for path in list_images(folder)}
-    if depths not in ({1}, {2}):
-        raise UserError(
-            f"{folder}: solo-learn's DALI pipeline reads images that lie all in the folder itself, "
-            "or all in its folders, no deeper; lay them out so, or do not compare to it"
-        )
     transforms = []
     for node in augmentations:
         # The host resizes the original to a square of an int.
@@ -123,8 +132,9 @@ def _dali_batches(
         device=device,
         transforms=FullTransformPipeline(transforms),
         num_threads=workers,
-        # Without labels it takes the files of the folder alone, with them those of its folders.
-        no_labels=depths == {1},
+        # Without labels the host only takes the files that lie in the folder itself, and with
+        # labels only those in its folders.
+        no_labels=not in_folders,
     )
     pipeline = builder.pipeline(
         batch_size=batch_size, num_threads=workers, device_id=0 if device == "gpu" else None, seed=0

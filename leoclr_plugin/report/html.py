@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from leoclr_plugin.files import write_text
+from leoclr_plugin.system.files import write_text
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"

@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.system.signals import leaving_signals
 from leoclr_plugin.training.agreement import any_process
-
-# SLURM announces a preemption or the end of a job's time with a signal, for example with
-# --signal=USR1@120.
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-
-
-@contextmanager
-def leaving_signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGUSR1 call the handler during the block.
-
-    In a thread other than the main thread, Python does not allow this, and nothing changes.
-    """
-    previous = {}
-    if threading.current_thread() is threading.main_thread():
-        previous = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class SaveBeforeLeaving(Callback):

@@ -9,10 +9,10 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
+from leoclr_plugin.checkpoints.writing import AtomicCheckpointIO, describe
 from leoclr_plugin.config.defaults import default_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.agreement import any_process
-from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO, describe
 
 # Has no targets in its first epoch: its loss is a mean over nothing, and its gradient zero.
 _WITHOUT_TARGETS_AT_FIRST = "deepclusterv2"

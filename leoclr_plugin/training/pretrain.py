@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
@@ -18,7 +19,6 @@ from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
 from leoclr_plugin.errors import UserError, refused_values
-from leoclr_plugin.evaluation.checkpoint import input_size
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.batch_of_one import check_batch_norm

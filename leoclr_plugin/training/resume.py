@@ -9,10 +9,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from leoclr_plugin.checkpoints.reading import load_state_dict, read_checkpoint
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import load_state_dict, read_checkpoint
-from leoclr_plugin.files import read_json
 from leoclr_plugin.host import host
+from leoclr_plugin.system.files import read_json
 
 # Settings that change the weights and must be equal to resume a run. The host compares a shorter
 # list of its own, for which runs with two seeds or two temperatures are the same. Paths of the

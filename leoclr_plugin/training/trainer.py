@@ -17,6 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.checkpoints.writing import AtomicCheckpointIO
 from leoclr_plugin.config.defaults import default_of, fill_in
 from leoclr_plugin.config.devices import ALL, read_devices
 from leoclr_plugin.config.nodes import Dali
@@ -24,7 +25,6 @@ from leoclr_plugin.config.notes import trainer_keys
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
-from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard

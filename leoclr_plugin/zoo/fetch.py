@@ -13,7 +13,7 @@ from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from leoclr_plugin.errors import UserError, one_line
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.system.files import whole_file
 from leoclr_plugin.zoo.manifest import Entry, zoo_folder
 
 SOURCE = "LEOCLR_ZOO_URL"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.files import read_json
+from leoclr_plugin.system.files import read_json
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import torchvision
 from PIL import Image
 from torch import nn
 
+from leoclr_plugin.checkpoints.weights import State, read_weights
 from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.fetch import fetch
 from leoclr_plugin.zoo.manifest import Entry, find_entry
-from leoclr_plugin.zoo.weights import State, read_weights
 
 _LIBRARIES = ("torchvision", "timm")
 

@@ -13,10 +13,10 @@ from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.evaluation.features import device, extract_features
 from leoclr_plugin.evaluation.one_colour import one_colour
-from leoclr_plugin.files import whole_file
+from leoclr_plugin.plots.scatter import require_umap, umap_scatter
 from leoclr_plugin.report.neighbours import neighbour_rows
-from leoclr_plugin.report.scatter import require_umap, umap_scatter
 from leoclr_plugin.report.similarity import similarity_rows
+from leoclr_plugin.system.files import whole_file
 from leoclr_plugin.zoo.evaluate import Encoder
 from leoclr_plugin.zoo.manifest import Entry
 from leoclr_plugin.zoo.model import load

@@ -16,17 +16,17 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from leoclr_plugin.checkpoints.backbone import backbone_state
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, epoch_of, input_size
+from leoclr_plugin.checkpoints.weights import read_weights, write_weights
 from leoclr_plugin.data.datasets import build_pretrain_dataset, class_names
-from leoclr_plugin.environment import environment
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, epoch_of, input_size
-from leoclr_plugin.export.backbone import backbone_state
-from leoclr_plugin.files import read_json, whole_file, write_json, write_text
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.system.files import read_json, whole_file, write_json, write_text
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
 from leoclr_plugin.zoo.fetch import sha256
 from leoclr_plugin.zoo.manifest import Entry, make_entry, zoo_folder
 from leoclr_plugin.zoo.model import build_backbone
-from leoclr_plugin.zoo.weights import read_weights, write_weights
 
 # English names of the class folders of Imagenette.
 _CLASS_NAMES = {

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from leoclr_plugin import environment
 from leoclr_plugin.commands import doctor
+from leoclr_plugin.report import environment
 
 
 @pytest.mark.parametrize(("version", "shown"), [("1.0", r"1\.0"), (None, ".*pip install")])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from leoclr_plugin.checkpoints.reading import read_checkpoint
 from leoclr_plugin.commands.main import main
-from leoclr_plugin.evaluation.checkpoint import read_checkpoint
 from leoclr_plugin.host import host
 from tests.conftest import full_disk, make_folder, make_image, run_leoclr
 

@@ -45,6 +45,13 @@ def test_unknown_words_are_refused(words: list[str], capsys: pytest.CaptureFixtu
     assert "unrecognized arguments" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("before", [[], ["--debug"]])
+def test_arguments_of_a_script_are_left_alone(before: list[str]) -> None:
+    words = ["--debug", "--help", "--", "a=1", "--version", "solo"]
+    args = parse([*before, "solo", "main_knn.py", *words])
+    assert (args.script, args.arguments, args.debug) == ("main_knn.py", words, bool(before))
+
+
 def test_version_and_help_of_the_console_script() -> None:
     run = run_leoclr("--version")
     assert (run.returncode, run.stdout.strip()) == (0, __version__)

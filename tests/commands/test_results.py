@@ -9,7 +9,7 @@ from leoclr_plugin.commands import results
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.commands.results import results_folder
 from leoclr_plugin.errors import UserError, of_file
-from leoclr_plugin.files import check_writable
+from leoclr_plugin.system.files import check_writable
 from tests.runs import run_folder
 
 

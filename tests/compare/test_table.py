@@ -8,7 +8,7 @@ import re
 import pytest
 
 from leoclr_plugin.compare.table import trends_of, write_report
-from leoclr_plugin.files import read_text
+from leoclr_plugin.system.files import read_text
 from tests.pages import Page
 
 SETTINGS = {

@@ -2,10 +2,10 @@ import pytest
 import torch
 from lightning.pytorch import seed_everything
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.config import load_config
 from leoclr_plugin.demo.knn_curve import KnnCurve
 from leoclr_plugin.demo.textures import write_textures
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, input_size
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn

@@ -47,6 +47,6 @@ def test_summary_says_which_is_ahead():
 
 
 def test_a_seed_that_torch_does_not_take_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(UserError, match=r"--seed=4294967296"):
+    with pytest.raises(UserError, match=r"seed=4294967296"):
         run_demo(tmp_path / "out", Budget(70, 1, 1), seed=2**32)
     assert not (tmp_path / "out").exists()

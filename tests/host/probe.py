@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import torch
 from omegaconf import OmegaConf
 
-from leoclr_plugin.evaluation.checkpoint import (
+from leoclr_plugin.checkpoints.reading import (
     CheckpointFolder,
     load_state_dict,
     read_checkpoint,

@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 
-from leoclr_plugin.evaluation.checkpoint import read_checkpoint
+from leoclr_plugin.checkpoints.reading import read_checkpoint
 from tests.conftest import available_hosts, run_leoclr
 
 pytest.importorskip("nvidia.dali")

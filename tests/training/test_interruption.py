@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
@@ -14,10 +13,10 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 
+from leoclr_plugin.checkpoints.reading import read_checkpoint
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.evaluation.checkpoint import read_checkpoint
-from leoclr_plugin.training.interruption import SaveBeforeLeaving, leaving_signals
+from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from tests.configs import small_config
 from tests.conftest import ROOT
 
@@ -114,15 +113,6 @@ def test_random_numbers_of_the_steps_continue():
     callback.load_state_dict(state)
     assert torch.equal(torch.rand(3), expected)
     assert sampler.skipped == 3
-
-
-def test_other_threads_do_not_change_signal_handlers():
-    def enter():
-        with leaving_signals(print):
-            return signal.getsignal(signal.SIGTERM)
-
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(enter).result() == signal.getsignal(signal.SIGTERM)
 
 
 class Fails(Callback):

@@ -7,10 +7,10 @@ import torch
 from lightning.pytorch import Callback
 from omegaconf import OmegaConf
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, read_checkpoint
+from leoclr_plugin.checkpoints.writing import AtomicCheckpointIO
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.report.curves import read_metric
-from leoclr_plugin.training.checkpoint_io import AtomicCheckpointIO
 from leoclr_plugin.training.nonfinite import StopOnNonfinite, nonfinite_guard
 from leoclr_plugin.training.pretrain import pretrain
 from tests.configs import method_cfg

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from leoclr_plugin.evaluation.checkpoint import read_checkpoint
+from leoclr_plugin.checkpoints.reading import read_checkpoint
 from tests.configs import small_config
 from tests.conftest import ROOT, available_hosts, run_leoclr
 from tests.training import test_interruption as interrupted

@@ -6,8 +6,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
+from leoclr_plugin.checkpoints.reading import CheckpointFolder, read_checkpoint
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder, read_checkpoint
 from leoclr_plugin.report.curves import read_metric
 from leoclr_plugin.training.pretrain import pretrain
 from tests.configs import method_cfg

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from leoclr_plugin import zoo as zoo_api
+from leoclr_plugin.checkpoints.weights import read_weights, write_weights
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.fetch import sha256
-from leoclr_plugin.zoo.weights import read_weights, write_weights
 from tests.conftest import make_image
 from tests.zoo_fixtures import NAME
 

@@ -24,7 +24,7 @@ def test_three_pictures_are_drawn(zoo, entry, image_folder, tmp_path):
 def test_missing_package_is_named_and_nothing_is_written(
     zoo, entry, image_folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("leoclr_plugin.report.scatter.find_spec", lambda name: None)
+    monkeypatch.setattr("leoclr_plugin.plots.scatter.find_spec", lambda name: None)
     with pytest.raises(UserError, match="UMAP needs umap"):
         pictures.draw_pictures(entry, zoo_data(entry.dataset, image_folder, 0), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from leoclr_plugin import zoo as zoo_api
-from leoclr_plugin.evaluation.checkpoint import CheckpointFolder
+from leoclr_plugin.checkpoints.reading import CheckpointFolder
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn

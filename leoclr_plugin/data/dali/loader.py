@@ -22,7 +22,7 @@ from leoclr_plugin.data.images import (
     unreadable,
 )
 from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
-from leoclr_plugin.memory import shortage
+from leoclr_plugin.system.memory import shortage
 
 Batch = list[Any]
 

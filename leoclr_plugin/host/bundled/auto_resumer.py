@@ -7,8 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.files import read_json
 from leoclr_plugin.host.bundled.cfg import omegaconf_select
+from leoclr_plugin.system.files import read_json
 
 
 class AutoResumer:

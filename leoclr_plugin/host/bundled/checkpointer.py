@@ -9,7 +9,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.files import write_text
+from leoclr_plugin.system.files import write_text
 
 
 class Checkpointer(pl.Callback):

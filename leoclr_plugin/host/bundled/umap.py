@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from leoclr_plugin.report.scatter import require_umap, umap_scatter
+from leoclr_plugin.plots.scatter import require_umap, umap_scatter
 
 
 class OfflineUMAP:

@@ -1,0 +1,263 @@
+"""How many images per second become finished views, compared to bounds and to other loaders."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import count, cycle
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from leoclr_plugin.data.images import list_images
+from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.sampler import sampler_of
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.host import host
+from leoclr_plugin.report.environment import environment
+from leoclr_plugin.training.pretrain import prepare
+
+# A loader may have so many batches ready; they are taken before the clock starts.
+_BATCHES_READY = 6
+# All three views are augmented by MoCo-v2's recipe.
+_APPEARANCE = {
+    "color_jitter": {
+        "prob": 0.8,
+        "brightness": 0.4,
+        "contrast": 0.4,
+        "saturation": 0.4,
+        "hue": 0.1,
+    },
+    "grayscale": {"prob": 0.2},
+    "gaussian_blur": {"prob": 0.5},
+    "solarization": {"prob": 0.0},
+    "equalization": {"prob": 0.0},
+    "horizontal_flip": {"prob": 0.5},
+}
+_RRC = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
+
+
+def data_benchmark(
+    folder: Path,
+    form: str,
+    device: str,
+    compare: bool,
+    size: int = 224,
+    batch_size: int = 32,
+    workers: int = 2,
+    rounds: int = 5,
+    batches: int = 8,
+) -> dict[str, Any]:
+    """Time three finished views of MoCo-v2's recipe, in turns with what they are compared to.
+
+    Args:
+        folder: a folder of images, with or without subfolders.
+        form: the loader that makes the three views, ``"dali"`` or ``"torchvision"``.
+        device: where DALI runs, ``"cpu"`` or ``"gpu"``.
+        compare: whether to time also decoding alone, decoding and three resizes alone, the
+            torchvision loader and, with the real solo-learn, its own DALI pipeline.
+        size: height and width of a view in pixels.
+        batch_size: images per batch.
+        workers: the number of DALI's threads, and of the torchvision loader's processes.
+        rounds: the number of timed turns of each.
+        batches: the number of batches that are timed in a turn.
+
+    Returns:
+        A dictionary with these keys:
+
+        - ``images_per_second``: the medians over the rounds, of ``three_views`` and, with
+          ``compare``, of ``decode``, ``decode_resize``, ``torchvision`` and ``host_dali`` (None
+          without the real solo-learn).
+        - ``spread``: the smallest and the largest value of each.
+        - ``ratios``: ``three_views`` divided by each of the others, medians over the rounds.
+        - ``peak_gpu_mib``: how much GPU memory the run took at most (None on a CPU).
+        - ``raw``, ``settings``, ``images`` and ``environment``.
+
+    Raises:
+        UserError: if there are fewer images than a batch needs, or no GPU where one is asked for.
+    """
+    paths = [str(path) for path in list_images(folder)] if folder.is_dir() else []
+    if len(paths) < batch_size:
+        raise UserError(
+            f"--data {folder} has {len(paths)} images, but a batch takes {batch_size}; name a "
+            "folder with more images, or lower --batch-size"
+        )
+    if device == "gpu" and not torch.cuda.device_count():
+        raise UserError("--device gpu, but there is no GPU; use --device cpu")
+    settings = {"size": size, "batch_size": batch_size, "workers": workers, "device": device}
+
+    free_before = _free_gpu_bytes()
+
+    def views(format_: str) -> Iterator[Any]:
+        cfg = three_views_config(folder, format_, **settings)
+        return endless(pretrain_loader(prepare(cfg)))
+
+    runs: dict[str, Iterator[Any]] = {
+        "three_views": views("dali" if form == "dali" else "image_folder")
+    }
+    missing = []
+    if compare:
+        runs["decode"] = decode_and_resize(paths, 0, **settings)
+        runs["decode_resize"] = decode_and_resize(paths, 3, **settings)
+        runs["torchvision"] = views("image_folder")
+        host_dali_batches = host().dali_batches
+        if host_dali_batches is None:
+            missing.append("host_dali")
+        else:
+            cfg = three_views_config(folder, "dali", **settings)
+            in_folders = _lie_in_folders(paths, folder)
+            host_run = host_dali_batches(cfg.augmentations, folder, in_folders, **settings)
+            runs["host_dali"] = _endless_runs(host_run)
+
+    speeds: dict[str, list[float]] = {name: [] for name in runs}
+    used_gpu_bytes = 0
+    for turn in tqdm(range(rounds + 1), desc="Rounds", leave=False):
+        for name, run in runs.items():
+            get_ready(run)
+            used_gpu_bytes = max(used_gpu_bytes, free_before - _free_gpu_bytes())
+            start = time.perf_counter()
+            for _ in range(batches):
+                next(run)
+            if turn:  # The first turn is a warm-up.
+                speeds[name].append(batches * batch_size / (time.perf_counter() - start))
+    return {
+        "images_per_second": {
+            **{name: statistics.median(values) for name, values in speeds.items()},
+            **dict.fromkeys(missing),
+        },
+        "spread": {name: [min(values), max(values)] for name, values in speeds.items()},
+        "ratios": {
+            name: statistics.median(
+                a / b for a, b in zip(speeds["three_views"], values, strict=True)
+            )
+            for name, values in speeds.items()
+            if name != "three_views"
+        },
+        "raw": speeds,
+        "settings": {"format": form, **settings, "rounds": rounds, "batches": batches},
+        "images": len(paths),
+        # This is the memory of all runs together, because DALI keeps its memory for the process
+        # and not for one pipeline.
+        "peak_gpu_mib": used_gpu_bytes / 2**20 if device == "gpu" else None,
+        "environment": environment(),
+    }
+
+
+def _lie_in_folders(paths: list[str], folder: Path) -> bool:
+    """Return whether all images lie in folders of ``folder``, or all in ``folder`` itself."""
+    depths = {len(Path(path).relative_to(folder).parts) for path in paths}
+    if depths not in ({1}, {2}):
+        raise UserError(
+            f"{folder}: solo-learn's DALI pipeline reads images that lie all in the folder itself, "
+            "or all in its folders, no deeper; lay them out so, or do not compare to it"
+        )
+    return depths == {2}
+
+
+def get_ready(batches: Iterator[Any]) -> None:
+    """Wait until the last pipeline is idle, and take the batches that are ready already.
+
+    Batches that are ready would cost no time on the clock, and the result would be too fast.
+    solo-learn's pipeline needs longer for its ready batches than ours needs for all that is timed.
+    """
+    for _ in range(100):
+        processor_time = time.process_time()
+        time.sleep(0.1)
+        if time.process_time() - processor_time < 0.02:
+            break
+    for _ in range(_BATCHES_READY):
+        next(batches)
+
+
+def _free_gpu_bytes() -> int:
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
+
+
+def three_views_config(
+    folder: Path, form: str, size: int, batch_size: int, workers: int, device: str
+) -> DictConfig:
+    """Return an unparsed configuration of three views of ``folder``'s images, as in MoCo-v2."""
+    crop = {**_APPEARANCE, "crop_size": size, "num_crops": 2, "rrc": {"enabled": True, **_RRC}}
+    original = {
+        **_APPEARANCE,
+        "crop_size": [size, size],
+        "num_crops": 1,
+        "rrc": {"enabled": False, **_RRC},
+    }
+    return OmegaConf.create(
+        {
+            "name": "bench",
+            "method": "leoclr",
+            "backbone": {"name": "resnet18"},
+            "data": {
+                "dataset": "custom",
+                "train_path": str(folder),
+                "no_labels": True,
+                "format": form,
+                "num_workers": workers,
+            },
+            "dali": {"device": device},
+            "augmentations": [crop, original],
+            "method_kwargs": {"proj_hidden_dim": 2048, "proj_output_dim": 128, "temperature": 0.2},
+            "momentum": {"base_tau": 0.999, "final_tau": 0.999},
+            "optimizer": {
+                "name": "sgd",
+                "batch_size": batch_size,
+                "lr": 0.03,
+                "weight_decay": 1e-4,
+            },
+            "scheduler": {"name": "none"},
+            "max_epochs": 1,
+            "devices": [0],
+            "accelerator": "gpu" if device == "gpu" else "cpu",
+        }
+    )
+
+
+def endless(loader: Any) -> Iterator[Any]:
+    """Yield the loader's batches without end, epoch after epoch as in a training."""
+    for epoch in count():
+        sampler_of(loader).set_epoch(epoch)
+        yield from loader
+
+
+def _endless_runs(run: Callable[[], Any]) -> Iterator[Any]:
+    while True:
+        yield run()
+
+
+def decode_and_resize(
+    paths: list[str], views: int, size: int, batch_size: int, workers: int, device: str
+) -> Iterator[Any]:
+    """Yield batches that DALI only decodes, and resizes ``views`` times, without end."""
+    from nvidia.dali import Pipeline, fn, types
+
+    from leoclr_plugin.data.dali.files import encode_paths
+    from leoclr_plugin.data.dali.graph import decode
+    from leoclr_plugin.data.dali.operators import operators_on
+    from leoclr_plugin.data.dali.views import View
+
+    files = cycle(paths)
+    resize = operators_on(device, workers).resize
+    pipeline = Pipeline(batch_size, workers, 0 if device == "gpu" else None)
+    with pipeline:
+        path = fn.external_source(
+            lambda: encode_paths([next(files) for _ in range(batch_size)]),
+            dtype=types.UINT8,
+            ndim=1,
+        )
+        images = decode(fn.io.file.read(path), device)
+        # DALI merges equal operators into one, so each of them resizes to a different height.
+        resized = [
+            resize(
+                images, View(OmegaConf.create(), (size - i, size), ((0.0,) * 3, (1.0,) * 3)), None
+            )
+            for i in range(views)
+        ]
+        pipeline.set_outputs(*(resized or [images]))
+    pipeline.build()
+    return _endless_runs(pipeline.run)

@@ -1,0 +1,1 @@
+"""Drawings of plain tensors, which know nothing of hosts, data sets and runs."""

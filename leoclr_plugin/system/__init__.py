@@ -1,0 +1,1 @@
+"""The operating system: files, signals, child processes and a lack of memory."""

@@ -1,0 +1,38 @@
+"""Test the picture of features in two dimensions."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from leoclr_plugin.plots.scatter import umap_scatter
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+def test_legend_has_the_colour_of_each_class(tmp_path, drawn, classes):
+    # One class has no images. The names of the other classes must not shift.
+    targets = torch.tensor([c for c in range(classes) if c != 1]).repeat_interleave(8)
+    generator = torch.Generator().manual_seed(0)
+    features = 20.0 * torch.eye(classes)[targets] + torch.rand(
+        len(targets), classes, generator=generator
+    )
+    names = [f"class {c}" for c in range(classes)]
+    umap_scatter(features, targets, names, tmp_path / "umap.png")
+    (legend,) = drawn[0].legends
+    shown = {
+        text.get_text(): to_hex(handle.get_color())
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+    }
+    (dots,) = drawn[0].axes[0].collections
+    colours = [to_hex(colour) for colour in dots.to_rgba(dots.get_array())]
+    assert shown == {names[t]: c for t, c in zip(targets.tolist(), colours, strict=True)}
+    assert len(set(shown.values())) == classes - 1
+    points = np.asarray(dots.get_offsets())
+    # Classes with distant features stay apart in the picture: the nearest point of each image has
+    # the same class.
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert (targets.numpy()[distances.argmin(axis=1)] == targets.numpy()).all()
+    with Image.open(tmp_path / "umap.png") as picture:
+        assert picture.width > picture.height > 0
