@@ -5,7 +5,7 @@ import pytest
 from leoclr_plugin.demo.report import summary
 from leoclr_plugin.demo.run import Budget, run_demo
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.report import scatter
+from leoclr_plugin.plots import scatter
 from tests.pages import Page
 
 
