@@ -208,6 +208,7 @@ def three_views_config(
                 "name": "sgd",
                 "batch_size": batch_size,
                 "lr": 0.03,
+                "classifier_lr": 0.03,
                 "weight_decay": 1e-4,
             },
             "scheduler": {"name": "none"},
