@@ -96,5 +96,7 @@ def _as_mathml(match: re.Match[str]) -> str:
     formula = _NUMBER.sub("", formula)
     if match[1] == "span":
         return convert(formula)
-    label = f"<p>({number[1]})</p>" if number else ""
-    return f'<div class="formula">{convert(formula, display="block")}{label}</div>'
+    label = f"<span>({number[1]})</span>" if number else ""
+    shown = convert(formula, display="block")
+    # The number stands at the right end of the formula's line.
+    return f'<div style="display: flex"><div style="flex: 1">{shown}</div>{label}</div>'

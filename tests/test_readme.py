@@ -138,7 +138,7 @@ def test_commands_of_long_runs(tmp_path):
 def test_commands_of_a_user_with_labels_of_several_objects(tmp_path):
     (commands,) = (block for name, block in BLOCKS if name == "labels")
     for split, seed in (("train", 0), ("val", 500)):
-        make_folder(tmp_path / split, 5, seed=seed)
+        make_folder(tmp_path / split, 2, seed=seed)
         images = sorted((tmp_path / split).glob("*/*"))
         rows = [f"{p.relative_to(tmp_path / split)},{i % 2},1," for i, p in enumerate(images)]
         text = "\n".join(["image,dog,person,bicycle", *rows])
