@@ -1,4 +1,4 @@
-"""Run every command of the README on generated images, with a shortened budget."""
+"""Run the commands of the README and of the pages on generated images, with a short budget."""
 
 import json
 import os
@@ -15,8 +15,12 @@ from tests.conftest import ROOT, make_folder, make_image
 from tests.runs import run_folder
 
 README = (ROOT / "README.md").read_text()
-_BLOCK = re.compile(r"(?:<!-- ([\w-]+) -->\n)?```bash\n(.*?)```", re.DOTALL)
-BLOCKS = [(match[1], match[2]) for match in _BLOCK.finditer(README)]
+PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]
+# The blocks with a name are run here. tests/docs/test_commands.py reads the others.
+_BLOCK = re.compile(r"<!-- ([\w-]+) -->\n```bash\n(.*?)```", re.DOTALL)
+BLOCKS = [(match[1], match[2]) for page in PAGES for match in _BLOCK.finditer(page)]
+# In this order they are what a user does who has no solo-learn.
+ALONE = ("views", "alone", "evaluate", "umap", "step", "ablation")
 # This script stands in for leoclr. It runs the README's command and only shortens its budget.
 _LEOCLR_SHIM = """#!/bin/sh
 case "$1 $2" in
@@ -81,8 +85,14 @@ def workplace(tmp_path_factory) -> Path:
     return with_data(tmp_path_factory.mktemp("readme"))
 
 
+def test_each_named_block_is_run_by_one_test():
+    names = [name for name, _ in BLOCKS]
+    run_here = {"demo", "tests", "solo-learn", "stock", "labels", "runs", "dali", "zoo", "export"}
+    assert sorted(names) == sorted(run_here | set(ALONE))
+
+
 def test_demo_and_tests_are_one_command_each_and_ci_runs_the_tests():
-    named = {name: block.strip() for name, block in BLOCKS if name}
+    named = {name: block.strip() for name, block in BLOCKS}
     assert "\n" not in named["demo"]
     assert "\n" not in named["tests"]
     assert named["demo"].endswith('pip install ".[umap]" && leoclr demo')
@@ -94,7 +104,8 @@ def test_demo_and_tests_are_one_command_each_and_ci_runs_the_tests():
 
 @pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
 def test_commands_of_a_user_without_solo_learn(workplace):
-    commands = "\n".join(block for name, block in BLOCKS if name is None)
+    blocks = dict(BLOCKS)
+    commands = "\n".join(blocks[name] for name in ALONE)
     named = ("views", "pretrain", "knn", "linear", "umap", "bench step", "compare", "ablation")
     for name in named:
         assert f"leoclr {name} " in commands
@@ -122,6 +133,23 @@ def test_commands_of_long_runs(tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("Written to") == 2
     assert len(list((tmp_path / "trained_models/leoclr").glob("*/*.ckpt"))) == 2
+
+
+def test_commands_of_a_user_with_labels_of_several_objects(tmp_path):
+    (commands,) = (block for name, block in BLOCKS if name == "labels")
+    for split, seed in (("train", 0), ("val", 500)):
+        make_folder(tmp_path / split, 2, seed=seed)
+        images = sorted((tmp_path / split).glob("*/*"))
+        rows = [f"{p.relative_to(tmp_path / split)},{i % 2},1," for i, p in enumerate(images)]
+        text = "\n".join(["image,dog,person,bicycle", *rows])
+        (tmp_path / split / "labels.csv").write_text(f"{text}\n")
+    run = run_block(commands, tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    (folder,) = (tmp_path / "trained_models/leoclr").iterdir()
+    result = json.loads((folder / "knn.json").read_text())
+    assert set(result["AP"]) == {"dog", "person", "bicycle"}
+    assert result["AP"]["bicycle"] is None
+    assert "bicycle" in run.stderr
 
 
 @pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")
