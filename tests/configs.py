@@ -38,7 +38,7 @@ def method_cfg(method: str = "leoclr", crops: int = 2, **changes) -> DictConfig:
         {
             "name": "test",
             "method": method,
-            "backbone": {"name": "resnet18"},
+            "backbone": {"name": "small_convnet"},
             "method_kwargs": {
                 "proj_hidden_dim": 32,
                 "proj_output_dim": 16,
@@ -83,6 +83,7 @@ def small_config(image_folder) -> list[str]:
         f"data.val_path={image_folder}/val",
         "augmentations.0.crop_size=32",
         "augmentations.1.crop_size=[32,32]",
+        "backbone.name=small_convnet",
         "optimizer.batch_size=8",
         "data.num_workers=0",
     ]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from leoclr_plugin.environment import version_of
+from leoclr_plugin.report.environment import version_of
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "docs/demo.ipynb"

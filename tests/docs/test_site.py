@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from leoclr_plugin.environment import version_of
+from leoclr_plugin.report.environment import version_of
 from tests.conftest import ROOT
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

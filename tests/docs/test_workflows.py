@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from leoclr_plugin.environment import version_of
+from leoclr_plugin.report.environment import version_of
 from tests.conftest import ROOT
 
 GITHUB = ROOT / ".github"

@@ -10,7 +10,7 @@ from tests.conftest import available_hosts, make_image, run_leoclr
 SIZE = ["augmentations.0.crop_size=32", "augmentations.1.crop_size=[32,32]"]
 SMALL = [
     *("optimizer.batch_size=8", "data.num_workers=0", "max_epochs=1", "precision=32"),
-    *("accelerator=cpu", "method_kwargs.queue_size=16"),
+    *("accelerator=cpu", "method_kwargs.queue_size=16", "backbone.name=small_convnet"),
 ]
 
 
