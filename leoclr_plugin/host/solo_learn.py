@@ -1,4 +1,4 @@
-"""The real solo-learn behind the contract. The only file that imports it."""
+"""The real solo-learn as a host. Only this file imports solo-learn."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from leoclr_plugin.host.select import Choice
 
 
 def load(choice: Choice) -> Host:
-    """Import solo-learn, from ``choice.source_tree`` where there is one.
+    """Import solo-learn, from ``choice.source_tree`` if that is set.
 
     Raises:
-        UserError: where the import fails, usually for want of one of its requirements.
+        UserError: if the import fails, usually because one of its requirements is missing.
     """
     if choice.source_tree is not None:
         sys.path.insert(0, str(choice.source_tree))
     try:
-        # timm moved modules that this generation of the host imports; they still answer.
+        # The host imports modules of timm by their old names, which still work but warn.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _load(choice)
     except ImportError as error:
         raise UserError(
-            f"solo-learn was found ({choice.reason}) but does not import: {error}; install what "
-            "it lacks, or set LEOCLR_HOST=bundled"
+            f"solo-learn was found ({choice.reason}) but cannot be imported: {error}; install what "
+            "is missing, or set LEOCLR_HOST=bundled"
         ) from error
 
 
@@ -62,7 +62,7 @@ def _load(choice: Choice) -> Host:
     mend_classifier_losses(base, linear)
     for model in (BaseMethod, LinearModel):
         mend_configure_optimizers(model)
-    # The host's tables of data sets end before ours, and are open to additions.
+    # Some of our data sets are missing in the host's tables.
     for module in (pretrain_args, linear_args):
         for name, classes in {"imagenette": 10, **MULTILABEL_SETS}.items():
             if name not in module._SUPPORTED_DATASETS:
@@ -106,12 +106,12 @@ def _dali_batches(
     depths = {len(path.relative_to(folder).parts) for path in list_images(folder)}
     if depths not in ({1}, {2}):
         raise UserError(
-            f"{folder}: solo-learn's DALI pipeline reads images that lie all in the folder itself, "
-            "or all in its folders, no deeper; lay them out so, or do not compare to it"
+            f"{folder}: solo-learn's DALI pipeline needs all images in the folder itself, or all "
+            "of them in its direct subfolders; move the images, or leave solo-learn out"
         )
     transforms = []
     for node in augmentations:
-        # The host resizes the original to a square of an int.
+        # The host only accepts an int, and resizes the original to a square of this size.
         node = OmegaConf.merge(node, {"crop_size": size})
         transform = build_transform_pipeline_dali("custom", node, device)
         transforms.append(NCropAugmentation(transform, node.num_crops))
@@ -121,7 +121,8 @@ def _dali_batches(
         device=device,
         transforms=FullTransformPipeline(transforms),
         num_threads=workers,
-        # Without labels it takes the files of the folder alone, with them those of its folders.
+        # Without labels the host reads the files of the folder, and with labels those of its
+        # subfolders.
         no_labels=depths == {1},
     )
     pipeline = builder.pipeline(
@@ -132,8 +133,8 @@ def _dali_batches(
 
 
 def _offline_umap() -> type:
-    # The host's module wants seaborn, pandas and wandb for this one plot; ours, the same plot,
-    # wants umap-learn and matplotlib alone.
+    # The host's module needs seaborn, pandas and wandb for this one plot. Ours draws the same plot
+    # with umap-learn and matplotlib only.
     try:
         from solo.utils.auto_umap import OfflineUMAP
     except ImportError:

@@ -88,8 +88,8 @@ def test_bad_values_are_refused_before_anything_is_written(capsys, image_folder,
     assert "precision=17 must be a precision that Lightning knows" in line
     line = refused(capsys, *small(image_folder, "optimizer.batch_size=1"))
     assert line.endswith(
-        "optimizer.batch_size=1 leaves batch norm one value of each channel, at 32 x 32 pixels; "
-        "take at least 2"
+        "optimizer.batch_size=1 leaves batch norm one value of each channel at 32 x 32 pixels; "
+        "set it to at least 2"
     )
     assert not list(tmp_path.iterdir())
 
