@@ -176,10 +176,15 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 def _foot(methods: Sequence[str], runs: Sequence[dict[str, Any]]) -> list[str]:
     lines = []
     for method in methods:
-        own = [run for run in runs if run["method"] == method]
-        if own[0]["deviations"]:
-            lines.append(f"{method}: {'; '.join(own[0]['deviations'])}.")
-        lines += [f"{method}, seed {r['seed']}, failed: {r['error']}" for r in own if "error" in r]
+        method_runs = [run for run in runs if run["method"] == method]
+        deviations = method_runs[0]["deviations"]
+        if deviations:
+            lines.append(f"{method}: {'; '.join(deviations)}.")
+        lines += [
+            f"{method}, seed {run['seed']}, failed: {run['error']}"
+            for run in method_runs
+            if "error" in run
+        ]
     return lines
 
 

@@ -119,14 +119,14 @@ def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path
         owner = modules.get(prefix)
         if owner is not None and (owner is model or name in owner._buffers):
             owner.register_buffer(name, torch.empty_like(state[key]))
-    own = model.state_dict()
-    for key in sorted(own.keys() | state.keys()):
+    expected = model.state_dict()
+    for key in sorted(expected.keys() | state.keys()):
         if key not in state:
             difference = f"it lacks {key}"
-        elif key not in own:
+        elif key not in expected:
             difference = f"it also has {key}"
-        elif own[key].shape != state[key].shape:
-            shapes = f"{list(state[key].shape)}, not {list(own[key].shape)}"
+        elif expected[key].shape != state[key].shape:
+            shapes = f"{list(state[key].shape)}, not {list(expected[key].shape)}"
             difference = f"{key} has the shape {shapes}"
         else:
             continue

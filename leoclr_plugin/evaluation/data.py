@@ -41,22 +41,22 @@ def evaluation_cfg(
     Raises:
         UserError: if there is no validation set.
     """
-    own = trained.data
+    default = trained.data
     if train_labels or val_labels:
         dataset = dataset or "custom"
         train_path = train_path or (str(Path(train_labels).parent) if train_labels else None)
         val_path = val_path or (str(Path(val_labels).parent) if val_labels else None)
     elif not (dataset or train_path or val_path):
         # The labels files of the checkpoint belong to its own images only.
-        train_labels, val_labels = own.get("labels"), own.get("val_labels")
+        train_labels, val_labels = default.get("labels"), default.get("val_labels")
     data = {
         "format": "image_folder",
-        "dataset": dataset or own.dataset,
-        "train_path": train_path or own.train_path,
-        "val_path": val_path or own.get("val_path"),
+        "dataset": dataset or default.dataset,
+        "train_path": train_path or default.train_path,
+        "val_path": val_path or default.get("val_path"),
         "labels": train_labels,
         "val_labels": val_labels,
-        "num_workers": own.num_workers if num_workers is None else num_workers,
+        "num_workers": default.num_workers if num_workers is None else num_workers,
     }
     if data["val_path"] is None:
         raise UserError(
@@ -65,7 +65,7 @@ def evaluation_cfg(
     given = {"train_list": train_list, "val_list": val_list}
     data |= {key: value for key, value in given.items() if value is not None}
     cfg = OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
-    take_lists(cfg.data, own)
+    take_lists(cfg.data, default)
     return cfg
 
 

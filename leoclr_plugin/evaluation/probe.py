@@ -80,8 +80,8 @@ def tuned_linear_probe(
     features, targets = train
     generator = torch.Generator().manual_seed(_SPLIT_SEED)
     order = torch.randperm(len(targets), generator=generator)
-    out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
-    parts = [(features[part], targets[part]) for part in (kept, out)]
+    held_out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
+    parts = [(features[part], targets[part]) for part in (kept, held_out)]
     lr = max(RATES, key=lambda rate: headline(linear_probe(data, *parts, rate)))
     return {**linear_probe(data, train, val, lr, ranking=ranking), "lr": lr}
 

@@ -50,13 +50,13 @@ def test_defaults_are_the_hosts():
         field = node.model_fields[name]
         if about(field).of != "solo-learn" or key.startswith(NOT_THE_HOSTS):
             continue
-        found = OmegaConf.select(filled, key, default="absent")
-        if found == "absent" or OmegaConf.select(given, key) is not None:
+        host_default = OmegaConf.select(filled, key, default="absent")
+        if host_default == "absent" or OmegaConf.select(given, key) is not None:
             continue
         if key.startswith("data.num_") or key == "method_kwargs" or key == "optimizer.kwargs":
             # The host computes these values from the data, the optimizer or the method.
             continue
-        assert found == field.default, key
+        assert host_default == field.default, key
         compared += 1
     assert compared > 20
 
