@@ -1,4 +1,4 @@
-"""Checkpoint folders in the host's layout: ``*.ckpt`` with ``args.json`` beside it."""
+"""Checkpoint folders in the host's layout: a ``*.ckpt`` and its ``args.json``."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.system.files import read_json
 
-# Of a pretraining's configuration, what every evaluator reads.
-_NEEDED = ("method", "backbone.name", "data.dataset", "augmentations[0].crop_size")
-# As torch's reader names what it does not run, in its versions from the least on.
-_CODE = re.compile(r"(?:GLOBAL|Unsupported class) ([\w.]+)")
+# Every evaluator reads these keys of the pretraining's configuration.
+_REQUIRED_KEYS = ("method", "backbone.name", "data.dataset", "augmentations[0].crop_size")
+# The supported versions of torch name code that they refuse to run in one of these two ways.
+_REFUSED_CODE = re.compile(r"(?:GLOBAL|Unsupported class) ([\w.]+)")
 
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """A run's folder: its newest checkpoint and the configuration it was trained with."""
+    """A run's folder, one of its checkpoints, and the configuration it was trained with."""
 
     folder: Path
     checkpoint: Path
@@ -36,32 +36,32 @@ class CheckpointFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> CheckpointFolder:
-        """Find the checkpoint of the last epoch in a folder, and its ``args.json``.
+        """Open a run's folder with the checkpoint of its last epoch.
 
         Args:
-            path: the folder, or one of its checkpoints, which is taken then.
+            path: the folder, or one of its checkpoints to take instead of the last.
 
         Raises:
-            UserError: where the folder, the checkpoint or ``args.json`` is not there, or that is no
-                pretraining's.
+            UserError: if the folder, the checkpoint or ``args.json`` is missing, or if
+                ``args.json`` is not the configuration of a pretraining.
         """
         path = Path(path)
         folder = path.parent if path.is_file() else path
         if not folder.is_dir():
             raise UserError(f"the checkpoint folder {folder} is not there")
-        checkpoints = [path] if path.is_file() else sorted(folder.glob("*.ckpt"), key=_place)
+        checkpoints = [path] if path.is_file() else sorted(folder.glob("*.ckpt"), key=_order)
         if not checkpoints:
             deeper = [path.parent for path in sorted(folder.rglob("*.ckpt"))]
             hint = f"; did you mean {deeper[-1]}?" if deeper else ""
             raise UserError(f"{folder} holds no checkpoint (*.ckpt){hint}")
-        return cls(folder, checkpoints[-1], _configuration(folder / "args.json"))
+        return cls(folder, checkpoints[-1], _read_configuration(folder / "args.json"))
 
     def load_method(self) -> nn.Module:
-        """Build the method as it was trained, with its weights, in evaluation mode.
+        """Build the trained method with its weights, in evaluation mode.
 
         Raises:
-            UserError: for a method that the host lacks, weights of another one, and a backbone
-                whose weights are not finite.
+            UserError: if the host does not have the method, if the weights belong to another
+                method, or if weights of the backbone are not finite.
         """
         name = self.cfg.get("method")
         if name not in METHODS:
@@ -77,10 +77,10 @@ class CheckpointFolder:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint's tensors and plain values; code in it is refused.
+    """Read a checkpoint's tensors and plain values without running code from it.
 
     Raises:
-        UserError: where it is not there, damaged, or needs more than ``weights_only=True``.
+        UserError: if the file is missing, damaged, or contains code.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -88,11 +88,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"the checkpoint {path} is not there") from error
     except OSError:
         raise
-    # Bytes that are no checkpoint may be any error of torch's reader.
+    # A damaged file can raise any kind of error in torch's reader.
     except Exception as error:
-        named = _CODE.search(str(error))
+        code = _REFUSED_CODE.search(str(error))
         reason = (
-            f"it holds {named[1]}, which is code" if named else "it is damaged, or no checkpoint"
+            f"it holds {code[1]}, which is code" if code else "it is damaged, or not a checkpoint"
         )
         raise UserError(f"the checkpoint {path} cannot be read safely: {reason}") from error
     state = content.get("state_dict") if isinstance(content, dict) else None
@@ -103,28 +103,30 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
-    """Load weights whose names and shapes must be the model's own.
+    """Load weights into a model that must have the same names and shapes.
 
-    Buffers that come to be in a training may come besides: solo-learn's SwAV and DeepCluster v2
-    register their queue and memory when it starts, and All4One's encoding fills its own later.
+    The weights may also have buffers that a training adds to its model: solo-learn's SwAV and
+    DeepCluster v2 register their queue and memory when a training starts, and All4One fills an
+    empty buffer later.
 
     Raises:
-        UserError: with the first difference, where they are of another architecture or method.
+        UserError: if the weights belong to another architecture or method; it names the first
+            difference.
     """
-    owners = dict(model.named_modules())
+    modules = dict(model.named_modules())
     for key in state.keys() - model.state_dict().keys():
-        of, _, name = key.rpartition(".")
-        owner = owners.get(of)
+        prefix, _, name = key.rpartition(".")
+        owner = modules.get(prefix)
         if owner is not None and (owner is model or name in owner._buffers):
             owner.register_buffer(name, torch.empty_like(state[key]))
-    own = model.state_dict()
-    for key in sorted(own.keys() | state.keys()):
+    expected = model.state_dict()
+    for key in sorted(expected.keys() | state.keys()):
         if key not in state:
             difference = f"it lacks {key}"
-        elif key not in own:
-            difference = f"it has {key} besides"
-        elif own[key].shape != state[key].shape:
-            shapes = f"{list(state[key].shape)}, not {list(own[key].shape)}"
+        elif key not in expected:
+            difference = f"it also has {key}"
+        elif expected[key].shape != state[key].shape:
+            shapes = f"{list(state[key].shape)}, not {list(expected[key].shape)}"
             difference = f"{key} has the shape {shapes}"
         else:
             continue
@@ -136,38 +138,38 @@ def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path
 
 
 def input_size(cfg: DictConfig) -> tuple[int, int]:
-    """Height and width in pixels of the largest view that ``cfg`` was trained on.
+    """Return the height and width in pixels of the largest view in ``cfg``.
 
-    Of methods with small crops besides large ones that is a large crop, of leoclr with crops
-    smaller than the original the original.
+    For a method with large and small crops this is a large crop. For leoclr it is the original if
+    the crops are smaller.
     """
     return max(map(view_size, cfg.augmentations), key=math.prod)
 
 
 def epoch_of(path: Path) -> int:
-    """The epoch, from 0, that a checkpoint's name says; -1 where it says none."""
+    """Return the epoch in a checkpoint's name, counted from 0; -1 if the name has none."""
     match = re.search(r"ep=(\d+)", path.name)
     return int(match.group(1)) if match else -1
 
 
-def _configuration(path: Path) -> DictConfig:
+def _read_configuration(path: Path) -> DictConfig:
     try:
         args = read_json(path)
         cfg = OmegaConf.create(args if isinstance(args, dict) else {})
     except FileNotFoundError as error:
         raise UserError(
-            f"{path.parent} lacks args.json, the configuration that is written beside a checkpoint"
+            f"{path.parent} lacks args.json, the configuration that a training writes there"
         ) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from error
-    for key in _NEEDED:
+    for key in _REQUIRED_KEYS:
         if OmegaConf.select(cfg, key) is None:
             raise UserError(
-                f"{path} has no {key}: it is not the configuration of a pretraining, by leoclr or "
-                "by solo-learn's scripts with Hydra"
+                f"{path} has no {key}: it is not the configuration of a pretraining with leoclr or "
+                "with solo-learn's Hydra scripts"
             )
     return cfg
 
 
-def _place(path: Path) -> tuple[int, str]:
+def _order(path: Path) -> tuple[int, str]:
     return epoch_of(path), path.name

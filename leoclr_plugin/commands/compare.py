@@ -1,4 +1,4 @@
-"""Pretrain and evaluate several methods on the same data and budget; writes one table."""
+"""Pretrain and evaluate several methods on the same data and budget, and write one table."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods",
         required=True,
-        help="rows, by commas: a method such as mocov2plus; untrained; a method with changes of "
-        "scripts/ablation, such as leoclr/moco-v2+small-crops; each with its own number of seeds "
-        "as leoclr:3",
+        help="rows, separated by commas: a method such as mocov2plus; untrained; or a method with "
+        "changes from scripts/ablation, such as leoclr/moco-v2+small-crops; leoclr:3 sets the "
+        "number of seeds of a row",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("comparison"), help="folder; a run there goes on"
+        "--out",
+        type=Path,
+        default=Path("comparison"),
+        help="output folder; an unfinished comparison in it is continued",
     )
     parser.add_argument(
         "--evaluate-at",
         type=epochs_list,
         default=(),
         metavar="N,N",
-        help="epochs after which each run is evaluated, besides its last",
+        help="epochs after which each run is evaluated in addition to its last epoch",
     )
     parser.add_argument(
         "--transfer",
@@ -36,26 +39,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME=FOLDER",
-        help="other data sets, folders with train and val, for kNN and a linear probe",
+        help="folders of other data sets with train and val; kNN and a linear probe are measured "
+        "on them as well",
     )
     parser.add_argument(
         "--rates",
         type=rates_list,
         default=(),
         metavar="LR,LR",
-        help="learning rates; each row takes the one with the best linear probe on training "
-        "images that are held out for it",
+        help="learning rates to try; each row takes the one with the best linear probe on "
+        "held-out training images",
     )
     parser.add_argument(
-        "--rate-epochs", type=positive, default=5, help="epochs for which a rate is tried"
+        "--rate-epochs", type=positive, default=5, help="epochs to train with each of --rates"
     )
     parser.add_argument(
-        "--held-out", type=positive, default=1000, help="images that are held out for the rates"
+        "--held-out",
+        type=positive,
+        default=1000,
+        help="number of training images to hold out for --rates",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Compare and print the table."""
+    """Run the comparison and print its table."""
     from leoclr_plugin.compare.run import Budget, Measures, compare
     from leoclr_plugin.system.files import read_text
 

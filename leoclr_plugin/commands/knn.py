@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint by k nearest neighbours; writes knn.json beside it."""
+"""Evaluate a checkpoint by k nearest neighbours, and write knn.json beside it."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _FEATURES = ("backbone", "projector")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments; of several values of one, each is evaluated with each."""
+    """Add this command's arguments; every combination of their values is evaluated."""
     add_checkpoint_argument(parser)
     add_data_arguments(parser)
     add_out_argument(parser)
-    parser.add_argument("--k", type=positive, nargs="+", default=[20], help="neighbours")
+    parser.add_argument("--k", type=positive, nargs="+", default=[20], help="number of neighbours")
     parser.add_argument(
         "--temperature",
         type=above_zero,
         nargs="+",
         default=[0.07],
-        help="of the cosine's weight",
+        help="temperature t of a neighbour's weight exp(cosine / t)",
     )
     parser.add_argument("--distance_function", choices=_DISTANCES, nargs="+", default=["cosine"])
     parser.add_argument("--feature_type", choices=_FEATURES, nargs="+", default=["backbone"])
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate and print."""
+    """Evaluate the checkpoint, print the results and write them."""
     from leoclr_plugin.checkpoints.reading import input_size
     from leoclr_plugin.data.datasets import class_names
     from leoclr_plugin.evaluation.features import features_of
@@ -47,29 +47,30 @@ def run(args: argparse.Namespace) -> None:
     source, cfg = checkpoint_and_data(args)
     size = input_size(source.cfg)
     classes = class_names(cfg.data)
-    of_each = features_of(
+    features_by_type = features_of(
         source.load_method(), cfg, size, args.feature_type, source=source.checkpoint
     )
     results = []
-    for feature_type, features in zip(args.feature_type, of_each, strict=True):
+    for feature_type, features in zip(args.feature_type, features_by_type, strict=True):
         for distance, k in itertools.product(args.distance_function, args.k):
-            # The other distance's weights have none.
+            # The weights of the Euclidean distance have no temperature.
             temperatures = args.temperature if distance == "cosine" else args.temperature[:1]
             for temperature in temperatures:
                 result = knn(*features, k, temperature, distance, classes)
                 results.append({**result, "feature_type": feature_type})
-                print(_line(results[-1]))
+                print(_summary(results[-1]))
     first, *more = results
-    others = {"more": more} if more else {}
-    content = {**first, "checkpoint": source.checkpoint.name, **others}
+    content = {**first, "checkpoint": source.checkpoint.name}
+    if more:
+        content["more"] = more
     write_result(args.out, source.folder, "knn.json", content)
 
 
-def _line(result: dict[str, Any]) -> str:
+def _summary(result: dict[str, Any]) -> str:
     from leoclr_plugin.evaluation.results import in_words
 
     distance = result["distance"]
     if distance == "cosine":
         distance += f", temperature={result['temperature']}"
-    how = f"k={result['k']}, {distance}, {result['feature_type']}"
-    return f"kNN ({how}): {in_words(result)}"
+    settings = f"k={result['k']}, {distance}, {result['feature_type']}"
+    return f"kNN ({settings}): {in_words(result)}"

@@ -1,4 +1,4 @@
-"""Train a linear probe on a checkpoint's frozen backbone; writes linear.json beside it."""
+"""Train a linear probe on a checkpoint's frozen backbone, and write linear.json beside it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_argument(parser)
     parser.add_argument(
         "--config",
-        help="a name under scripts/linear or a YAML file (default: that of the checkpoint's data)",
+        help="a name under scripts/linear, or a YAML file (default: the packaged config of the "
+        "checkpoint's data set)",
     )
     parser.add_argument(
         "--protocol",
         choices=("sgd", "svm"),
         default="sgd",
         help="sgd trains the host's linear model; svm trains a linear SVM for each class on "
-        "features that are extracted once, as is the habit on VOC 2007",
+        "features that are extracted once, as is usual for VOC 2007",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train the probe and print its accuracy."""
+    """Train the probe, print its accuracy and write it."""
     from lightning.pytorch.utilities import rank_zero_only
     from omegaconf import OmegaConf
 
@@ -52,27 +53,27 @@ def run(args: argparse.Namespace) -> None:
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     config = args.config or linear_config_name(source.cfg.data.dataset)
-    of_checkpoint = _of_checkpoint(source)
+    fixed = _fixed_keys(source)
     changed = {override.key_or_group for override in parse_overrides(args.overrides)}
-    settled = {**of_checkpoint, **_data_of(source, changed)}
-    defaults = [f"++{key}={quote(str(value))}" for key, value in settled.items()]
+    from_checkpoint = {**fixed, **_default_data(source, changed)}
+    defaults = [f"++{key}={quote(str(value))}" for key, value in from_checkpoint.items()]
     cfg = load_config(config, "linear", [*defaults, *args.overrides])
-    for key, value in of_checkpoint.items():
-        wanted = OmegaConf.select(cfg, key)
-        if str(wanted) != str(value):
-            raise UserError(f"{key}={wanted}, but the checkpoint's is {value}; leave it out")
+    for key, value in fixed.items():
+        given = OmegaConf.select(cfg, key)
+        if str(given) != str(value):
+            raise UserError(f"{key}={given}, but the checkpoint's is {value}; leave it out")
     take_lists(cfg.data, source.cfg.data)
     cfg = parse_linear(cfg)
     if not cfg.get("fast_dev_run"):
-        # The training may take hours, so its results must have a place before it starts.
+        # Check before the training, which may take hours, that the results can be written.
         results_folder(args.out, source.folder)
     method, size = source.load_method(), input_size(source.cfg)
     if args.protocol == "svm":
-        name, file = "Linear SVM", "svm.json"
+        name, file_name = "Linear SVM", "svm.json"
         features = train_and_val_features(method, cfg, size, source.checkpoint)
         result = linear_svm(*features, class_names(cfg.data))
     else:
-        name, file = "Linear probe", "linear.json"
+        name, file_name = "Linear probe", "linear.json"
         if cfg.get("finetune"):
             check_batch_norm(method.backbone, cfg, [size])
         loaders = linear_train_loader(cfg, size), val_loader(cfg, size)
@@ -80,15 +81,16 @@ def run(args: argparse.Namespace) -> None:
     if rank_zero_only.rank:
         return
     if cfg.get("fast_dev_run"):
-        # Of a batch or two: no result to take a real one's place.
+        # The figures of one or two batches must not replace a real result.
         print(TRIED)
         return
     print(f"{name}: {in_words(result)}")
     content = {**result, "checkpoint": source.checkpoint.name}
-    write_result(args.out, source.folder, file, content)
+    write_result(args.out, source.folder, file_name, content)
 
 
-def _of_checkpoint(source: CheckpointFolder) -> dict[str, Any]:
+def _fixed_keys(source: CheckpointFolder) -> dict[str, Any]:
+    """Return the keys that must have the checkpoint's values."""
     return {
         "pretrained_feature_extractor": source.checkpoint,
         "pretrain_method": source.cfg.method,
@@ -96,12 +98,12 @@ def _of_checkpoint(source: CheckpointFolder) -> dict[str, Any]:
     }
 
 
-def _data_of(source: CheckpointFolder, changed: set[str]) -> dict[str, Any]:
+def _default_data(source: CheckpointFolder, changed: set[str]) -> dict[str, Any]:
+    """Return the checkpoint's data, which the probe uses unless the user names other data."""
     from omegaconf import OmegaConf
 
-    # What the probe is trained on unless the user says otherwise. The labels files are those of
-    # the checkpoint's own images.
-    own = ("data.dataset", "data.train_path", "data.val_path")
-    labels = () if changed.intersection(own) else ("data.labels", "data.val_labels")
-    values = {key: OmegaConf.select(source.cfg, key) for key in (*own, *labels)}
+    keys = ("data.dataset", "data.train_path", "data.val_path")
+    # The labels files belong to the checkpoint's own images.
+    labels = () if changed.intersection(keys) else ("data.labels", "data.val_labels")
+    values = {key: OmegaConf.select(source.cfg, key) for key in (*keys, *labels)}
     return {key: value for key, value in values.items() if value}

@@ -1,4 +1,4 @@
-"""Pretrain any of the host's methods from a YAML config."""
+"""Pretrain any of the host's methods with a YAML config."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "config", help="a name under scripts/pretrain, such as imagenette/leoclr, or a YAML file"
     )
     add_overrides_argument(parser)
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument(
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
         "--multirun",
         "-m",
         action="store_true",
-        help="train with each combination of what key=a,b and key=range(1,4) list",
+        help="train once with each combination of the values in key=a,b and key=range(1,4)",
     )
-    instead.add_argument(
-        "--cfg", "-c", choices=["job"], help="show the config with its changes, and do not train"
+    mode.add_argument(
+        "--cfg", "-c", choices=["job"], help="show the config with its changes and do not train"
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, and say where the checkpoint is and how to evaluate it."""
+    """Train, and print where the checkpoint is and how to evaluate it."""
     from leoclr_plugin.config import load_config
 
     if args.multirun:
-        _run_each(args)
+        _train_each(args)
         return
     cfg = load_config(args.config, "pretrain", args.overrides)
     if args.cfg:
@@ -62,17 +62,18 @@ def run(args: argparse.Namespace) -> None:
         print(f"Evaluate it with: leoclr knn {shlex.quote(str(folder))}")
 
 
-def _run_each(args: argparse.Namespace) -> None:
+def _train_each(args: argparse.Namespace) -> None:
     from leoclr_plugin.config import load_config
     from leoclr_plugin.config.overrides import sweep
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.system.child import run_child
 
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        # Its processes meet once: those of a second training would wait for ever.
+        # The processes of torchrun can meet only once. In a second training they would wait for
+        # each other forever.
         raise UserError("--multirun is not for torchrun; start torchrun once for each training")
     jobs = sweep(args.overrides)
-    # What the last one would be refused for is told before the first has trained for days.
+    # Check all configurations now, so that the last one is not refused after days of training.
     for job in jobs:
         load_config(args.config, "pretrain", job)
     command = [sys.executable, "-m", "leoclr_plugin", "pretrain", args.config]
@@ -80,9 +81,10 @@ def _run_each(args: argparse.Namespace) -> None:
     failed = []
     for number, job in enumerate(jobs, start=1):
         print(f"Training {number} of {len(jobs)}: {' '.join(job)}", flush=True)
-        # In a process of its own: several processes of one training start with its command line.
+        # Each training runs in its own process, because Lightning starts the other processes of a
+        # training with the same command line.
         if run_child([*command, *job]):
             failed.append(str(number))
     if failed:
-        which = f"{len(failed)} of {len(jobs)} trainings failed: {', '.join(failed)}"
-        raise UserError(f"{which}; each says above why")
+        summary = f"{len(failed)} of {len(jobs)} trainings failed: {', '.join(failed)}"
+        raise UserError(f"{summary}; their errors are printed above")

@@ -1,4 +1,4 @@
-"""Where an evaluator's results go: beside the checkpoint, or to the folder that ``--out`` names."""
+"""Writing an evaluator's results beside the checkpoint or into the folder of ``--out``."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from leoclr_plugin.system.files import check_writable, write_json
 
 
 def add_out_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the folder of the results."""
+    """Add the argument of the results' folder."""
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="write the results there (default: beside the checkpoint)",
+        help="folder for the results (default: the checkpoint's folder)",
     )
 
 
 def results_folder(out: Path | None, run: Path) -> Path:
-    """The folder of the results, which is there and can be written to.
+    """Return the folder of the results after checking that it can be written to.
 
     Args:
-        out: what ``--out`` names, made if it is not there; None for the run's own folder.
+        out: the folder of ``--out``, which is made if it is missing; None for the run's folder.
         run: the folder of the checkpoint.
 
     Raises:
-        UserError: where it cannot be made or written to, saying that ``--out`` names another.
+        UserError: if the folder cannot be made or written to; it suggests ``--out``.
     """
     folder = out or run
     try:
@@ -43,13 +43,15 @@ def results_folder(out: Path | None, run: Path) -> Path:
 
 
 def write_result(out: Path | None, run: Path, name: str, content: dict[str, Any]) -> None:
-    """Write a result as JSON and say where. Call it when the figures are printed already.
+    """Write a result as JSON and print its path.
+
+    Print the figures before you call this, so that they are not lost if the file cannot be written.
 
     Args:
         out: see ``results_folder``.
-        run: the same.
-        name: of the file.
-        content: of the file.
+        run: see ``results_folder``.
+        name: the name of the file.
+        content: the content of the file.
 
     Raises:
         UserError: see ``results_folder``.

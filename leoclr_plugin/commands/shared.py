@@ -1,4 +1,7 @@
-"""Arguments that the evaluators share, named as in solo-learn's main_knn.py and main_umap.py."""
+"""Arguments that several commands share.
+
+The evaluators' arguments have the names of those of solo-learn's main_knn.py and main_umap.py.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,25 @@ if TYPE_CHECKING:
 
     from leoclr_plugin.checkpoints.reading import CheckpointFolder
 
-TRIED = "A batch went through, and nothing was written: fast_dev_run=True"
+TRIED = "fast_dev_run=True: a batch ran without an error, and nothing was written"
 
 
 def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the checkpoint folder."""
+    """Add the argument of the checkpoint folder."""
     parser.add_argument(
-        "checkpoint_dir", help="folder with a *.ckpt and its args.json, or the *.ckpt"
+        "checkpoint_dir", help="folder with a *.ckpt and its args.json, or the *.ckpt itself"
     )
 
 
 def add_overrides_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the changes to the config."""
+    """Add the argument of the changes to the config."""
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes to the config, as Hydra has them"
+        "overrides", nargs="*", metavar="key=value", help="changes to the config in Hydra's syntax"
     )
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the data set, by default the one that the checkpoint was trained on."""
+    """Add the arguments of the evaluation's data; the default is the checkpoint's own data."""
     parser.add_argument("--dataset", help="data set (default: the checkpoint's own)")
     parser.add_argument("--train_data_path", help="folder of the training images")
     parser.add_argument("--val_data_path", help="folder of the validation images")
@@ -41,14 +44,16 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{split}_list",
             metavar="FILE",
-            help=f"list of the {split} images to take (default: the checkpoint's own; '' for all)",
+            help=f"list of the {split} images to use (default: the checkpoint's own; '' for all)",
         )
-    parser.add_argument("--batch_size", type=positive, default=256, help="images encoded at once")
-    parser.add_argument("--num_workers", type=not_negative, help="loader processes")
+    parser.add_argument(
+        "--batch_size", type=positive, default=256, help="number of images to encode at once"
+    )
+    parser.add_argument("--num_workers", type=not_negative, help="number of loader processes")
 
 
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
-    """Open the checkpoint folder and settle the data to evaluate it on."""
+    """Open the checkpoint folder, and build the configuration of the evaluation's data."""
     from leoclr_plugin.checkpoints.reading import CheckpointFolder
     from leoclr_plugin.evaluation.data import evaluation_cfg
 
@@ -69,15 +74,22 @@ def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, Dic
 
 
 def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what a comparison of methods is made with."""
-    parser.add_argument("config", help="a config of leoclr, by its name under scripts/pretrain")
+    """Add the arguments of a comparison of methods."""
+    parser.add_argument("config", help="the name of a config of leoclr under scripts/pretrain")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes for all methods, as Hydra's"
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="changes to the config of all methods in Hydra's syntax",
     )
     parser.add_argument(
-        "--budget", required=True, type=budget, metavar="epochs=N|minutes=N", help="of each method"
+        "--budget",
+        required=True,
+        type=budget,
+        metavar="epochs=N|minutes=N",
+        help="budget of each method",
     )
-    parser.add_argument("--seeds", type=positive, default=1, help="runs of each method")
+    parser.add_argument("--seeds", type=positive, default=1, help="number of runs of each method")
 
 
 def budget(text: str) -> dict[str, float]:
@@ -88,7 +100,7 @@ def budget(text: str) -> dict[str, float]:
     except (KeyError, ValueError):
         raise argparse.ArgumentTypeError(f"{text} is not epochs=N or minutes=N") from None
     if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is nothing to train in")
+        raise argparse.ArgumentTypeError(f"{text} leaves nothing to train; give a number above 0")
     return {name: number}
 
 

@@ -1,4 +1,4 @@
-"""Plot a UMAP of a checkpoint's features as umap-train.png and umap-val.png beside it."""
+"""Plot a UMAP of a checkpoint's features into umap-train.png and umap-val.png beside it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ def run(args: argparse.Namespace) -> None:
     classes = class_names(cfg.data)
     if classes:
         print(
-            f"Colours: an image of one class has the class's column; {len(classes)} is several "
-            f"classes, {len(classes) + 1} none"
+            "Colours: an image that shows one class has the number of the class's column; "
+            f"{len(classes)} means several classes, {len(classes) + 1} means none"
         )
-    # Bad data or weights end the command here, before the first picture is drawn.
-    both = train_and_val_features(method, cfg, size, source.checkpoint)
-    for split, (features, targets) in zip(("train", "val"), both, strict=True):
+    # Extract all features first, so that bad data or weights end the command before it writes.
+    features_of_splits = train_and_val_features(method, cfg, size, source.checkpoint)
+    for split, (features, targets) in zip(("train", "val"), features_of_splits, strict=True):
         path = folder / f"umap-{split}.png"
-        # The host's plot would encode images. It gets features, which an identity encodes.
+        # The host's plot encodes what it is given. The features are encoded already, so it gets an
+        # identity.
         colours = one_colour(targets) if classes else targets
         encoded = DataLoader(TensorDataset(features, colours), args.batch_size)
         with whole_file(path) as part:

@@ -1,4 +1,4 @@
-"""Stopping a training at some epochs on its way, to evaluate it there."""
+"""Stop a training after some of its epochs, so that it can be evaluated there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class StopAfterEpochs(Callback):
-    """Ends the training once so many epochs are done; its schedules go on to their own last epoch.
+    """Stops the training after a number of epochs without changing its schedules.
 
-    The checkpoint of that epoch is written as for a last one, so that the same training, started
-    again, goes on from there.
+    A checkpoint of that epoch is written, so the same training can be started again and continues
+    from there.
     """
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop where the epochs are done."""
+        """Stop the training if the number of epochs is reached."""
         if trainer.current_epoch + 1 >= self.epochs:
             trainer.should_stop = True

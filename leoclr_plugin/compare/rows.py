@@ -1,4 +1,4 @@
-"""The rows of a comparison: a method, and what is changed of it."""
+"""The rows of a comparison: a method and the changes to its configuration."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Row:
     """A row of a comparison.
 
     Attributes:
-        name: as the user writes it, ``METHOD`` or ``METHOD/CHANGE+CHANGE``.
+        name: the row as the user writes it, ``METHOD`` or ``METHOD/CHANGE+CHANGE``.
         method: a method of the host, or ``untrained``.
-        overrides: Hydra's overrides that the changes make.
-        about: the changes in words; empty where nothing is changed.
-        seeds: how often the row is trained.
+        overrides: Hydra's overrides of the changes.
+        about: the changes in words; empty if there are none.
+        seeds: the number of runs.
     """
 
     name: str
@@ -34,20 +34,20 @@ class Row:
 
     @property
     def folder(self) -> str:
-        """The row's name as a part of a path."""
+        """The row's name as the name of a folder."""
         return self.name.replace("/", "-")
 
 
 def change_names() -> list[str]:
-    """Names of the changes under ``scripts/ablation``."""
+    """Return the names of the changes under ``scripts/ablation``."""
     return sorted(path.stem for path in (scripts_folder() / "ablation").glob("*.yaml"))
 
 
 def read_change(name: str) -> dict[str, object]:
-    """Read a change: what it is ``about``, the ``methods`` it is of, and its ``overrides``.
+    """Read a change: its description ``about``, the ``methods`` it is for, and its ``overrides``.
 
     Raises:
-        UserError: for an unknown one.
+        UserError: if there is no such change.
     """
     if name not in change_names():
         raise UserError(f"--row {name} is no row{suggestion(name, change_names())}")
@@ -58,16 +58,16 @@ def parse_row(text: str, seeds: int = 1) -> Row:
     """Read a row such as ``mocov2plus``, ``leoclr/moco-v2+small-crops`` or ``leoclr:3``.
 
     Args:
-        text: the method, after a slash the changes of ``scripts/ablation`` joined by ``+``, and
-            after a colon the number of seeds.
-        seeds: how often the row is trained where the text does not say it.
+        text: the method; then optionally a slash and changes of ``scripts/ablation`` joined by
+            ``+``; then optionally a colon and the number of seeds.
+        seeds: the number of seeds if the text has none.
 
     Raises:
-        UserError: for an unknown method or change, and a change of another method.
+        UserError: for an unknown method or change, and a change that is for another method.
     """
     name, colon, count = text.partition(":")
     if colon and not (count.isdecimal() and int(count) > 0):
-        raise UserError(f"--methods {text}: {count!r} is no number of seeds; write {name}:2")
+        raise UserError(f"--methods {text}: {count!r} is not a number of seeds; write {name}:2")
     method, _, changes = name.partition("/")
     known = [*(name for name in METHODS if name not in ("base", "linear")), UNTRAINED]
     if method not in known:
@@ -86,7 +86,7 @@ def parse_row(text: str, seeds: int = 1) -> Row:
         content = read_change(change)
         if method not in content["methods"]:
             raise UserError(
-                f"--methods {name}: {change} is a change of {', '.join(content['methods'])}"
+                f"--methods {name}: {change} is a change for {', '.join(content['methods'])}"
             )
         overrides += content["overrides"]
         about.append(content["about"])

@@ -1,4 +1,4 @@
-"""Run all methods and seeds that are not done yet, and write the table after each."""
+"""Run all methods and seeds that are not done yet, and write the table after each run."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from leoclr_plugin.system.child import run_child
 from leoclr_plugin.system.files import read_json, read_text, write_json
 from leoclr_plugin.training.pretrain import prepare
 
-# As Python ends a traceback, and the worker what a user can mend.
+# The last line of a traceback, or the line with which the worker reports a UserError.
 _ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
 _LOG = "log.txt"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What each method may use: epochs, or minutes of training; one of the two."""
+    """The budget of each method: either a number of epochs, or minutes of training."""
 
     epochs: int | None = None
     minutes: float | None = None
@@ -44,16 +44,16 @@ class Budget:
 
 @dataclass(frozen=True)
 class Measures:
-    """What a comparison measures besides the networks after their last epoch.
+    """What a comparison does in addition to evaluating each run after its last epoch.
 
     Attributes:
-        epochs: after which each run is evaluated as well.
-        transfer: by name, folders with ``train`` and ``val`` whose classes are learned from the
-            frozen features too.
-        rates: learning rates of which each row takes the one with the best linear probe on
-            training images that are held out for it; none to train with the recipe's own.
-        rate_epochs: how long a rate is tried.
-        held_out: number of the images that are held out.
+        epochs: epochs after which each run is evaluated as well.
+        transfer: pairs of a name and a folder with ``train`` and ``val``; kNN and a linear probe
+            are measured on these data sets too.
+        rates: learning rates to try. Each row takes the one with the best linear probe on held-out
+            training images. Without any, a row takes the rate of its recipe.
+        rate_epochs: the number of epochs to train with each rate.
+        held_out: the number of training images to hold out.
     """
 
     epochs: tuple[int, ...] = ()
@@ -63,7 +63,7 @@ class Measures:
     held_out: int = 1000
 
     def settings(self) -> dict[str, Any]:
-        """Those that were asked for, as they are kept beside the runs."""
+        """Return the settings that are not empty, for ``settings.json``."""
         content: dict[str, Any] = {}
         if self.epochs:
             content["evaluate_at"] = list(self.epochs)
@@ -85,24 +85,24 @@ def compare(
     overrides: Sequence[str] = (),
     measures: Measures | None = None,
 ) -> dict[str, Any]:
-    """Pretrain and evaluate each row with each of its seeds; go on where an earlier call stopped.
+    """Pretrain and evaluate each row with each of its seeds; continue an unfinished comparison.
 
     Args:
-        config: a configuration of leoclr for pretraining, by name or path: the data, backbone,
-            views and batch size of all.
+        config: the name or path of a pretraining configuration of leoclr. All rows use its data,
+            backbone, views and batch size.
         methods: the rows, see ``compare.rows.parse_row``.
-        budget: of each.
-        seeds: runs of each row that does not say how many.
-        out: folder of the runs and the table.
-        overrides: Hydra's, of all rows.
-        measures: what is measured besides, by default nothing.
+        budget: the budget of each run.
+        seeds: the number of runs of each row that does not name its own.
+        out: the folder of the runs and the table.
+        overrides: Hydra's overrides for all rows.
+        measures: additional measurements, by default none.
 
     Returns:
         The content of ``results.json``: a list ``runs``, the settings, and the ``rows``.
 
     Raises:
-        UserError: for no row or an unknown one, a configuration that no method can be trained
-            on, or a folder that holds another comparison.
+        UserError: if there are no rows, a row is unknown, the configuration cannot be trained, or
+            the folder holds another comparison.
     """
     measures = measures or Measures()
     if not methods:
@@ -111,11 +111,11 @@ def compare(
     base = load_config(config, "pretrain", overrides)
     if base.method != "leoclr":
         raise UserError(f"{config} is of {base.method}; name a config of leoclr")
-    # What every run would refuse is refused before anything is written.
+    # Refuse a configuration that no run could use before anything is written.
     prepared = prepare(base.copy())
     base.devices = prepared.devices
     base.images = len(build_pretrain_dataset(base.data, transform=None))
-    # The evaluation comes after hours of training, so its data are looked at now.
+    # Check the data of the evaluation now, and not after hours of training.
     require(base, "data.val_path")
     for split in ("train", "val"):
         build_dataset(evaluation_cfg(base).data, split, transform=None)
@@ -123,7 +123,8 @@ def compare(
     for name in base.transfer:
         for split in ("train", "val"):
             build_dataset(transfer_cfg(base, name).data, split, transform=None)
-    # All methods see the size of leoclr's largest view, though their crops may be smaller.
+    # All methods are evaluated at the size of leoclr's largest view, even if their crops are
+    # smaller.
     base.evaluated_at = list(input_size(base))
     batch_size = processes(base) * base.optimizer.batch_size
     if base.images < 3 * batch_size:
@@ -143,12 +144,12 @@ def compare(
 
     comparison = Comparison(config, base, budget, tuple(overrides), measures, out)
     runs: list[dict[str, Any]] = []
-    most = max(row.seeds for row in rows)
-    pending = [(row, seed) for seed in range(most) for row in rows if seed < row.seeds]
+    most_seeds = max(row.seeds for row in rows)
+    pending = [(row, seed) for seed in range(most_seeds) for row in rows if seed < row.seeds]
     bar = tqdm(pending, desc="Runs")
     for row, seed in bar:
         folder = out / f"{row.folder}-{seed}"
-        # A run takes hours, so its log's name is shown while it is trained.
+        # A run takes hours, so the bar shows how to follow its log.
         bar.set_postfix_str(f"tail -f {folder / _LOG}")
         runs.append(comparison.run(row, seed))
         content = write_report(out, runs, settings)
@@ -165,7 +166,7 @@ def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What all runs of a comparison share; see ``compare``."""
+    """The settings that all runs of a comparison share; see ``compare``."""
 
     config: str
     base: DictConfig
@@ -175,8 +176,8 @@ class Comparison:
     out: Path
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:
-        """Train and evaluate a row with a seed, or what is missing of it; return its record."""
-        about: dict[str, Any] = {"method": row.name, "seed": seed, "deviations": []}
+        """Do the missing steps of the run of a row with a seed, and return the run's record."""
+        record: dict[str, Any] = {"method": row.name, "seed": seed, "deviations": []}
         folder = self.out / f"{row.folder}-{seed}"
         trained = row.method != UNTRAINED
         try:
@@ -185,14 +186,14 @@ class Comparison:
                 cfg.optimizer.lr = self._rate(row)
                 deviations.append(f"optimizer.lr {cfg.optimizer.lr}, chosen on held-out images")
         except UserError as error:
-            return {**about, "error": str(error)}
+            return {**record, "error": str(error)}
         if trained:
-            about["deviations"] = [row.about, *deviations] if row.about else deviations
+            record["deviations"] = [row.about, *deviations] if row.about else deviations
         cfg.seed = self.base.seed + seed
         legs = [epochs for epochs in self.measures.epochs if epochs < cfg.max_epochs]
         minutes = self.budget.minutes if trained else None
         code = work(cfg, minutes, folder, legs if trained else [])
-        return {**about, **record_of(folder, code)}
+        return {**record, **record_of(folder, code)}
 
     def _epochs(self) -> int:
         return self.budget.epochs or self.base.max_epochs
@@ -204,14 +205,14 @@ class Comparison:
             base = load_config(self.config, "pretrain", changes)
             for key in ("devices", "images", "transfer", "evaluated_at"):
                 base[key] = self.base[key]
-        # An untrained network only needs a method for the number of its classes.
+        # An untrained network only needs a method for its number of classes.
         method = "leoclr" if row.method == UNTRAINED else row.method
         cfg, deviations = method_config(base, self.config, method, epochs, images, changes)
         cfg.name = row.method
         return cfg, deviations
 
     def _rate(self, row: Row) -> float:
-        """The rate of ``measures.rates`` whose short training has the best linear probe."""
+        """Return the learning rate with the best linear probe after a short training."""
         held_out = hold_out(self.base.data, self.measures.held_out, self.out / "rates")
         scores: dict[float, float] = {}
         for rate in tqdm(self.measures.rates, desc=f"Rates of {row.name}", leave=False):
@@ -233,13 +234,13 @@ class Comparison:
 
 
 def work(cfg: DictConfig, minutes: float | None, folder: Path, legs: Sequence[int]) -> int:
-    """Do what is missing of a run: train it up to each leg, and evaluate it there.
+    """Do the missing steps of a run: train it up to each leg, and evaluate it after each.
 
     Args:
-        cfg: of the training, whose ``name`` is ``untrained`` where there is none.
-        minutes: of training, where they are the budget.
-        folder: of the run.
-        legs: numbers of epochs after which it is evaluated, besides the last.
+        cfg: the configuration of the training; the ``name`` ``untrained`` means no training.
+        minutes: the minutes of training, if they are the budget.
+        folder: the folder of the run.
+        legs: numbers of epochs after which the run is evaluated, in addition to the last epoch.
 
     Returns:
         0, or the exit code of the step that failed.
@@ -268,17 +269,18 @@ def work(cfg: DictConfig, minutes: float | None, folder: Path, legs: Sequence[in
 
 
 def record_of(folder: Path, code: int) -> dict[str, Any]:
-    """What is known of a run: its figures, those after its legs, and why it is not done."""
-    done = read_json(folder / STEPS["evaluate"]) if (folder / STEPS["evaluate"]).exists() else {}
+    """Return a run's figures, the figures after its legs, and an error if it is not done."""
+    result = folder / STEPS["evaluate"]
+    record = dict(read_json(result)) if result.exists() else {}
+    is_done = bool(record)
     legs = {}
     for path in folder.glob("result-*.json"):
         leg = read_json(path)
         legs[leg["epochs"]] = leg
-    record = dict(done)
     if legs:
         record["legs"] = [legs[epochs] for epochs in sorted(legs)]
-    log = folder / _LOG
-    if not done:
+    if not is_done:
+        log = folder / _LOG
         record["error"] = f"{_reason(log, code)} (log: {log})"
     return record
 
@@ -286,8 +288,8 @@ def record_of(folder: Path, code: int) -> dict[str, Any]:
 def _reason(log: Path, code: int) -> str:
     if code < 0:
         return f"ended by signal {-code}"
-    lines = [line.strip() for line in read_text(log).splitlines()]
-    said = [line for line in lines if line]
-    # A progress bar is drawn once more when its process has said why it ends.
-    errors = [line for line in said if _ERROR.match(line)]
-    return (errors or said or [f"exit code {code}"])[-1][:300]
+    stripped = [line.strip() for line in read_text(log).splitlines()]
+    lines = [line for line in stripped if line]
+    # The last line may be a progress bar, which is drawn once more after the error.
+    errors = [line for line in lines if _ERROR.match(line)]
+    return (errors or lines or [f"exit code {code}"])[-1][:300]

@@ -1,4 +1,4 @@
-"""The comparison as a table: text, CSV, JSON and one HTML page with curves."""
+"""The table of a comparison as text, CSV, JSON and an HTML page with curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import write_json, write_text
 
-# The figures of a run that are columns where some run has them: title and digits.
+# The title and digits of each figure. A figure is a column of the table if some run has it.
 _COLUMNS = {
     "knn_top1": ("kNN top-1 %", 2),
     "linear_top1": ("linear top-1 %", 2),
@@ -32,14 +32,14 @@ _COSTS = {
 
 
 def columns_of(runs: Sequence[dict[str, Any]]) -> dict[str, tuple[str, int]]:
-    """The columns of a table of runs: what they measured, transfers included, and what it cost.
+    """Return the columns of a table of runs: their figures, including transfers, and their costs.
 
     Returns:
-        For each column's key its title and digits. A transfer's key is ``NAME/KEY``.
+        The title and digits of each column by its key. The key of a transfer is ``NAME/KEY``.
     """
     transfers = dict.fromkeys(name for run in runs for name in run.get("transfer", ()))
     columns = {key: column for key, column in _COLUMNS.items() if any(key in run for run in runs)}
-    # A table of failed runs alone has columns as well.
+    # If all runs failed, no figure is known, and the table has these two columns.
     columns = columns or dict(list(_COLUMNS.items())[:2])
     for name in transfers:
         for key in ("knn_top1", "linear_top1"):
@@ -49,7 +49,7 @@ def columns_of(runs: Sequence[dict[str, Any]]) -> dict[str, tuple[str, int]]:
 
 
 def value_of(run: dict[str, Any], key: str) -> float | None:
-    """A run's figure of one of ``columns_of``; None where it has none."""
+    """Return a run's figure for a column of ``columns_of``; None if it has none."""
     name, slash, inner = key.rpartition("/")
     return run.get("transfer", {}).get(name, {}).get(inner) if slash else run.get(key)
 
@@ -61,8 +61,8 @@ def write_report(
 
     Args:
         out: a folder.
-        runs: of each method and seed what ``compare.worker`` measured, or an ``error``.
-        settings: of the comparison, for the record.
+        runs: for each method and seed the figures of ``compare.worker``, or an ``error``.
+        settings: the settings of the comparison, which are written as well.
 
     Returns:
         The content of ``results.json``.
@@ -91,27 +91,27 @@ def write_report(
         values = (value_of(run, key) for key in columns)
         writer.writerow([run["method"], run["seed"], *values, run.get("error")])
     write_text(out / "results.csv", lines.getvalue())
-    table = "\n".join([text_table(header, rows), _about(settings), *foot])
+    table = "\n".join([text_table(header, rows), _caption(settings), *foot])
     write_text(out / "table.txt", f"{table}\n")
 
     report = Report("Methods compared")
-    report.text(_about(settings))
+    report.text(_caption(settings))
     report.table(header, rows)
     for line in foot:
         report.text(line)
-    on_the_way = any(run.get("legs") for run in runs)
+    has_legs = any(run.get("legs") for run in runs)
     multilabel = any("linear_map" in run for run in runs)
     for key, (title, _) in columns.items():
         if key in _COSTS:
             break
-        for over, unit in (("epochs", "epoch"), ("work", "work")) if on_the_way else ():
+        for over, unit in (("epochs", "epoch"), ("work", "work")) if has_legs else ():
             report.heading(f"{title} over {over}")
             report.svg(loss_curves(trends_of(runs, key, over), unit))
     curves = {run["method"]: run["curve"] for run in reversed(runs) if run.get("curve")}
     if curves:
         measure = "Mean average precision" if multilabel else "Validation accuracy"
         report.heading(f"{measure} of the online linear classifier, %")
-        report.text("Of each method's first seed, over the epochs.")
+        report.text("The curves show each method's first seed over the epochs.")
         report.svg(loss_curves(dict(reversed(curves.items()))))
     report.write(out / "report.html")
     return content
@@ -120,16 +120,16 @@ def write_report(
 def trends_of(
     runs: Sequence[dict[str, Any]], key: str, over: str = "epochs"
 ) -> dict[str, list[tuple[float, float]]]:
-    """A figure of each method after its legs and its last epoch, as means over its seeds.
+    """Return how a figure of each method changes over a training, as means over the seeds.
 
     Args:
-        runs: of a comparison.
-        key: of a column.
-        over: ``"epochs"``, or ``"work"``, thousands of units of ``compare.work`` a batch.
+        runs: the runs of a comparison.
+        key: the key of a column.
+        over: ``"epochs"``, or ``"work"``, which is in thousands of the units of ``compare.work``.
 
     Returns:
-        For each method the points (epochs or work, figure), from the untrained network on where
-        there is one.
+        For each method the points (epochs or work, figure) after its legs and its last epoch. The
+        first point is the untrained network, if the comparison has one.
     """
     start = [value_of(run, key) for run in runs if run.get("epochs") == 0]
     start = [value for value in start if value is not None]
@@ -145,7 +145,7 @@ def trends_of(
                 at = part["epochs"] * (work if over == "work" else 1)
                 values.setdefault(at, []).append(value)
         if values:
-            points = [(at, mean(found)) for at, found in sorted(values.items())]
+            points = [(at, mean(figures)) for at, figures in sorted(values.items())]
             trends[method] = [*([(0.0, mean(start))] if start else []), *points]
     return trends
 
@@ -176,20 +176,25 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 def _foot(methods: Sequence[str], runs: Sequence[dict[str, Any]]) -> list[str]:
     lines = []
     for method in methods:
-        own = [run for run in runs if run["method"] == method]
-        if own[0]["deviations"]:
-            lines.append(f"{method}: {'; '.join(own[0]['deviations'])}.")
-        lines += [f"{method}, seed {r['seed']}, failed: {r['error']}" for r in own if "error" in r]
+        method_runs = [run for run in runs if run["method"] == method]
+        deviations = method_runs[0]["deviations"]
+        if deviations:
+            lines.append(f"{method}: {'; '.join(deviations)}.")
+        lines += [
+            f"{method}, seed {run['seed']}, failed: {run['error']}"
+            for run in method_runs
+            if "error" in run
+        ]
     return lines
 
 
-def _about(settings: dict[str, Any]) -> str:
-    budget = settings["budget"]
-    much = f"{budget['epochs']} epochs" if budget["epochs"] else f"{budget['minutes']} minutes"
-    changed = f", {' '.join(settings['overrides'])}" if settings["overrides"] else ""
+def _caption(settings: dict[str, Any]) -> str:
+    epochs, minutes = settings["budget"]["epochs"], settings["budget"]["minutes"]
+    budget = f"{epochs} epochs" if epochs else f"{minutes} minutes"
+    changes = f", {' '.join(settings['overrides'])}" if settings["overrides"] else ""
     return (
-        f"{settings['config']}{changed}: {settings['images']} training images, {much} of each "
-        f"method, {settings['host']} host. Mean and standard deviation over the seeds; kNN with "
-        "k = 20 and a linear probe on features of the validation set, the probe's learning rate "
-        "chosen for each run on a tenth of the training images."
+        f"{settings['config']}{changes}: {settings['images']} training images, {budget} for each "
+        f"method, {settings['host']} host. The table shows means and standard deviations over the "
+        "seeds, of kNN with k = 20 and of a linear probe on the validation set. The probe's "
+        "learning rate is chosen for each run on a tenth of the training images."
     )

@@ -1,4 +1,4 @@
-"""How much a training step computes, counted in forward passes of the backbone."""
+"""Count the work of a training step in forward passes of the backbone."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BACKBONES = ("backbone", "momentum_backbone")
 class WorkPerStep(Callback):
     """Counts the work of the first training step in units of one forward pass over the batch.
 
-    A view that is encoded without gradients costs 1, one that is encoded and learned from costs 3;
-    a smaller view costs less in proportion to its pixels. One-way MoCo-v2 has 4 units, LeOCLR 5,
-    solo-learn's ``mocov2plus`` 8. Projectors and losses are not counted.
+    A view costs 1 if it is encoded without gradients, and 3 if it is encoded with a backward pass.
+    A smaller view costs less in proportion to its pixels. One-way MoCo-v2 needs 4 units, LeOCLR 5,
+    and solo-learn's ``mocov2plus`` 8. Projectors and losses are not counted.
 
     Attributes:
-        units: the work of a step; 0 before the first.
+        units: the work of a step; 0 before the first step.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class WorkPerStep(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Begin to count, in the first step of a run alone."""
+        """Begin to count in the first step of a run."""
         if not self.units:
             networks = [getattr(pl_module, name, None) for name in _BACKBONES]
             self._pixels = []
@@ -51,16 +51,16 @@ class WorkPerStep(Callback):
             self.units = sum(cost * pixels for cost, pixels in self._pixels) / batch_pixels
 
     def state_dict(self) -> dict[str, Any]:
-        """What was counted."""
+        """Return the counted work."""
         return {"units": self.units}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take what was counted before an interruption."""
+        """Restore the work that was counted before an interruption."""
         self.units = state_dict["units"]
 
     def _count(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: Any) -> None:
-        learns = torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
-        cost = _FORWARD_AND_BACKWARD if learns else _FORWARD
+        has_backward = torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
+        cost = _FORWARD_AND_BACKWARD if has_backward else _FORWARD
         self._pixels.append((cost, _pixels_of(inputs[0])))
 
 

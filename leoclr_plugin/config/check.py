@@ -1,4 +1,4 @@
-"""Validation: all that is wrong with a configuration, said at once in one line."""
+"""Validation: one line reports everything that is wrong with a configuration."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from leoclr_plugin.config.rules import broken_leoclr_rules, broken_rules, value_
 from leoclr_plugin.config.schema import Config
 from leoclr_plugin.errors import UserError, near_names, one_line
 
-_LEOCLR = {"method_kwargs": LeOCLRSettings, "momentum": Momentum}
+_LEOCLR_NODES = {"method_kwargs": LeOCLRSettings, "momentum": Momentum}
 _NO_VALUE = (None, "", "???")
-_LONGEST = 60
+_MAX_LENGTH = 60  # characters of a value that a message shows
 
 
 def check_config(
     cfg: DictConfig, command: str, known: Mapping[str, Collection[str]] | None = None
 ) -> None:
-    """Check a composed configuration; say which of its keys nothing reads.
+    """Check a composed configuration, and report the keys that nothing reads on stderr.
 
     Args:
         cfg: the configuration, before the host has filled it in.
         command: ``"pretrain"`` or ``"linear"``.
-        known: the names that only the host knows, by the key that has one of them, such as
+        known: for a key whose choices only the host knows, these choices, such as
             ``{"backbone.name": ["resnet18", "resnet50"]}``.
 
     Raises:
-        UserError: with every problem: the key, its value and what it must be.
+        UserError: if there are problems. For each, it names the key, its value and what the value
+            must be.
     """
     tell_unknown_keys(cfg)
     values = OmegaConf.to_container(cfg, resolve=True)
@@ -42,7 +43,7 @@ def check_config(
         if value not in _NO_VALUE:
             problems.pop(key, None)
         if value not in (*_NO_VALUE, *names):
-            problems[key] = _says(key, value, f"one of {', '.join(sorted(names))}", names)
+            problems[key] = _problem(key, value, f"one of {', '.join(sorted(names))}", names)
     if command == PRETRAIN and value_of(values, "method") == "leoclr":
         problems |= _problems(
             LeOCLRSettings, _mapping(values.get("method_kwargs")), "method_kwargs.", command
@@ -51,15 +52,16 @@ def check_config(
 
 
 def check_part(name: str, value: Any, command: str = "") -> None:
-    """Check what a configuration has under one of its top keys, such as ``data``.
+    """Check the part of a configuration under one of its top keys, such as ``data``.
 
     Args:
         name: the key.
         value: its value.
-        command: the command that needs it complete; without one only what is there is checked.
+        command: the command that the part is for; keys that this command requires must be there.
+            Without a command, only the keys that are there are checked.
 
     Raises:
-        UserError: as ``check_config`` does.
+        UserError: as in ``check_config``.
     """
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=True)
@@ -70,15 +72,15 @@ def check_part(name: str, value: Any, command: str = "") -> None:
 def check_leoclr(cfg: DictConfig) -> None:
     """Check the settings of LeOCLR in a configuration whose hardware is settled.
 
-    Says as well which of its ``method_kwargs`` nothing reads.
+    The keys of ``method_kwargs`` that nothing reads are reported on stderr.
 
     Raises:
-        UserError: as ``check_config`` does.
+        UserError: as in ``check_config``.
     """
     tell_unknown_keys_of("method_kwargs", cfg.method_kwargs, LeOCLRSettings)
     values = OmegaConf.to_container(cfg, resolve=True)
     problems: dict[str, str] = {}
-    for name, node in _LEOCLR.items():
+    for name, node in _LEOCLR_NODES.items():
         problems |= _problems(node, values[name], f"{name}.", PRETRAIN)
     _refuse([*problems.values(), *broken_leoclr_rules(values, problems)])
 
@@ -87,7 +89,7 @@ def require(cfg: DictConfig, *keys: str) -> None:
     """Check that a configuration has a value for each of ``keys``.
 
     Raises:
-        UserError: naming those that have none.
+        UserError: if a key has no value; it names these keys.
     """
     missing = [key for key in keys if OmegaConf.select(cfg, key) in _NO_VALUE]
     _refuse([f"the config lacks {key}" for key in missing])
@@ -101,44 +103,44 @@ def _refuse(problems: Sequence[str]) -> None:
 def _problems(
     node: type[Node], values: Mapping[str, Any], prefix: str, command: str, only: str = ""
 ) -> dict[str, str]:
-    """What is wrong with the values of a node, by the key that it is wrong with."""
+    """Return the problems of a node's values, as a message for each key that has one."""
     problems = {
         key: f"the config lacks {key}, which must be {range_}"
-        for key, range_ in _lacking(node, values, prefix, command)
+        for key, range_ in _missing_keys(node, values, prefix, command)
         if key.startswith(only)
     }
     try:
         node.model_validate(values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            key, declared_in, name, value = _located(node, detail["loc"], values)
+            key, declared_in, name, value = _locate(node, detail["loc"], values)
             key = prefix + key
             if key not in problems:
                 names = choices(declared_in, name)
-                problems[key] = _says(key, value, wanted(declared_in, name), names)
+                problems[key] = _problem(key, value, wanted(declared_in, name), names)
     return problems
 
 
-def _lacking(
+def _missing_keys(
     node: type[Node], values: Mapping[str, Any], prefix: str, command: str
 ) -> Iterator[tuple[str, str]]:
     for name, field in node.model_fields.items():
-        value, inner, said = values.get(name), node_of(field), about(field)
-        needed = command in said.needed or (command and values.get(said.needed_with))
+        value, inner, declared = values.get(name), node_of(field), about(field)
+        needed = command in declared.needed or (command and values.get(declared.needed_with))
         if needed and value in _NO_VALUE:
             yield prefix + name, wanted(node, name)
         elif inner is field.annotation:
-            yield from _lacking(inner, _mapping(value), f"{prefix}{name}.", command)
+            yield from _missing_keys(inner, _mapping(value), f"{prefix}{name}.", command)
         elif inner is not None and isinstance(value, list):
             for i, item in enumerate(value):
                 if isinstance(item, Mapping):
-                    yield from _lacking(inner, item, f"{prefix}{name}[{i}].", command)
+                    yield from _missing_keys(inner, item, f"{prefix}{name}[{i}].", command)
 
 
-def _located(
+def _locate(
     node: type[Node], location: Sequence[str | int], values: Any
 ) -> tuple[str, type[Node], str, Any]:
-    """The key that pydantic means, the node that declares it, its own name there, its value."""
+    """Return the key at pydantic's ``location``, its node, its name in the node, and its value."""
     key, name, value = "", "", values
     inner: type[Node] | None = node
     for part in location:
@@ -149,18 +151,18 @@ def _located(
         key, value = f"{key}.{part}".removeprefix("."), value.get(part)
         inner = node_of(node.model_fields[name])
         if inner is None:
-            # What follows is the place within the value, or one of its several types.
+            # The rest of the location is inside the value, or names one of its possible types.
             break
     return key, node, name, value
 
 
-def _says(key: str, value: Any, range_: str, names: Collection[str] = ()) -> str:
+def _problem(key: str, value: Any, range_: str, names: Collection[str] = ()) -> str:
     shown = one_line(value)
-    if len(shown) > _LONGEST:
-        shown = f"{shown[:_LONGEST]}..."
+    if len(shown) > _MAX_LENGTH:
+        shown = f"{shown[:_MAX_LENGTH]}..."
     near = [repr(name) for name in near_names(value, names)]
-    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-    return f"{key}={shown} must be {range_}{meant}"
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return f"{key}={shown} must be {range_}{hint}"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

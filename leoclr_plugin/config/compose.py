@@ -20,23 +20,24 @@ from leoclr_plugin.config.overrides import parse_overrides
 from leoclr_plugin.config.texts import as_meant, settle_texts
 from leoclr_plugin.errors import UserError, one_line, suggestion
 
-_NOT_THERE = re.compile(r"Could not override '([^']+)'")
+# The beginning of Hydra's error for an override of a key that the configuration does not have.
+_UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")
 
 
 def scripts_folder() -> Path:
-    """The packaged ``scripts/``: inside the wheel, or in the checkout."""
+    """Return the packaged folder ``scripts``, in the installed package or in the checkout."""
     spec = find_spec("leoclr_plugin.scripts")
     if spec is None:
-        # A checkout on the path that was not installed.
+        # The package is a checkout on the path that was not installed.
         return Path(__file__).resolve().parents[2] / "scripts"
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 def config_names(kind: str) -> list[str]:
-    """Names of the packaged configurations of a kind (``pretrain``, ``linear``)."""
+    """Return the names of the packaged configurations of a kind, ``pretrain`` or ``linear``."""
     folder = scripts_folder() / kind
-    found = (path.relative_to(folder).with_suffix("") for path in folder.glob("*/*.yaml"))
-    return sorted(path.as_posix() for path in found)
+    names = (path.relative_to(folder).with_suffix("") for path in folder.glob("*/*.yaml"))
+    return sorted(name.as_posix() for name in names)
 
 
 def find_config(config: str, kind: str) -> Path:
@@ -47,7 +48,7 @@ def find_config(config: str, kind: str) -> Path:
         kind: ``"pretrain"`` or ``"linear"``.
 
     Raises:
-        UserError: where there is none; near names are suggested.
+        UserError: if there is none; it suggests similar names.
     """
     path = Path(config)
     if path.suffix == ".yml":
@@ -64,19 +65,19 @@ def find_config(config: str, kind: str) -> Path:
 
 
 def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Compose a configuration as Hydra does, open for new keys.
+    """Compose a configuration as Hydra does; the result accepts new keys.
 
-    The values of the keys that are declared as texts and paths are texts, also where they look
-    like numbers; a path's ``~`` is the home, since a shell leaves it in ``key=~/folder``.
+    Keys that are declared as texts or paths get texts, even if the value looks like a number. A
+    path's leading ``~`` becomes the home folder, because a shell does not expand ``key=~/folder``.
 
     Args:
         config: see ``find_config``.
         kind: see ``find_config``.
-        overrides: Hydra's ``key=value``, ``+key=value``, ``~key``.
+        overrides: Hydra's overrides: ``key=value``, ``+key=value``, ``~key``.
 
     Raises:
-        UserError: for an unknown config, a bad override (with Hydra's reason) or one with several
-            values, an interpolation of a key that is not there, a value left open.
+        UserError: for an unknown config, an override that Hydra refuses or that has several
+            values, an interpolation of a missing key, and a value that is still ``???``.
     """
     path = find_config(config, kind)
     parsed = parse_overrides([as_meant(override) for override in parse_overrides(overrides)])
@@ -90,12 +91,12 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     try:
         with initialize_config_dir(str(path.parent), version_base="1.2"):
             cfg = compose(path.stem, overrides=[o.input_line for o in parsed])
-        # An interpolation that cannot be resolved would fail only where it is first read.
+        # Resolve all interpolations now: a bad one would otherwise fail only when it is read.
         OmegaConf.to_container(cfg, resolve=True)
-        _take_folders_of_labels(cfg)
+        _set_folders_of_labels(cfg)
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         reason = one_line(error)
-        raise UserError(f"config {config}: {reason}{_meant(reason, path)}") from error
+        raise UserError(f"config {config}: {reason}{_near_keys(reason, path)}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(
@@ -106,29 +107,31 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     return cfg
 
 
-def _take_folders_of_labels(cfg: DictConfig) -> None:
-    # A labels file names its images, so their folder need not be named as well.
+def _set_folders_of_labels(cfg: DictConfig) -> None:
+    # The images of a labels file lie in its folder, so the user need not name this folder.
     for labels, folder in (("labels", "train_path"), ("val_labels", "val_path")):
         path = OmegaConf.select(cfg, f"data.{labels}")
         if path and not OmegaConf.select(cfg, f"data.{folder}"):
             cfg.data[folder] = str(Path(path).parent)
 
 
-def _meant(refused: str, path: Path) -> str:
-    # Hydra offers to add a key that is not there, also one that is only mistyped or elsewhere.
-    match = _NOT_THERE.match(refused)
+def _near_keys(message: str, path: Path) -> str:
+    # For every unknown key Hydra only suggests to add it, even if the key is misspelled or belongs
+    # to a node.
+    match = _UNKNOWN_KEY.match(message)
     if match is None:
         return ""
     with initialize_config_dir(str(path.parent), version_base="1.2"):
         keys = list(_keys(OmegaConf.to_container(compose(path.stem))))
-    name = _last(match[1])
-    near = difflib.get_close_matches(name, {_last(key) for key in keys}, n=1, cutoff=0.75)
-    meant = [repr(key) for key in keys if _last(key) in near]
-    return f"; did you mean {' or '.join(meant[:3])}?" if meant else ""
+    name = _last_part(match[1])
+    near = difflib.get_close_matches(name, {_last_part(key) for key in keys}, n=1, cutoff=0.75)
+    suggested = [repr(key) for key in keys if _last_part(key) in near]
+    return f"; did you mean {' or '.join(suggested[:3])}?" if suggested else ""
 
 
 def _keys(node: Any, key: str = "") -> Iterator[str]:
-    # As an override names them. A list of numbers is one value.
+    """Yield the dotted keys of all values, as an override names them."""
+    # A list of nodes has keys of its own; any other list is one value.
     if isinstance(node, list) and any(isinstance(value, dict) for value in node):
         node = dict(enumerate(node))
     if not isinstance(node, dict):
@@ -138,5 +141,5 @@ def _keys(node: Any, key: str = "") -> Iterator[str]:
         yield from _keys(value, f"{key}.{name}")
 
 
-def _last(key: str) -> str:
+def _last_part(key: str) -> str:
     return key.rpartition(".")[2]

@@ -1,8 +1,8 @@
-"""The data sets and the formats of their files that a configuration can name."""
+"""The data sets and file formats that a configuration can name."""
 
 from __future__ import annotations
 
-# Data sets whose pictures have several labels, with their numbers of classes.
+# Data sets whose images have several labels, with their numbers of classes.
 MULTILABEL_SETS = {"voc2007": 20, "voc2012": 20, "coco": 80}
 DATASETS = (
     "cifar10",
@@ -14,8 +14,8 @@ DATASETS = (
     *MULTILABEL_SETS,
     "custom",
 )
-# Torchvision reads these from an archive of its own, not from image files.
+# torchvision reads these data sets from its own archives instead of image files.
 ARCHIVES = ("cifar10", "cifar100", "stl10")
-# All their images are square, so that an int crop_size cannot leave ragged batches.
+# All images of these data sets are square, so an int crop_size gives all views the same shape.
 SQUARE_DATASETS = ("cifar10", "cifar100", "stl10")
 FORMATS = ("image_folder", "dali")

@@ -1,4 +1,4 @@
-"""The defaults that the declarations give."""
+"""The defaults of the declared keys."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from leoclr_plugin.config.schema import Config
 
 
 def default_of(name: str) -> Any:
-    """The default of a key at the top of a configuration."""
+    """Return the default of a key at the top of a configuration."""
     return copy.deepcopy(Config.model_fields[name].default)
 
 
 def defaults(node: type[Node]) -> dict[str, Any]:
-    """The defaults of all keys of a node that have one."""
+    """Return the defaults of a node's keys; keys without a default are left out."""
     return {
         name: copy.deepcopy(field.default)
         for name, field in node.model_fields.items()
@@ -26,7 +26,7 @@ def defaults(node: type[Node]) -> dict[str, Any]:
 
 
 def fill_in(cfg: DictConfig, name: str, node: type[Node]) -> None:
-    """Give the keys of ``cfg[name]`` that are not there the defaults of ``node``, in place."""
+    """Set each missing key of ``cfg[name]`` to its default in ``node``, in place."""
     if cfg.get(name) is None:
         cfg[name] = {}
     for key, default in defaults(node).items():

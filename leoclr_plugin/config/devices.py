@@ -1,4 +1,4 @@
-"""The key ``devices``, read as the user meant it."""
+"""The key ``devices`` and the forms in which it can be written."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-# Lightning's word for as many devices as there are.
+# Lightning's name for all devices of the machine.
 ALL = "auto"
 WANTED = 'a number of devices, a list of their numbers such as [0, 1], or "auto" for all'
-_LISTED = re.compile(r"\d+(\s*,\s*\d+)*,?")
+_NUMBERS = re.compile(r"\d+(\s*,\s*\d+)*,?")
 
 
 def read_devices(value: Any) -> list[int] | int | str:
-    """Read a value of ``devices``, as the command line and YAML have it.
+    """Read a value of ``devices`` from the command line or from YAML.
 
     Args:
-        value: ``2``, ``[0, 1]``, ``"0,1"``, ``"2"``, ``"auto"`` or ``-1``, which also means all.
+        value: ``2``, ``[0, 1]``, ``"0,1"``, ``"2"``, ``"auto"``, or ``-1``, which means the same
+            as ``"auto"``.
 
     Returns:
-        The numbers of the devices, how many there are to be, or ``ALL``.
+        The list of the devices' numbers, the number of devices, or ``ALL``.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: for any other value.
     """
     if isinstance(value, str):
         value = _from_text(value.strip())
@@ -32,8 +33,8 @@ def read_devices(value: Any) -> list[int] | int | str:
         return ALL
     if _is_number(value, 1):
         return value
-    listed = isinstance(value, Sequence) and not isinstance(value, str)
-    numbers = list(value) if listed else []
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    numbers = list(value) if is_list else []
     if numbers and all(_is_number(n, 0) for n in numbers) and len(set(numbers)) == len(numbers):
         return numbers
     raise ValueError(WANTED)
@@ -42,14 +43,14 @@ def read_devices(value: Any) -> list[int] | int | str:
 def _from_text(text: str) -> Any:
     if text == "-1":
         return -1
-    if not _LISTED.fullmatch(text):
+    if not _NUMBERS.fullmatch(text):
         return text
     numbers = [int(number) for number in text.split(",") if number]
     return numbers if "," in text else numbers[0]
 
 
-def _is_number(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _is_number(value: Any, minimum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
 _JSON = {

@@ -1,4 +1,4 @@
-"""The JSON schema of a configuration's YAML file, by which an editor completes and checks it."""
+"""The JSON schema of the YAML configurations, with which an editor completes and checks them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from leoclr_plugin.config.keys import BOTH, PRETRAIN, Node, about, node_of, read
 from leoclr_plugin.config.leoclr import LeOCLRSettings
 from leoclr_plugin.config.schema import Config
 
-# Hydra's own keys, which its files begin with.
+# The keys of a file that only Hydra reads.
 _HYDRA = {
-    "defaults": {"type": "array", "description": "files that this one is composed with (Hydra)"},
+    "defaults": {"type": "array", "description": "files that Hydra composes this one with (Hydra)"},
     "hydra": {"type": "object", "description": "settings of Hydra itself (Hydra)"},
 }
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema, for files of ``scripts/pretrain`` and ``scripts/linear`` alike.
+    """Return the schema, which is the same for ``scripts/pretrain`` and ``scripts/linear``.
 
-    No key is required, since a file may be one part of a configuration. The top is open for
-    the arguments of Lightning's Trainer, the nodes are not.
+    No key is required, because a file may be only a part of a configuration. The top level accepts
+    additional keys, which may be arguments of Lightning's Trainer. The nodes accept none.
     """
     schema = _node(Config)
     schema["properties"].update(_HYDRA)
@@ -44,7 +44,7 @@ def _node(node: type[Node], commands: Sequence[str] = BOTH) -> dict[str, Any]:
             value = _node(inner, read_by)
         else:
             value = {"type": "array", "minItems": 1, "items": _node(inner, read_by)}
-        only = "" if read_by == list(BOTH) else f"; leoclr {read_by[0]} alone"
+        only = "" if read_by == list(BOTH) else f"; only leoclr {read_by[0]}"
         value["description"] = f"{field.description} ({about(field).of}{only})"
         if field.default is not None:
             value["default"] = field.default

@@ -1,4 +1,4 @@
-"""How a key is declared, and what its declaration says."""
+"""How a key of the configuration is declared, and functions that read the declarations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Endless = Annotated[int, Field(ge=-1, le=-1)]
 
 
 class Node(BaseModel):
-    """A node of the configuration; its fields are declared by ``key``.
+    """A node of the configuration, with fields that ``key`` declares.
 
-    Values are taken as they are: ``"5"`` is no number, and 1 is not True. A key that is not
-    declared is no error, since hosts and other methods have more of them.
+    Values are not converted: ``"5"`` is not a number, and 1 is not True. Keys that are not declared
+    are allowed, because hosts and other methods have keys of their own.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore")
@@ -32,16 +32,17 @@ class Node(BaseModel):
 
 @dataclass(frozen=True)
 class About:
-    """What a declaration says besides type, range and default.
+    """The part of a declaration that pydantic has no place for.
 
     Attributes:
-        of: who reads the key: ``"solo-learn"``, ``"leoclr"`` or ``"Lightning"``.
-        commands: the commands that read it, of those that read the node it is in.
-        needed: the commands that cannot do without it.
-        needed_with: the key beside it that, where it is on, makes this one needed.
-        reads: ``"text"`` or ``"path"`` where a number is meant as a text, and ``"list"`` where
-            ``0,1`` is meant as ``[0,1]``.
-        wanted: the range in words, where those made from the type would say too little.
+        of: the program that reads the key: ``"solo-learn"``, ``"leoclr"`` or ``"Lightning"``.
+        commands: the commands that read the key, if they read its node at all.
+        needed: the commands that require the key.
+        needed_with: another key of the same node; if it is set, this key is required.
+        reads: ``"text"`` or ``"path"`` if a number is to be read as a text; ``"list"`` if ``0,1``
+            is to be read as ``[0,1]``.
+        wanted: a description of the allowed values, if the one derived from the type is not
+            clear enough.
     """
 
     of: str = "solo-learn"
@@ -56,10 +57,10 @@ def key(default: Any, meaning: str, *, limits: dict[str, Any] | None = None, **a
     """Declare a key.
 
     Args:
-        default: what stands in where the key is not given; None for a key that has to be given.
-        meaning: one line.
+        default: the value if the key is not given; None for a required key.
+        meaning: one line that says what the key does.
         limits: pydantic's constraints, such as ``{"gt": 0}``.
-        about: the attributes of ``About``.
+        about: attributes of ``About``.
     """
     return Field(
         default,
@@ -70,17 +71,17 @@ def key(default: Any, meaning: str, *, limits: dict[str, Any] | None = None, **a
 
 
 def about(field: FieldInfo) -> About:
-    """What a field that was declared by ``key`` says about itself."""
+    """Return the ``About`` of a field that ``key`` declared."""
     return field.json_schema_extra["about"]  # type: ignore[index, return-value]
 
 
 def readers(field: FieldInfo, commands: Sequence[str] = BOTH) -> list[str]:
-    """The commands that read a field of a node which ``commands`` read."""
+    """Return which of ``commands``, those that read a node, read one of its fields."""
     return [command for command in commands if command in about(field).commands]
 
 
 def node_of(field: FieldInfo) -> type[Node] | None:
-    """The node that a field holds, or holds a list of; None for a field with a value."""
+    """Return the node in a field, or in a field's list; None if the field holds a value."""
     candidates = [field.annotation]
     for candidate in candidates:
         if isinstance(candidate, type) and issubclass(candidate, Node):
@@ -90,61 +91,61 @@ def node_of(field: FieldInfo) -> type[Node] | None:
 
 
 def leaves(node: type[Node], prefix: str = "") -> Iterator[tuple[str, type[Node], str]]:
-    """Yield each key that has a value: its dotted name, the node that declares it, its own name.
+    """Yield the dotted name, the node and the name in the node of each key that holds a value.
 
-    A list of nodes is written ``augmentations[]``.
+    A list of nodes has the name ``augmentations[]``.
     """
     for name, field in node.model_fields.items():
         inner = node_of(field)
         if inner is None:
             yield prefix + name, node, name
         else:
-            listed = "[]" if inner is not field.annotation else ""
-            yield from leaves(inner, f"{prefix}{name}{listed}.")
+            brackets = "[]" if inner is not field.annotation else ""
+            yield from leaves(inner, f"{prefix}{name}{brackets}.")
 
 
 @lru_cache
 def value_schemas(node: type[Node]) -> dict[str, dict[str, Any]]:
-    """The JSON schema of each value of a node, without titles, defaults and descriptions."""
+    """Return the JSON schema of each value of a node, without titles, defaults, descriptions."""
     schemas = node.model_json_schema()["properties"]
     return {
-        name: _bare(schemas[name])
+        name: _without_texts(schemas[name])
         for name, field in node.model_fields.items()
         if node_of(field) is None
     }
 
 
-def _bare(schema: dict[str, Any]) -> dict[str, Any]:
-    # The words that pydantic's versions choose differently are left out.
+def _without_texts(schema: dict[str, Any]) -> dict[str, Any]:
+    # Versions of pydantic differ in these entries.
     kept = {
         k: v for k, v in schema.items() if k not in ("title", "default", "description", "about")
     }
     if "anyOf" in kept:
-        kept["anyOf"] = [_bare(option) for option in kept["anyOf"]]
+        kept["anyOf"] = [_without_texts(option) for option in kept["anyOf"]]
     if isinstance(kept.get("items"), dict):
-        kept["items"] = _bare(kept["items"])
+        kept["items"] = _without_texts(kept["items"])
     return kept
 
 
 def wanted(node: type[Node], name: str) -> str:
-    """What the value of a node's key must be, in words: ``"a whole number from 0 to 9"``."""
+    """Describe the allowed values of a node's key, such as ``"a whole number from 0 to 9"``."""
     field = node.model_fields[name]
     if about(field).wanted:
         return about(field).wanted
     inner = node_of(field)
     if inner is not None:
         return f"a node with the keys {', '.join(inner.model_fields)}"
-    return _words(value_schemas(node)[name])
+    return _describe(value_schemas(node)[name])
 
 
 def choices(node: type[Node], name: str) -> list[str]:
-    """The names that the value of a node's key may have; none where it is no choice of names."""
+    """Return the names that a node's key can have; empty if it is not a choice of names."""
     return value_schemas(node)[name].get("enum", []) if name in value_schemas(node) else []
 
 
-def _words(schema: dict[str, Any]) -> str:
+def _describe(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(_words(option) for option in schema["anyOf"])
+        return " or ".join(_describe(option) for option in schema["anyOf"])
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
     kind = {
@@ -163,5 +164,5 @@ def _words(schema: dict[str, Any]) -> str:
     if low is not None and high is not None:
         return f"{kind} from {low} to {high}"
     limits = {"of at least": low, "above": above, "of at most": high, "below": below}
-    said = [f"{word} {limit}" for word, limit in limits.items() if limit is not None]
-    return " ".join([kind, " and ".join(said)]).strip()
+    described = [f"{word} {limit}" for word, limit in limits.items() if limit is not None]
+    return " ".join([kind, " and ".join(described)]).strip()

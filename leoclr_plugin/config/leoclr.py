@@ -1,4 +1,4 @@
-"""The keys of ``method_kwargs`` and ``momentum`` that LeOCLR reads."""
+"""The keys of ``method_kwargs`` and ``momentum`` for LeOCLR."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ class LeOCLRSettings(Node):
 
     proj_hidden_dim: Natural = key(2048, "units of the projector's hidden layer", **_OURS)
     proj_output_dim: Natural = key(128, "dimension of a projection", **_OURS)
-    queue_size: Natural = key(65536, "negatives in the queue", **_OURS)
+    queue_size: Natural = key(65536, "number of negatives in the queue", **_OURS)
     temperature: float = key(0.2, "temperature of InfoNCE", limits={"gt": 0}, **_OURS)
     loss_reduction: Literal["sum", "mean"] = key(
-        "sum", "over the crops: their sum, as in the paper's eq. 2, or their mean", **_OURS
+        "sum", "sum the crops' losses, as in the paper's eq. 2, or take their mean", **_OURS
     )
     queue_keys: Literal["all", "first", "last"] = key(
-        "all", "which crops' keys enter the queue", **_OURS
+        "all", "the crops with keys that enter the queue", **_OURS
     )
     anchor: Literal["original", "crop"] = key(
-        "original", "the last view: the whole image, or for an ablation a further crop", **_OURS
+        "original",
+        "the last view: the whole image, or another crop for an ablation",
+        **_OURS,
     )
     query: Literal["anchor", "crops", "both"] = key(
-        "anchor", "what the query encoder sees", **_OURS
+        "anchor", "the views that the query encoder sees", **_OURS
     )
     key_forward: Literal["separate", "joint"] = key(
-        "separate", "a forward of the momentum encoder for each crop, or one for all", **_OURS
+        "separate",
+        "one forward pass of the momentum encoder for each crop, or one for all crops",
+        **_OURS,
     )
     bn_splits: Natural = key(
-        1, "parts of a process's batch with batch statistics of their own", **_OURS
+        1, "parts of a process's batch that have their own batch statistics", **_OURS
     )
     shuffle_keys: bool = key(
-        False, "shuffle the momentum encoder's batches over parts and processes", **_OURS
+        False, "shuffle the momentum encoder's batches over the parts and processes", **_OURS
     )
 
 
 class Momentum(Node):
-    """``momentum``: the moving average that the momentum encoder is."""
+    """``momentum``: how the momentum encoder follows the query encoder."""
 
-    base_tau: Share = key(0.999, "coefficient at the first step (other methods: 0.99)")
-    final_tau: Share = key(0.999, "coefficient at the last step (other methods: 1.0)")
-    classifier: bool = key(False, "an online classifier on the momentum encoder's features too")
+    base_tau: Share = key(0.999, "momentum at the first step (other methods: 0.99)")
+    final_tau: Share = key(0.999, "momentum at the last step (other methods: 1.0)")
+    classifier: bool = key(
+        False, "train an online classifier on the momentum encoder's features as well"
+    )

@@ -1,4 +1,4 @@
-"""The keys of the nodes that all methods share."""
+"""The nodes that all methods share."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=
 
 
 class Data(Node):
-    """``data``: the images, and how they are read."""
+    """``data``: the images and how they are read."""
 
     dataset: Literal[DATASETS] = key(  # type: ignore[valid-type]
-        None, "the data set; custom counts the class folders", needed=BOTH
+        None, "the data set; custom is a folder, and its class folders are counted", needed=BOTH
     )
     train_path: str = key(None, "folder of the training images", needed=BOTH, reads="path")
     val_path: str | None = key(
@@ -45,12 +45,14 @@ class Data(Node):
         None, "CSV file of labels for the validation images", of="leoclr", reads="path"
     )
     format: Literal[FORMATS] = key(  # type: ignore[valid-type]
-        "image_folder", "read by torchvision, or by NVIDIA DALI"
+        "image_folder", "how images are read: by torchvision, or by NVIDIA DALI"
     )
     num_workers: Count = key(None, "processes (DALI: threads) that load images", needed=BOTH)
-    no_labels: bool = key(False, "the images are not in one folder a class", commands=(PRETRAIN,))
-    fraction: _PART = key(-1, "part of the training images to use; -1 is all of them")
-    download: bool = key(False, "fetch the data set where it is not there", of="leoclr")
+    no_labels: bool = key(
+        False, "use the images without labels; they need no class folders", commands=(PRETRAIN,)
+    )
+    fraction: _PART = key(-1, "fraction of the training images to use; -1 uses all")
+    download: bool = key(False, "download the data set if it is missing", of="leoclr")
     num_classes: Natural = key(None, "set by the host")
     num_large_crops: Count = key(None, "set by the host", commands=(PRETRAIN,))
     num_small_crops: Count = key(None, "set by the host", commands=(PRETRAIN,))
@@ -59,29 +61,33 @@ class Data(Node):
 class Backbone(Node):
     """``backbone``: the encoder."""
 
-    name: str = key(None, "the network, by solo-learn's name for it", needed=BOTH)
-    kwargs: dict[str, Any] = key({}, "arguments of the network's own constructor")
+    name: str = key(None, "solo-learn's name of the network", needed=BOTH)
+    kwargs: dict[str, Any] = key({}, "arguments of the network's constructor")
 
 
 class Optimizer(Node):
-    """``optimizer``: what changes the weights, and how much."""
+    """``optimizer``: the optimizer, its learning rates and the batch size."""
 
     name: Literal["sgd", "lars", "adam", "adamw"] = key(None, "the optimizer", needed=BOTH)
     batch_size: Natural = key(None, "images in a batch of one process", needed=BOTH)
     lr: NotNegative = key(
-        None, "learning rate, multiplied by batch size x devices x nodes / 256", needed=BOTH
+        None, "learning rate; multiplied by batch size x devices x nodes / 256", needed=BOTH
     )
     classifier_lr: NotNegative = key(
         None,
-        "learning rate of the online classifier, multiplied alike where there is a validation set",
+        "learning rate of the online classifier; multiplied like lr if there is a validation set",
         needed=(PRETRAIN,),
         commands=(PRETRAIN,),
     )
     weight_decay: NotNegative = key(None, "weight decay", needed=BOTH)
-    kwargs: dict[str, Any] = key({}, "arguments of the optimizer's own constructor")
-    exclude_bias_n_norm_wd: bool = key(False, "no weight decay of biases and norms")
+    kwargs: dict[str, Any] = key({}, "arguments of the optimizer's constructor")
+    exclude_bias_n_norm_wd: bool = key(
+        False, "exclude biases and normalisation layers from weight decay"
+    )
     layer_decay: NotNegative = key(
-        0.0, "factor of the rate from layer to layer; the real solo-learn's", commands=(LINEAR,)
+        0.0,
+        "factor of the learning rate from each layer to the one before; real solo-learn only",
+        commands=(LINEAR,),
     )
 
 
@@ -89,70 +95,74 @@ class Scheduler(Node):
     """``scheduler``: how the learning rate changes."""
 
     name: Literal["warmup_cosine", "step", "none"] = key(None, "the schedule", needed=BOTH)
-    warmup_epochs: NotNegative = key(10, "epochs in which the rate rises; warmup_cosine's")
-    warmup_start_lr: NotNegative = key(3e-5, "rate at the first step; warmup_cosine's")
-    min_lr: NotNegative = key(0.0, "rate at the last step; warmup_cosine's")
+    warmup_epochs: NotNegative = key(10, "epochs of warmup; for warmup_cosine")
+    warmup_start_lr: NotNegative = key(3e-5, "learning rate at the first step; for warmup_cosine")
+    min_lr: NotNegative = key(0.0, "learning rate at the last step; for warmup_cosine")
     lr_decay_steps: list[Natural] | None = key(
         None,
-        "epochs after which the rate becomes a tenth; step's",
+        "epochs after which the learning rate is divided by 10; for step",
         wanted="a list of whole numbers of at least 1 or null",
     )
-    interval: Literal["step", "epoch"] = key("step", "when the rate changes; warmup_cosine's")
+    interval: Literal["step", "epoch"] = key(
+        "step", "change the learning rate after each step or each epoch; for warmup_cosine"
+    )
 
 
 class Checkpoint(Node):
-    """``checkpoint``: what is kept of a run."""
+    """``checkpoint``: the checkpoints of a run."""
 
     enabled: bool = key(False, "write checkpoints")
     dir: str = key("trained_models", "folder of all runs", reads="path")
     frequency: Natural = key(1, "epochs from one checkpoint to the next")
-    keep_prev: bool = key(False, "keep the earlier checkpoints too")
+    keep_prev: bool = key(False, "keep earlier checkpoints as well")
 
 
 class AutoResume(Node):
-    """``auto_resume``: going on with the newest run of the same configuration."""
+    """``auto_resume``: whether to resume the newest run of the same configuration."""
 
-    enabled: bool = key(False, "look for such a run")
-    max_hours: NotNegative = key(36, "hours that its checkpoint may be old")
+    enabled: bool = key(False, "resume such a run if there is one")
+    max_hours: NotNegative = key(36, "maximum age of its checkpoint in hours")
 
 
 class KnnEval(Node):
     """``knn_eval``: the online kNN."""
 
     enabled: bool = key(False, "evaluate by kNN after each epoch")
-    k: Natural = key(20, "neighbours")
-    distance_func: Literal["euclidean", "cosine"] = key("euclidean", "the distance of two features")
+    k: Natural = key(20, "number of neighbours")
+    distance_func: Literal["euclidean", "cosine"] = key("euclidean", "distance between features")
 
 
 class Wandb(Node):
     """``wandb``: logging to Weights & Biases."""
 
-    enabled: bool = key(False, "log there as well")
+    enabled: bool = key(False, "log to Weights & Biases as well")
     entity: str | None = key(None, "user or team", reads="text")
     project: str = key("solo-learn", "project", reads="text")
     offline: bool = key(False, "keep the log on this machine")
 
 
 class Performance(Node):
-    """``performance``: how the network is run; it changes no result."""
+    """``performance``: settings of speed, which do not change the method."""
 
-    disable_channel_last: bool = key(False, "keep the channels first in memory")
-    compile: bool = key(False, "let torch compile the encoders", of="leoclr", commands=(PRETRAIN,))
+    disable_channel_last: bool = key(False, "do not use the channels-last memory format")
+    compile: bool = key(
+        False, "compile the encoders with torch.compile", of="leoclr", commands=(PRETRAIN,)
+    )
 
 
 class Dali(Node):
     """``dali``: the loader of ``data.format: dali``."""
 
     device: Literal["cpu", "gpu"] | None = key(
-        None, "where images are decoded; null follows the accelerator"
+        None, "device that decodes images; null follows the accelerator"
     )
-    prefetch: Natural = key(2, "batches that are made ahead", of="leoclr")
+    prefetch: Natural = key(2, "batches to prepare in advance", of="leoclr")
     cache_mb: NotNegative = key(
-        0, "memory in MB for a data set's decoded images; 0 keeps none", of="leoclr"
+        0, "memory in MB for the decoded images of a data set; 0 disables the cache", of="leoclr"
     )
     hw_decoder_load: Share = key(
-        0.9, "part of the images that a GPU's JPEG decoder takes", of="leoclr"
+        0.9, "fraction of the images that the GPU's JPEG decoder decodes", of="leoclr"
     )
     encode_indexes_into_labels: bool = key(
-        False, "solo-learn's own loader's; here indexes are always those of the samples"
+        False, "setting of solo-learn's DALI loader; the loader of leoclr does not need it"
     )

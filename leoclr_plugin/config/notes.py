@@ -1,4 +1,4 @@
-"""A word about the keys that nothing reads: a mistyped one must not be ignored in silence."""
+"""Reports of keys that nothing reads, because a misspelled key must not be ignored silently."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from leoclr_plugin.errors import tell_ignored
 
 @lru_cache
 def trainer_keys() -> frozenset[str]:
-    """The arguments of Lightning's Trainer, all of which a configuration may have at its top."""
+    """Return the names of the Trainer's arguments, which a configuration may have at its top."""
     from lightning.pytorch import Trainer
 
     return frozenset(inspect.signature(Trainer.__init__).parameters) - {"self"}
 
 
 def tell_unknown_keys(cfg: DictConfig) -> None:
-    """Say on stderr which keys of a configuration nothing reads, with the names near them.
+    """Report the keys of a configuration that nothing reads on stderr, with similar names.
 
-    LeOCLR tells those of its ``method_kwargs`` itself, since it does so in solo-learn's own scripts
-    as well. Other methods' are the host's to know.
+    The keys of ``method_kwargs`` are not looked at. LeOCLR reports its own, because it does so in
+    solo-learn's scripts too. The keys of other methods are known to the host only.
     """
     values = OmegaConf.to_container(cfg)
     tell_ignored("", values, {*Config.model_fields, *trainer_keys()})
@@ -37,7 +37,7 @@ def tell_unknown_keys(cfg: DictConfig) -> None:
 
 
 def tell_unknown_keys_of(name: str, value: Any, node: type[Node]) -> None:
-    """The same for one node, or a list of nodes, that a configuration has under ``name``."""
+    """Report such keys of one node, or of a list of nodes, that a configuration has as ``name``."""
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value)
     for prefix, mapping in _mappings(name, value):

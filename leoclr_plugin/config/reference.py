@@ -1,4 +1,4 @@
-"""The reference page of the docs, made from the declarations."""
+"""The reference page of the docs, written from the declarations."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from leoclr_plugin.config.schema import Config
 
 _HEAD = """# Configuration reference
 
-<!-- Made by `leoclr config reference > docs/config.md`; change the declarations in
-leoclr_plugin/config/ instead. -->
+<!-- Written by `leoclr config reference > docs/config.md`. To change this page, change the
+declarations in leoclr_plugin/config/. -->
 
 A configuration is a YAML file of `scripts/pretrain` or `scripts/linear`, or one of your own.
-Every key can be changed on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
-A key that the file does not have is added with a plus: `+on_nonfinite=skip`.
+You can change every key on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
+To add a key that the file does not have, write a plus: `+on_nonfinite=skip`.
 
-The column *of* says who reads a key: solo-learn (and with it the bundled host), leoclr, or
-Lightning. *command* is `pretrain` or `linear` where only one of the two reads it.
+The column *of* says which program reads a key: solo-learn (and the bundled host), leoclr, or
+Lightning. The column *command* says `pretrain` or `linear` if only this command reads the key.
 """
-_TOP = "Besides these every argument of `lightning.pytorch.Trainer` may stand at the top."
-_OPEN = "Other methods have settings of their own here, which the host documents."
+_TOP = "The top of the file may also have any argument of `lightning.pytorch.Trainer`."
+_OPEN = "Other methods have their own settings here, which the host documents."
 _TABLE = "| key | value | default | meaning | of | command |\n|---|---|---|---|---|---|"
 
 
 def reference() -> str:
-    """The page, in Markdown."""
+    """Return the page in Markdown."""
     parts = [_HEAD, _section("The top of the file", Config, BOTH, _TOP)]
     for name, field in Config.model_fields.items():
         node, commands = node_of(field), readers(field)
         if node is not None:
-            listed = "" if node is field.annotation else "[i]"
-            parts.append(_section(f"`{name}{listed}`: {field.description}", node, commands))
+            index = "" if node is field.annotation else "[i]"
+            parts.append(_section(f"`{name}{index}`: {field.description}", node, commands))
         elif name == "method_kwargs":
             title = f"`{name}` of `method: leoclr`"
             parts.append(_section(title, LeOCLRSettings, commands, _OPEN))
@@ -63,21 +63,21 @@ def _rows(node: type[Node], name: str, commands: Sequence[str], prefix: str = ""
         )
         return [f"| {' | '.join(cells)} |"]
     if node is Config:
-        # It has a section of its own.
+        # The node has its own section.
         return []
     below = f"{prefix}{name}."
     return [row for key in inner.model_fields for row in _rows(inner, key, read_by, below)]
 
 
 def _default(field: FieldInfo, read_by: Sequence[str]) -> str:
-    said = about(field)
-    if said.needed_with:
-        return f"required with `{said.needed_with}`"
+    declared = about(field)
+    if declared.needed_with:
+        return f"required with `{declared.needed_with}`"
     default = "`null`" if field.default is None else f"`{field.default}`"
-    if not said.needed:
+    if not declared.needed:
         return default
     return (
         "required"
-        if list(said.needed) == list(read_by)
-        else f"{default}, required by {said.needed[0]}"
+        if list(declared.needed) == list(read_by)
+        else f"{default}, required by {declared.needed[0]}"
     )

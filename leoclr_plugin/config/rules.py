@@ -1,4 +1,4 @@
-"""What several keys have to be together."""
+"""Rules about the values of several keys together."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 _TAUS = ("momentum.base_tau", "momentum.final_tau")
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
 _RULES: list[tuple[Rule, tuple[str, ...], Collection[str]]] = []
-# Keys that solo-learn's main_pretrain.py reads, and what does the same here.
-_NOT_TAKEN = {"auto_umap.enabled": "leoclr umap RUN", "debug_augmentations": "leoclr views FOLDER"}
+# Keys of solo-learn's main_pretrain.py that leoclr does not support, and the commands that replace
+# them.
+_REPLACED_BY_COMMANDS = {
+    "auto_umap.enabled": "leoclr umap RUN",
+    "debug_augmentations": "leoclr views FOLDER",
+}
 _FINE_TUNING = ("mixup", "cutmix", "label_smoothing", "auto_augment")
 
 
 def broken_rules(
     values: Mapping[str, Any], command: str, bad: Collection[str] = ()
 ) -> Iterator[str]:
-    """Yield a line for each rule that a configuration breaks.
+    """Yield a message for each rule that a configuration breaks.
 
     Args:
         values: the configuration.
         command: ``"pretrain"`` or ``"linear"``.
-        bad: keys that have a problem of their own; a rule about one of them says nothing.
+        bad: keys with invalid values; rules about these keys are skipped.
     """
     for rule, keys, commands in _RULES:
         within = tuple(f"{key}{mark}" for key in keys for mark in ".[")
@@ -35,24 +39,25 @@ def broken_rules(
 
 
 def broken_leoclr_rules(values: Mapping[str, Any], bad: Collection[str] = ()) -> Iterator[str]:
-    """The same of the rules of LeOCLR that solo-learn's own scripts can break as well.
+    """Yield a message for each broken rule of LeOCLR that also applies in solo-learn's scripts.
 
     Args:
-        values: the configuration after its hardware is settled, since a CPU changes ``precision``
-            and ``sync_batchnorm``.
-        bad: as above.
+        values: the configuration after its hardware is settled, because a CPU changes
+            ``precision`` and ``sync_batchnorm``.
+        bad: keys with invalid values; rules about these keys are skipped.
     """
     if not any(key in bad for key in _TAUS):
-        yield from _leoclrs_tau_rises(values)
+        yield from _leoclr_tau_does_not_fall(values)
     for key in ("method_kwargs.bn_splits", "method_kwargs.shuffle_keys"):
         value, off = value_of(values, key), _default(LeOCLRSettings, key)
         if values.get("sync_batchnorm") and key not in bad and value != off:
             yield f"{key}={value} must be {off} with sync_batchnorm=True, which undoes it"
-    # In steps of these precisions a momentum update's thousandth is rounded away.
+    # A momentum update changes a weight by a thousandth of a difference. These precisions round
+    # such a change to zero.
     precision = values.get("precision")
     if precision in ("bf16-true", "16-true"):
         yield (
-            f"precision={precision} must be bf16-mixed, or the momentum encoder stays as it began"
+            f"precision={precision} must be bf16-mixed, or the momentum encoder is never updated"
         )
 
 
@@ -61,7 +66,7 @@ def _default(node: type[Node], key: str) -> Any:
 
 
 def value_of(values: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """The value of a dotted key, or ``default`` where there is none."""
+    """Return the value of a dotted key, or ``default`` if there is none."""
     value: Any = values
     for name in key.split("."):
         if not isinstance(value, Mapping) or name not in value:
@@ -84,7 +89,7 @@ def _a_cosine_has_an_end(values: Mapping[str, Any]) -> Iterator[str]:
         value_of(values, "scheduler.name") == "warmup_cosine"
     ):
         yield (
-            "max_epochs=-1 has no end, and scheduler.name=warmup_cosine needs one: set max_epochs, "
+            "max_epochs=-1 has no end, and scheduler.name=warmup_cosine needs one: set max_epochs "
             "or scheduler.name=none"
         )
 
@@ -105,7 +110,7 @@ def _labels_files_are_of_folders(values: Mapping[str, Any]) -> Iterator[str]:
     labels = value_of(values, "data.labels") or value_of(values, "data.val_labels")
     if labels and dataset not in (None, "custom"):
         yield (
-            f"data.dataset={dataset} has labels of its own, besides those of {labels}: set "
+            f"data.dataset={dataset} has labels of its own, so it cannot use {labels}: set "
             "data.dataset=custom, or leave out the labels file"
         )
 
@@ -114,9 +119,9 @@ def _labels_files_are_of_folders(values: Mapping[str, Any]) -> Iterator[str]:
 def _lists_are_of_files(values: Mapping[str, Any]) -> Iterator[str]:
     dataset = value_of(values, "data.dataset")
     for key in ("data.train_list", "data.val_list"):
-        listed = value_of(values, key)
-        if listed and dataset in ARCHIVES:
-            yield f"{key}={listed} lists image files, and {dataset} is an archive: leave it out"
+        path = value_of(values, key)
+        if path and dataset in ARCHIVES:
+            yield f"{key}={path} lists image files, and {dataset} is an archive: leave it out"
 
 
 @_rule("augmentations", commands=(PRETRAIN,))
@@ -137,13 +142,13 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
     pipelines = values["augmentations"]
     anchor = value_of(values, "method_kwargs.anchor", "original")
     last = len(pipelines) - 1
-    wanted = [last] if anchor == "original" else []
+    expected = [last] if anchor == "original" else []
     originals = [i for i, pipeline in enumerate(pipelines) if not pipeline["rrc"]["enabled"]]
-    if originals != wanted or pipelines[last]["num_crops"] != 1:
+    if originals != expected or pipelines[last]["num_crops"] != 1:
+        crop = "rrc.enabled=False, and only it" if expected else "rrc.enabled=True, as all others"
         yield (
-            f"augmentations: leoclr wants the {anchor} that is its anchor as its last view, once: "
-            f"give the last pipeline (augmentations[{last}]) num_crops=1 and "
-            f"{'rrc.enabled=False, and only it' if wanted else 'rrc.enabled=True, as all others'}"
+            f"augmentations: leoclr needs its anchor, the {anchor}, once and as its last view: "
+            f"give the last pipeline (augmentations[{last}]) num_crops=1 and {crop}"
         )
         return
     if sum(pipeline["num_crops"] for pipeline in pipelines[:last]) < 1:
@@ -160,7 +165,7 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 @_rule("method", *_TAUS, commands=(PRETRAIN,))
-def _leoclrs_tau_rises(values: Mapping[str, Any]) -> Iterator[str]:
+def _leoclr_tau_does_not_fall(values: Mapping[str, Any]) -> Iterator[str]:
     if value_of(values, "method") != "leoclr":
         return
     base, final = (value_of(values, key, _default(Momentum, key)) for key in _TAUS)
@@ -168,11 +173,11 @@ def _leoclrs_tau_rises(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"momentum.base_tau={base} must be at most momentum.final_tau={final}"
 
 
-@_rule(*_NOT_TAKEN, commands=(PRETRAIN,))
-def _drawn_by_other_commands(values: Mapping[str, Any]) -> Iterator[str]:
-    for key, command in _NOT_TAKEN.items():
+@_rule(*_REPLACED_BY_COMMANDS, commands=(PRETRAIN,))
+def _other_commands_replace_keys(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, command in _REPLACED_BY_COMMANDS.items():
         if value_of(values, key):
-            yield f"{key}=True is not taken here: {command} draws it, so leave it out"
+            yield f"{key}=True is not supported: leave it out and use {command}"
 
 
 @_rule(*_FINE_TUNING, commands=(LINEAR,))
@@ -180,6 +185,6 @@ def _fine_tuning_is_the_hosts(values: Mapping[str, Any]) -> Iterator[str]:
     for key in _FINE_TUNING:
         if value_of(values, key):
             yield (
-                f"{key}={values[key]} is not taken here: solo-learn's main_linear.py takes it, of "
-                "the same checkpoint"
+                f"{key}={values[key]} is not supported: leave it out, or train on the same "
+                "checkpoint with solo-learn's main_linear.py"
             )

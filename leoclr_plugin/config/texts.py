@@ -1,4 +1,4 @@
-"""Values that YAML and Hydra read as numbers, and that are meant as texts or as lists."""
+"""Values that YAML and Hydra would read as numbers although they are texts or lists."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from leoclr_plugin.config.schema import read_as
 
 
 def as_meant(override: Override) -> str:
-    """Write an override so that Hydra reads it as the declaration of its key means it.
+    """Write an override so that Hydra reads its value as the type that the key is declared with.
 
-    ``checkpoint.dir=2024_01`` is the folder of this name, where Hydra reads the number 202401, and
-    ``devices=0,1`` is a list, where it reads two trainings.
+    Hydra would read the folder in ``checkpoint.dir=2024_01`` as the number 202401, and
+    ``devices=0,1`` as two trainings instead of a list.
     """
     written, key = override.input_line, override.key_or_group
     if override.is_delete() or "=" not in written:
         return written
     name, _, value = written.partition("=")
     if override.is_sweep_override():
-        listed = key in read_as("list") and override.is_choice_sweep()
-        return f"{name}=[{value}]" if listed and "(" not in value else written
+        is_list = key in read_as("list") and override.is_choice_sweep()
+        return f"{name}=[{value}]" if is_list and "(" not in value else written
     number = isinstance(override.value(), bool | int | float)
     return f"{name}={quote(value)}" if number and key in read_as("text", "path") else written
 
 
 def settle_texts(cfg: DictConfig, path: Path) -> None:
-    """Make texts of the numbers that the declared texts and paths of ``cfg`` have, in place.
+    """Turn numbers into texts where ``cfg`` has keys that are declared as texts or paths, in place.
 
     Args:
-        cfg: the composed configuration; the ``~`` that a path begins with becomes the home.
-        path: the YAML file it was composed from, which has the letters that were written.
+        cfg: the composed configuration; a path's leading ``~`` becomes the home folder.
+        path: the YAML file that it was composed from; it shows how a number was written.
     """
     written = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)
     for key in read_as("text", "path"):
@@ -48,6 +48,6 @@ def settle_texts(cfg: DictConfig, path: Path) -> None:
 
 
 def _as_written(value: Any, written: Any) -> str:
-    # A value from elsewhere, such as a file of the defaults list, has no letters here.
+    # A value from another file, such as one of the defaults list, is not in this file.
     same = isinstance(written, str) and yaml.safe_load(written) == value
     return written if same else str(value)

@@ -1,4 +1,4 @@
-"""The keys of a pipeline of ``augmentations``: what is done to make a view of an image."""
+"""The keys of a pipeline of ``augmentations``, which makes views of an image."""
 
 from __future__ import annotations
 
@@ -13,63 +13,73 @@ _PAIR = Annotated[list[Natural], Field(min_length=2, max_length=2)]
 
 
 class RandomResizedCrop(Node):
-    """``rrc``: the random crop, or where it is off the resize of the whole image."""
+    """``rrc``: the random resized crop."""
 
-    enabled: bool = key(None, "crop at random; off, the whole image is resized", needed=(PRETRAIN,))
+    enabled: bool = key(
+        None, "crop at random; if False, the whole image is resized", needed=(PRETRAIN,)
+    )
     crop_min_scale: Share = key(
-        None, "least part of the image's area that a crop has", needed_with="enabled"
+        None, "smallest crop, as a fraction of the image's area", needed_with="enabled"
     )
     crop_max_scale: Share = key(
-        None, "largest part of the image's area that a crop has", needed_with="enabled"
+        None, "largest crop, as a fraction of the image's area", needed_with="enabled"
     )
 
 
 class Chance(Node):
-    """What is done to a view with a probability."""
+    """A change of a view that is made with a probability."""
 
     prob: Share = key(None, "probability", needed=(PRETRAIN,))
 
 
 class ColorJitter(Node):
-    """``color_jitter``: torchvision's, with a probability."""
+    """``color_jitter``: torchvision's ``ColorJitter``, applied with a probability."""
 
     prob: Share = key(None, "probability", needed=(PRETRAIN,))
-    brightness: NotNegative = key(None, "range of the factor of brightness", needed_with="prob")
-    contrast: NotNegative = key(None, "range of the factor of contrast", needed_with="prob")
-    saturation: NotNegative = key(None, "range of the factor of saturation", needed_with="prob")
-    # Half a circle either way is every hue.
+    brightness: NotNegative = key(
+        None, "largest change of the brightness factor from 1", needed_with="prob"
+    )
+    contrast: NotNegative = key(
+        None, "largest change of the contrast factor from 1", needed_with="prob"
+    )
+    saturation: NotNegative = key(
+        None, "largest change of the saturation factor from 1", needed_with="prob"
+    )
+    # Half a turn of the colour circle in either direction reaches every hue.
     hue: float = key(
         None,
-        "range of the turn of hue, in circles",
+        "largest shift of the hue, in turns of the colour circle",
         limits={"ge": 0, "le": 0.5},
         needed_with="prob",
     )
 
 
 class Pipeline(Node):
-    """One pipeline: all views of it are drawn in the same way."""
+    """One pipeline, which makes one or several views of each image."""
 
     crop_size: Natural | _PAIR = key(
         None,
-        "size of a view in pixels; of a view that is not cropped a number is the shorter side",
+        "size of a view in pixels; for an uncropped view a number is its shorter side",
         needed=(PRETRAIN,),
         wanted="a whole number of at least 1 or a pair [height, width] of such numbers",
     )
-    num_crops: Count = key(None, "views of each image that are made so", needed=(PRETRAIN,))
+    num_crops: Count = key(
+        None, "number of views that the pipeline makes of each image", needed=(PRETRAIN,)
+    )
     rrc: RandomResizedCrop = key(None, "the random resized crop")
     color_jitter: ColorJitter = key(None, "the colour jitter")
-    grayscale: Chance = key(None, "to grey")
-    gaussian_blur: Chance = key(None, "the Gaussian blur, its sigma from 0.1 to 2 pixels")
-    solarization: Chance = key(None, "inverts what is brighter than the middle")
-    equalization: Chance = key(None, "equalises the histogram; not with DALI")
-    horizontal_flip: Chance = key(None, "mirrors left and right")
+    grayscale: Chance = key(None, "conversion to grey")
+    gaussian_blur: Chance = key(None, "Gaussian blur with a sigma from 0.1 to 2 pixels")
+    solarization: Chance = key(None, "inversion of the pixels that are brighter than the middle")
+    equalization: Chance = key(None, "equalisation of the histogram; not with DALI")
+    horizontal_flip: Chance = key(None, "horizontal mirroring")
     mean: _PER_CHANNEL = key(
         None,
-        "mean of each channel, of a data set whose own is not known",
+        "mean of each channel, for a data set that leoclr has no mean for",
         wanted="a list of three numbers",
     )
     std: _PER_CHANNEL = key(
         None,
-        "standard deviation of each channel, of a data set whose own is not known",
+        "standard deviation of each channel, for a data set that leoclr has none for",
         wanted="a list of three numbers",
     )

@@ -1,4 +1,4 @@
-"""Data sets under solo-learn's names, for pretraining (views) and for evaluation (one image)."""
+"""The data sets with solo-learn's names, for pretraining and for evaluation."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class MultilabelImages(Dataset):
     """Images that may show several classes: items ``(image, labels [C] int8)``.
 
     Attributes:
-        samples: pairs (path, labels); a label is 1, 0, or -1 where it is not known.
+        samples: pairs (path, labels); a label is 1, 0, or -1 if it is unknown.
         targets: the labels of each image.
-        classes: names of the classes.
+        classes: the names of the classes.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class MultilabelImages(Dataset):
 
 
 class LabelledFolder(tv.ImageFolder):
-    """torchvision's data set of class folders, whose files are listed as all our listings are.
+    """torchvision's data set of class folders, with the files that ``walk_images`` finds.
 
     Raises:
-        UserError: for class folders without an image, and links that would list images twice.
+        UserError: if a class folder has no image, or a link would list images twice.
     """
 
     def __init__(self, root: Path, transform: Callable | None) -> None:
@@ -94,14 +94,14 @@ class LabelledFolder(tv.ImageFolder):
     def make_dataset(
         directory: Path, class_to_idx: dict[str, int], *args: Any, **kwargs: Any
     ) -> list[tuple[str, int]]:
-        """Called by torchvision; gives the pairs (path, class) in torchvision's order."""
-        found = [walked for walked in walk_images(directory) if walked[0] is not None]
+        """Return the pairs (path, class) in torchvision's order; torchvision calls this."""
+        folders = [walked for walked in walk_images(directory) if walked[0] is not None]
         samples = [
             (f"{folder}{os.sep}{name}", class_to_idx[label])
-            for label, folder, names in sorted(found)
+            for label, folder, names in sorted(folders)
             for name in sorted(names)
         ]
-        empty = class_to_idx.keys() - {label for label, _, names in found if names}
+        empty = class_to_idx.keys() - {label for label, _, names in folders if names}
         if empty:
             raise UserError(
                 f"the data folder {directory} has {len(empty)} class folders without an image, the "
@@ -111,7 +111,7 @@ class LabelledFolder(tv.ImageFolder):
 
 
 class WithIndex(Dataset):
-    """A data set whose items are ``(index, item, target)``, as the host's batches want them."""
+    """A data set with items ``(index, item, target)``, as the host's batches need them."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -130,24 +130,24 @@ def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Data
     Args:
         data: the ``data`` node: ``dataset``, ``train_path``, ``no_labels``, ``fraction`` (of the
             images to use, in (0, 1); -1 for all), ``format``, and optionally ``download``.
-        transform: from a PIL image to its views; None where only the files are wanted.
+        transform: makes the views of a PIL image; None if only the files are needed.
 
     Returns:
-        Items ``(index, views, target)``; stl10 is its labelled and its unlabelled part, and
-        images without a row in ``data.labels`` have unknown labels.
+        A data set with items ``(index, views, target)``. For stl10 it has the labelled and the
+        unlabelled images. Images without a row in ``data.labels`` have unknown labels.
 
     Raises:
-        UserError: for an unknown data set or format, or data that is not there.
+        UserError: if the data set or format is unknown, or the data is missing.
     """
     return WithIndex(build_dataset(data, "train+unlabeled", transform))
 
 
 def class_names(data: DictConfig) -> tuple[str, ...] | None:
-    """Names of the classes of a data set whose images have several labels; None for all others.
+    """Return the names of the classes if images have several labels, and None otherwise.
 
     Args:
-        data: the ``data`` node. ``data.labels`` names the training images' labels file; where it
-            is not given, ``data.val_labels`` names that of the validation images.
+        data: the ``data`` node. The names are those of the labels file ``data.labels``, or of
+            ``data.val_labels`` if the training images have no labels file.
     """
     if data.get("no_labels", False):
         return None
@@ -158,7 +158,7 @@ def class_names(data: DictConfig) -> tuple[str, ...] | None:
 
 
 def take_classes_of_labels(data: DictConfig) -> None:
-    """Set ``data.num_classes`` where labels name the classes: the hosts count folders."""
+    """Set ``data.num_classes`` if images have several labels, because the hosts count folders."""
     names = class_names(data)
     if names:
         data.num_classes = len(names)
@@ -168,15 +168,15 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
     """Build one split of a data set: items ``(transform(image), target)``.
 
     Args:
-        data: the ``data`` node of the configuration; its ``fraction`` is of the training images
-            alone, the same share of every class, and its ``num_classes``, where there is one, is
-            how many the classifier has.
-        split: ``"train"``, ``"val"`` or ``"train+unlabeled"``, for pretraining.
-        transform: of a PIL image; None where only the files are wanted.
+        data: the ``data`` node of the configuration. ``fraction`` applies to the training images
+            only and takes the same share of every class. ``num_classes``, if it is set, is the
+            classifier's number of classes.
+        split: ``"train"``, ``"val"``, or ``"train+unlabeled"`` for pretraining.
+        transform: transforms a PIL image; None if only the files are needed.
 
     Raises:
-        UserError: for an unknown data set or format, data that is not there or of more classes
-            than the data set has, and a fraction that leaves a class without an image.
+        UserError: if the data set or format is unknown, the data is missing or has more classes
+            than the data set, or the fraction leaves a class without an image.
     """
     check_part("data", data)
     if data.get("format") == "dali":
@@ -186,14 +186,15 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
     if split == "val" or fraction == -1:
         return dataset
     labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
-    # Several labels make too many combinations for each of them to keep its share.
-    of_one_class = not data.get("no_labels", False) and not isinstance(dataset, MultilabelImages)
-    stratify = labels if of_one_class else None
+    # Images with several labels have too many combinations of labels to keep the share of each.
+    has_classes = not data.get("no_labels", False) and not isinstance(dataset, MultilabelImages)
+    stratify = labels if has_classes else None
     try:
         kept, _ = train_test_split(
             range(len(dataset)), train_size=fraction, stratify=stratify, random_state=_SPLIT_SEED
         )
-    except ValueError as error:  # too few images, of a class or in all
+    except ValueError as error:
+        # There are too few images in a class or in total.
         message = one_line(error).rstrip(".")
         raise UserError(
             f"data.fraction={fraction} of {len(dataset)} images: {message}; take more of them"
@@ -224,7 +225,7 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
     else:
         dataset = _folder(root, transform, labelled)
         if split == "val" and labelled:
-            _number_as_in(Path(data.train_path), dataset)
+            _number_classes_as_in(Path(data.train_path), dataset)
     if data.get(f"{part}_list"):
         keep_listed(dataset, root, Path(data[f"{part}_list"]), f"data.{part}_list")
     if isinstance(dataset, MultilabelImages):
@@ -234,13 +235,13 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
     if max(dataset.targets) >= classes:
         raise UserError(
             f"{root} has {len(dataset.classes)} class folders, and data.dataset={name} {classes} "
-            "classes; set data.dataset=custom, whose classes are counted"
+            "classes; set data.dataset=custom, which counts the class folders"
         )
     return dataset
 
 
 def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
-    """The pairs (path, target) of a data set of image files, in the order of its indexes."""
+    """Return the pairs (path, target) of a data set of image files, in the order of its indexes."""
     if isinstance(dataset, WithIndex):
         return samples_of(dataset.dataset)
     if isinstance(dataset, Subset):
@@ -260,7 +261,8 @@ def _labelled_by_file(
         )
     if not root.is_dir():
         raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
-    # A class is its column's place in the training labels, whatever the order of the others is.
+    # The training labels determine the numbers of the classes, because the columns of the
+    # validation labels may have another order.
     known = read_classes(Path(data.labels)) if split == "val" and data.get("labels") else None
     table = read_labels(Path(data[key]), known)
     samples = _pair_with_images(table, root, f"data.{key}")
@@ -271,12 +273,13 @@ def _labelled_by_file(
 def _pair_with_images(table: LabelTable, root: Path, key: str) -> list[tuple[str, np.ndarray]]:
     resolved, given = str(root.resolve()), str(root)
     images = {f"{resolved}{str(path)[len(given) :]}": str(path) for path in list_images(root)}
-    gone = [image for image in table.rows if image not in images]
-    if gone:
+    missing = [image for image in table.rows if image not in images]
+    if missing:
+        first = os.path.relpath(missing[0], table.path.parent.resolve())
         raise UserError(
-            f"{key}={table.path}: {len(gone)} of {len(table.rows)} images are not under {root}, "
-            f"the first is {os.path.relpath(gone[0], table.path.parent.resolve())}; mend their "
-            "paths, which are relative to the file's folder, or leave out their rows"
+            f"{key}={table.path}: {len(missing)} of {len(table.rows)} images are not under {root}, "
+            f"the first is {first}; correct their paths, which are relative to the file's folder, "
+            "or remove their rows"
         )
     unknown = np.full(len(table.classes), UNKNOWN, np.int8)
     return [(path, table.rows.get(image, unknown)) for image, path in images.items()]
@@ -286,16 +289,17 @@ def _check_unlabelled(dataset: MultilabelImages, root: Path, split: str) -> None
     unlabelled = [path for path, labels in dataset.samples if (labels == UNKNOWN).all()]
     if not unlabelled:
         return
-    about = (
+    message = (
         f"{len(unlabelled)} of {len(dataset)} images under {root} have no labels, the first is "
         f"{unlabelled[0]}"
     )
     if split != "train+unlabeled":
         key = "val_list" if split == "val" else "train_list"
         raise UserError(
-            f"{about}; add their rows to the labels file, or list the others: data.{key}"
+            f"{message}; add their rows to the labels file, or list the labelled images in a file "
+            f"and name it with data.{key}"
         )
-    print(f"{about}; they are trained on without labels", file=sys.stderr)
+    print(f"{message}; they are trained on without labels", file=sys.stderr)
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
@@ -303,7 +307,7 @@ def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwa
         return make(root, download=download, **kwargs)
     except RuntimeError as error:
         raise UserError(
-            f"{make.__name__} is not in {root} (or is damaged): {error}; "
+            f"{make.__name__} is missing in {root} or damaged: {error}; "
             "data.download=True fetches it"
         ) from error
 
@@ -315,7 +319,7 @@ def _download_imagenette(root: Path) -> None:
     name = root.parent.name
     if name not in archives:
         raise UserError(
-            f"data.download=True makes a folder imagenette2-160 (or imagenette2-320, imagenette2), "
+            "data.download=True makes a folder imagenette2-160, imagenette2-320 or imagenette2, "
             f"but the path is {root}; write .../imagenette2-160/{root.name}"
         )
     tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
@@ -330,19 +334,19 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
             raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
         return dataset
     if not any(entry.is_dir() for entry in root.iterdir()):
-        found = len(list_images(root))
-        if not found:
+        count = len(list_images(root))
+        if not count:
             raise UserError(f"the data folder {root} is empty")
         raise UserError(
-            f"the data folder {root} has {found} images but no class folders; put them into one "
-            "folder a class, or set data.no_labels=True"
+            f"the data folder {root} has {count} images but no class folders; put the images of "
+            "each class into a folder of its own, or set data.no_labels=True"
         )
     return LabelledFolder(root, transform)
 
 
-def _number_as_in(train: Path, dataset: tv.ImageFolder) -> None:
-    # A class is a number, its folder's place among those of its split: where the validation set
-    # lacks one, all after it would be taken for others.
+def _number_classes_as_in(train: Path, dataset: tv.ImageFolder) -> None:
+    # torchvision numbers the class folders of each split. If the validation set lacks a class, the
+    # numbers of all later classes would differ from those of the training.
     if not train.is_dir():
         return
     names = sorted(entry.name for entry in train.iterdir() if entry.is_dir())

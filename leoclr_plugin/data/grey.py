@@ -1,49 +1,50 @@
-"""Grey images of more than 8 bits, brought to 8 bits by the range of their own levels."""
+"""Convert grey images with more than 8 bits to 8 bits without clipping their levels."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
-# TIFF's tags, and their values for a picture whose zero is white and for signed levels.
+# TIFF's tags, and their values for images with a white zero and for signed levels.
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _SIGNED = 0, 2
-# PIL's modes of levels of floating point, and of whole numbers of 32 bits.
-FLOAT, _INTEGERS = "F", "I"
-# PIL has levels of 16 bits in 32 for these formats, for PNG before its version 10.3.
+# PIL's modes for floating-point levels and for 32-bit integer levels.
+FLOAT, _INT32 = "F", "I"
+# For these formats PIL stores 16-bit levels as 32-bit integers; for PNG only before version 10.3.
 _16_BITS_IN_32 = ("PNG", "PPM")
 
 
 def check_levels(image: Image.Image) -> None:
-    """Check by an image's header that its levels have a known range, without decoding it.
+    """Check in an image's header that the range of its levels is known, without decoding it.
 
     Args:
-        image: as ``PIL.Image.open`` returns it.
+        image: an image as ``PIL.Image.open`` returns it.
 
     Raises:
-        ValueError: for signed levels, for whole numbers of 32 bits, whose files use any part of
-            their range, and for deep grey images whose zero is white, which PIL does not invert.
+        ValueError: if the levels are signed; if they are 32-bit integers, because files use any
+            part of this range; or if zero is white in an image of more than 8 bits, because PIL
+            does not invert such images.
     """
     tags = getattr(image, "tag_v2", {})
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
-        raise ValueError("its grey levels are signed; save it as 8 or 16 bits without a sign")
-    if image.mode == _INTEGERS and image.format not in _16_BITS_IN_32:
+        raise ValueError("its grey levels are signed; save it as unsigned 8 or 16 bits")
+    if image.mode == _INT32 and image.format not in _16_BITS_IN_32:
         raise ValueError("its grey levels have 32 bits; save it as 8 or 16 bits")
     if _is_deep(image) and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise ValueError("its zero is white; save it with black as zero")
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Return a deep grey image as one of 8 bits, and any other image as it is.
+    """Convert a grey image of more than 8 bits to 8 bits, and return any other image unchanged.
 
     PIL itself would make every level above 255 white.
 
-    - 16 bits: the high byte, as DALI does.
-    - 12 bits: from 0 to 4095, rounded; DALI's levels differ by one at most.
-    - Floating point: from 0 to 1.
+    - 16 bits: the result is the high byte, as with DALI.
+    - 12 bits: the levels from 0 to 4095 are scaled and rounded. DALI's results differ by at most 1.
+    - Floating point: the levels from 0 to 1 are scaled.
 
     Raises:
-        ValueError: for what ``check_levels`` refuses, and for levels of floating point beyond
+        ValueError: if ``check_levels`` refuses the image, or a floating-point level is outside
             [0, 1].
     """
     check_levels(image)
@@ -51,7 +52,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
         return image
     levels = np.asarray(image)
     if image.mode == FLOAT:
-        levels = _unit(levels) * 255 + 0.5
+        levels = _checked(levels) * 255 + 0.5
     elif getattr(image, "tag_v2", {}).get(_BITS) == (12,):
         levels = levels * (255 / 4095) + 0.5
     else:
@@ -59,15 +60,15 @@ def eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(levels.astype(np.uint8))
 
 
-def _unit(levels: np.ndarray) -> np.ndarray:
-    # Not a comparison with what is outside, which NaN would pass.
+def _checked(levels: np.ndarray) -> np.ndarray:
+    # A test for levels outside the range would not find NaN.
     if not ((levels >= 0) & (levels <= 1)).all():
         raise ValueError(
-            f"its grey levels of floating point go from {levels.min():g} to {levels.max():g}; "
-            "save them from 0 to 1, or as 8 or 16 bits"
+            f"its floating-point grey levels go from {levels.min():g} to {levels.max():g}; "
+            "scale them to [0, 1], or save it as 8 or 16 bits"
         )
     return levels
 
 
 def _is_deep(image: Image.Image) -> bool:
-    return image.mode in (FLOAT, _INTEGERS) or image.mode.startswith("I;16")
+    return image.mode in (FLOAT, _INT32) or image.mode.startswith("I;16")

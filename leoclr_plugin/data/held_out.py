@@ -1,4 +1,4 @@
-"""Training images that are set aside, to choose settings by them."""
+"""Hold out training images, on which settings are chosen."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ _SEED = 0
 
 
 def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, str]:
-    """Draw training images to hold out, the same at every call, and list them and the others.
+    """Draw training images to hold out, and list them and the other images in two files.
+
+    Every call with the same arguments draws the same images.
 
     Args:
         data: the ``data`` node of a configuration with image files.
-        count: number of images.
-        folder: of the two lists, ``kept.txt`` and ``held-out.txt``.
+        count: the number of images to hold out.
+        folder: the folder for the two lists, ``kept.txt`` and ``held-out.txt``.
 
     Returns:
-        The keys of ``data`` that train on the others and validate on those that are held out.
+        The keys of ``data`` with which a run trains on the kept images and validates on the
+        held-out images.
 
     Raises:
-        UserError: for data that is not a folder of files, and for too few images.
+        UserError: if the data set is an archive, or there are too few images.
     """
     dataset = build_dataset(data, "train", transform=None)
     try:
         samples = samples_of(dataset)
     except AttributeError as error:
         raise UserError(
-            f"data.dataset={data.dataset} is an archive; images can be held out of folders alone"
+            f"data.dataset={data.dataset} is an archive, and images can only be held out of "
+            "folders; use a data set of image files"
         ) from error
     names = [str(Path(path).relative_to(data.train_path)) for path, _ in samples]
     if count >= len(names):
@@ -41,9 +45,9 @@ def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, str]:
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(_SEED)).tolist()
     folder.mkdir(parents=True, exist_ok=True)
     lists = {"val_list": "held-out.txt", "train_list": "kept.txt"}
-    for file, part in zip(lists.values(), (order[:count], order[count:]), strict=True):
-        write_text(folder / file, "".join(f"{names[i]}\n" for i in sorted(part)))
-    changes = {key: str((folder / file).resolve()) for key, file in lists.items()}
+    for file_name, part in zip(lists.values(), (order[:count], order[count:]), strict=True):
+        write_text(folder / file_name, "".join(f"{names[i]}\n" for i in sorted(part)))
+    changes = {key: str((folder / file_name).resolve()) for key, file_name in lists.items()}
     changes["val_path"] = data.train_path
     if data.get("labels"):
         changes["val_labels"] = data.labels

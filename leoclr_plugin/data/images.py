@@ -1,4 +1,4 @@
-"""Opening images, naming those that cannot be opened, and listing them."""
+"""Open images, name those that cannot be opened, and list the images of a folder."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-_SECONDS = 2.0  # before a bar is shown
+_BAR_DELAY = 2.0  # seconds before a progress bar is shown
 
 
 class UnreadableImage(UserError):
-    """An image file that cannot be decoded; its text names the file, the reason and what to do.
+    """An image file that cannot be decoded; the text names the file, the reason and a remedy.
 
     Attributes:
-        reason: why, without the file's name; empty where a loader's worker process raised it.
+        reason: the reason without the file's name; empty if a loader's worker process raised the
+            error.
     """
 
     def __init__(self, text: str, reason: str = "") -> None:
@@ -35,39 +36,39 @@ class UnreadableImage(UserError):
 
 
 def open_rgb(path: str | Path) -> Image.Image:
-    """Decode an image file to RGB, deep grey levels as ``data.grey.eight_bits`` scales them.
+    """Decode an image file to RGB; ``data.grey.eight_bits`` scales grey levels of more bits.
 
     Raises:
-        UnreadableImage: where it cannot be decoded, whatever PIL says of it.
-        MemoryError: where there is no room for it, which is not the file's fault.
+        UnreadableImage: if the file cannot be decoded for any reason.
+        MemoryError: if the memory runs out, which is not the file's fault.
     """
     try:
         with Image.open(path) as image:
             return eight_bits(image).convert("RGB")
     except MemoryError:
         raise
-    # A damaged file can raise nearly anything in PIL's many readers.
+    # A damaged file can raise almost any kind of error in PIL's many readers.
     except Exception as error:
         raise unreadable(path, _reason(error)) from error
 
 
 def unreadable(path: str | Path, reason: str) -> UnreadableImage:
-    """The error that says why the image at ``path`` cannot be read."""
+    """Return the error that says why the image at ``path`` cannot be read."""
     return UnreadableImage(f"{path} cannot be read: {reason}; mend or remove it", reason)
 
 
 def _reason(error: Exception) -> str:
     text = one_line(error)
-    # The text of a lookup's error is the key alone.
-    named = isinstance(error, LookupError) or not text
-    return f"{type(error).__name__} {text}".rstrip() if named else text
+    # A KeyError's text is only the key and an EOFError has none, so they need the error's name.
+    needs_name = isinstance(error, LookupError) or not text
+    return f"{type(error).__name__} {text}".rstrip() if needs_name else text
 
 
 def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
-    """Decode all files, in parallel.
+    """Decode all files in parallel.
 
     Returns:
-        The path of each file that cannot be decoded, and why.
+        The reason for each file that cannot be decoded, by its path.
     """
 
     def problem(path: str | Path) -> str | None:
@@ -84,10 +85,11 @@ def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
 
 @contextmanager
 def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
-    """Where reading an image fails within, look through all of ``dataset`` and name the bad ones.
+    """If reading an image fails inside, search all of ``dataset`` for unreadable images.
 
     Raises:
-        UserError: with the number of unreadable images and the first of them.
+        UserError: if an image cannot be read; it gives the number of unreadable images and the
+            first of them.
     """
     try:
         yield
@@ -97,9 +99,9 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
         paths = [path for path, _ in dataset.samples]
         problems = find_unreadable(paths)
         if not problems:
-            # A worker's error has its traceback before its own text.
-            own = str(error).splitlines()[-1].rpartition(f"{UnreadableImage.__name__}: ")[2]
-            raise UserError(own) from error
+            # The text of an error from a worker process begins with a traceback.
+            text = str(error).splitlines()[-1].rpartition(f"{UnreadableImage.__name__}: ")[2]
+            raise UserError(text) from error
         path, reason = next(iter(problems.items()))
         raise UserError(
             f"{len(problems)} of {len(paths)} images cannot be read, the first is {path}: "
@@ -108,27 +110,28 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files under ``folder``, in a fixed order; in folders that are links too.
+    """Return all image files under ``folder`` in a fixed order; links to folders are followed.
 
     Raises:
-        UserError: for a link that would list images twice, see ``walk_images``.
+        UserError: if a link would list images twice, see ``walk_images``.
     """
     return sorted(Path(inner, name) for _, inner, names in walk_images(folder) for name in names)
 
 
 def walk_images(folder: Path) -> Iterator[tuple[str | None, str, list[str]]]:
-    """Look through ``folder`` and the folders in it, following links.
+    """Walk through ``folder`` and all folders under it.
 
-    A part of ImageNet is often a folder of links to its classes.
+    Links are followed, because a subset of ImageNet is often a folder of links to its classes.
 
     Yields:
-        The name of the folder directly under ``folder`` that this is or lies in, None for
-        ``folder`` itself; the path; and the names of the images in it, in no order.
+        For each folder: the name of the top folder, which lies directly in ``folder`` and is or
+        contains this one (None for ``folder`` itself); the folder's path; and the names of its
+        images in no particular order.
 
     Raises:
-        UserError: for a link to a folder that is listed without it, or that holds one that is.
+        UserError: if a link leads to images that are listed without it.
     """
-    listed = _Listed(folder)
+    listed_folders = _ListedFolders(folder)
     pending: list[tuple[str | None, str]] = [(None, os.fspath(folder))]
     with listing(folder) as bar:
         while pending:
@@ -144,47 +147,51 @@ def walk_images(folder: Path) -> Iterator[tuple[str | None, str, list[str]]]:
                         names.append(entry.name)
             for entry in sorted(folders, key=lambda entry: entry.name, reverse=True):
                 if entry.is_symlink():
-                    listed.add(entry.path)
+                    listed_folders.add(entry.path)
                 pending.append((top or entry.name, entry.path))
             bar.update(files)
             yield top, inner, names
 
 
-class _Listed:
-    """The folders that a listing was told of or came to by a link, by their real paths.
+class _ListedFolders:
+    """The first folder of a listing and the targets of its links, by their real paths.
 
-    A real folder lies under one of these, so that only links need to be looked at.
+    Every other folder lies under one of these, so only links need to be checked.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._shown: dict[str, str] = {}
-        self._holding: dict[str, str] = {}
+        self._listed: dict[str, str] = {}
+        # The parents of the listed folders. A link to a parent would list the folder again.
+        self._parents: dict[str, str] = {}
         self.add(os.fspath(folder))
 
     def add(self, path: str) -> None:
         real = os.path.realpath(path)
-        above = list(map(str, Path(real).parents))
-        other = next((self._shown[at] for at in (real, *above) if at in self._shown), None)
-        other = other or self._holding.get(real)
+        parents = list(map(str, Path(real).parents))
+        other = next((self._listed[p] for p in (real, *parents) if p in self._listed), None)
+        other = other or self._parents.get(real)
         if other is not None:
             raise UserError(
-                f"{path} is a link to {real}, whose images are listed under {other} as well and "
+                f"{path} is a link to {real}, but its images are also listed under {other} and "
                 "would be taken twice; remove the link"
             )
-        self._shown[real] = path
-        self._holding |= dict.fromkeys(above, path)
+        self._listed[real] = path
+        self._parents |= dict.fromkeys(parents, path)
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError:
+        # The entry is a link to itself.
         return False
 
 
 def listing(folder: Path) -> tqdm:
-    """A bar that counts the files of a folder, seen where that takes seconds, as over a network.
+    """Return a progress bar that counts the files of a folder, shown if the listing takes seconds.
 
-    On a terminal alone: in a file of a cluster's job all processes would write theirs.
+    The bar is shown on a terminal only. In the log of a job, every process would write its own.
     """
-    return tqdm(desc=f"Listing {folder}", unit=" files", delay=_SECONDS, leave=False, disable=None)
+    return tqdm(
+        desc=f"Listing {folder}", unit=" files", delay=_BAR_DELAY, leave=False, disable=None
+    )

@@ -1,4 +1,4 @@
-"""Labels of pictures that show several things: a CSV file with one row for each image."""
+"""Labels of images that show several classes: a CSV file with one row for each image."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class LabelTable:
     """The labels of some images.
 
     Attributes:
-        path: the file that they were read from.
-        classes: names of the classes.
-        rows: for each image file, by its path with the links of the table's folder resolved, the
-            labels ``[C]`` int8: 1 where the image shows the class, 0 where it does not, -1 where
-            that is not known.
+        path: the file with the labels.
+        classes: the names of the classes.
+        rows: the labels ``[C]`` int8 of each image by its path: 1 if the image shows the class, 0
+            if it does not, -1 if this is unknown. In the path, links of the table's folder are
+            resolved.
     """
 
     path: Path
@@ -42,7 +42,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     """Read the names of the classes from the header of a labels file.
 
     Raises:
-        UserError: where the file is not there, is empty or has another header.
+        UserError: if the file is missing or empty, or has another header.
     """
     with io.StringIO(_text_of(path)) as lines:
         return _check_header(next(csv.reader(lines)), path)
@@ -52,14 +52,14 @@ def read_labels(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
     """Read a labels file: a header ``image,<class>,...``, then one row for each image.
 
     Args:
-        path: the CSV file. A label is 1, 0, or empty where it is not known; an image's path is
+        path: the CSV file. A label is 1, 0, or empty if it is unknown. The path of an image is
             relative to the file's folder.
-        classes: the names that the columns must have, in the order that is wanted; None takes
-            the file's own.
+        classes: the names that the columns must have, in the order of the result; None keeps the
+            names and the order of the file.
 
     Raises:
-        UserError: for a file that is not there or has no row, other separators, another header,
-            a label that is none of these, an image that has two rows, and other classes.
+        UserError: if the file is missing or has no row, has other separators, another header or
+            other classes, or if it has another value as a label or two rows for an image.
     """
     with io.StringIO(_text_of(path)) as lines:
         reader = csv.reader(lines)
@@ -92,7 +92,7 @@ def read_labels(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
 
 
 def tell_classes_without_positive(table: LabelTable) -> None:
-    """Say on stderr which classes no image of the table shows: they cannot be learned or scored."""
+    """Report the classes that no image shows on stderr: they cannot be learned or scored."""
     shown = (np.stack(list(table.rows.values())) == 1).any(axis=0)
     empty = [name for name, positive in zip(table.classes, shown, strict=True) if not positive]
     if empty:
@@ -108,10 +108,10 @@ def _text_of(path: Path) -> str:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"the labels file {path} is not there") from error
     if text.startswith(_BYTE_ORDER_MARK):
-        print(f"{path} begins with a byte order mark, which is left out", file=sys.stderr)
+        print(f"{path} begins with a byte order mark, which is ignored", file=sys.stderr)
         text = text.removeprefix(_BYTE_ORDER_MARK)
     if not text.strip():
-        raise UserError(f"the labels file {path} is empty; its header is image,<class>,...")
+        raise UserError(f"the labels file {path} is empty; begin it with image,<class>,...")
     return text
 
 
@@ -119,31 +119,33 @@ def _check_header(header: list[str], path: Path) -> tuple[str, ...]:
     first, *classes = (name.strip() for name in header)
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if not classes and separator in first:
-            raise UserError(f"{path} separates its columns by {name}; write it with commas")
+            raise UserError(f"{path} separates its columns by {name}; use commas")
     if first != _IMAGE or not classes:
-        raise UserError(f"{path} begins with {','.join(header)!r}; its header is image,<class>,...")
+        raise UserError(
+            f"{path} begins with {','.join(header)!r}, but its header must be image,<class>,..."
+        )
     if "" in classes:
         raise UserError(f"{path}: column {classes.index('') + 2} has no name; name its class")
-    twice = [name for i, name in enumerate(classes) if name in classes[:i]]
-    if twice:
-        raise UserError(f"{path} has two columns for {twice[0]}; give each class one column")
+    repeated = [name for i, name in enumerate(classes) if name in classes[:i]]
+    if repeated:
+        raise UserError(f"{path} has two columns for {repeated[0]}; give each class one column")
     return tuple(classes)
 
 
 def _order(header: Sequence[str], classes: Sequence[str] | None, path: Path) -> list[int]:
     if classes is None:
         return list(range(len(header)))
-    lacking = [name for name in classes if name not in header]
-    if lacking:
+    missing = [name for name in classes if name not in header]
+    if missing:
         raise UserError(
-            f"{path} has no column for the class {lacking[0]}, which the training labels have"
-            f"{suggestion(lacking[0], header)}"
+            f"{path} has no column for the class {missing[0]}, which the training labels have"
+            f"{suggestion(missing[0], header)}"
         )
-    more = [name for name in header if name not in classes]
-    if more:
+    unknown = [name for name in header if name not in classes]
+    if unknown:
         raise UserError(
-            f"{path} has a column for the class {more[0]}, which the training labels do not have"
-            f"{suggestion(more[0], classes)}"
+            f"{path} has a column for the class {unknown[0]}, which the training labels do not have"
+            f"{suggestion(unknown[0], classes)}"
         )
     return [header.index(name) for name in classes]
 
@@ -155,6 +157,5 @@ def _bad_label(fields: list[str], header: Sequence[str], path: Path, line: int) 
         if text.strip() not in _VALUES
     )
     return UserError(
-        f"{path}, line {line}, column {name}: {text!r}; a label is 1, 0, or empty where it is not "
-        "known"
+        f"{path}, line {line}, column {name}: {text!r}; a label is 1, 0, or empty if it is unknown"
     )

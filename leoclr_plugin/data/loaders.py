@@ -1,4 +1,4 @@
-"""Loaders of the batches that the host's classes expect, by torchvision or by DALI."""
+"""Loaders of the batches that the host's classes expect, with torchvision or with DALI."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 from leoclr_plugin.data.views import Views
 from leoclr_plugin.errors import UserError
 
-Loader = Any  # a DataLoader or a DaliLoader: sized, iterable, with ``dataset``
+# A DataLoader or a DaliLoader: both have a length, can be iterated, and have a ``dataset``.
+Loader = Any
 
 
 def pretrain_loader(cfg: DictConfig) -> Loader:
-    """Batches ``[indexes, [view, ...], targets]``, shuffled; a last smaller one is dropped.
+    """Return a loader of shuffled batches ``[indexes, [view, ...], targets]``.
+
+    A smaller last batch is dropped.
 
     Raises:
-        UserError: where the data is not there, or is smaller than one batch.
+        UserError: if the data is missing or smaller than one batch.
     """
     if cfg.data.format == "dali":
         from leoclr_plugin.data.dali.views import pretrain_views
@@ -36,12 +39,12 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
 
 
 def val_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
-    """Batches ``[images, targets]`` of the validation set, in order."""
+    """Return a loader of batches ``[images, targets]`` of the validation set, in order."""
     return _plain_loader("val", cfg, size)
 
 
 def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
-    """Batches ``[images, targets]`` of the augmented training set, shuffled."""
+    """Return a loader of shuffled batches ``[images, targets]`` of the augmented training set."""
     dataset = build_dataset(cfg.data, "train", train_transform(cfg.data.dataset, size))
     if cfg.data.format == "dali":
         from leoclr_plugin.data.dali.views import linear_train_view
@@ -52,7 +55,7 @@ def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
 
 
 def plain_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
-    """Batches ``[images, targets]`` of the training set as the validation set is seen."""
+    """Return a loader of the training set in order, without augmentation, as for validation."""
     return _plain_loader("train", cfg, size)
 
 
@@ -113,7 +116,8 @@ def _sampler(dataset: Dataset, cfg: DictConfig, training: bool) -> ShardSampler:
         cfg.optimizer.batch_size,
         cfg.get("seed") or 0,
         training,
-        # Lightning takes the first batches of each epoch, which are to be the same.
+        # With overfit_batches Lightning takes the first batches of each epoch, so these have to be
+        # the same in every epoch.
         one_order=bool(cfg.get("overfit_batches")),
     )
 
@@ -121,8 +125,8 @@ def _sampler(dataset: Dataset, cfg: DictConfig, training: bool) -> ShardSampler:
 def _check_batch_size(dataset: Dataset, cfg: DictConfig) -> None:
     world = processes(cfg)
     if len(dataset) < world * cfg.optimizer.batch_size:
-        each = f" for each of {world} processes" if world > 1 else ""
+        per_process = f" for each of {world} processes" if world > 1 else ""
         raise UserError(
-            f"optimizer.batch_size={cfg.optimizer.batch_size}{each} is larger than the data set of "
-            f"{len(dataset)} images; lower it"
+            f"optimizer.batch_size={cfg.optimizer.batch_size}{per_process} is larger than the data "
+            f"set of {len(dataset)} images; lower it"
         )

@@ -1,4 +1,4 @@
-"""Public data sets whose pictures have several labels, in the layouts that torchvision reads."""
+"""Public data sets of images with several labels, in the layouts that torchvision reads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VOC_CLASSES = (
     "train",
     "tvmonitor",
 )
-# The sets that the field trains and tests on: the labels of VOC 2012's test set are not public.
+# The usual sets for training and testing. VOC 2012 has no public labels of its test set.
 _VOC_SPLITS = {
     "voc2007": {"train": "trainval", "val": "test"},
     "voc2012": {"train": "train", "val": "val"},
@@ -53,18 +53,18 @@ def read_multilabel_set(
 
     Args:
         name: one of ``config.datasets.MULTILABEL_SETS``.
-        root: the folder that holds ``VOCdevkit``, or COCO's ``train2017``, ``val2017`` and
+        root: the folder with ``VOCdevkit``, or with COCO's ``train2017``, ``val2017`` and
             ``annotations``.
-        split: ``"train"`` or ``"val"``. Of VOC 2007 these are trainval and test.
-        download: whether to fetch VOC where it is not there.
+        split: ``"train"`` or ``"val"``. For VOC 2007 these are the sets trainval and test.
+        download: whether to download VOC if it is missing.
 
     Returns:
-        Pairs of an image's path and its labels ``[C]`` int8, and the names of the classes. A class
-        of which VOC's picture shows only objects marked as difficult is unknown, -1, as in VOC's
-        own protocol.
+        Pairs of an image's path and its labels ``[C]`` int8, and the names of the classes. As in
+        VOC's protocol, a label is -1 if all objects of the class in the image are marked as
+        difficult.
 
     Raises:
-        UserError: where the data set is not there, or pycocotools is not installed.
+        UserError: if the data set is missing, or pycocotools is not installed.
     """
     if name == "coco":
         return _coco(root, split)
@@ -72,7 +72,7 @@ def read_multilabel_set(
 
 
 def multilabel_classes(name: str, root: Path) -> tuple[str, ...]:
-    """Names of the classes of one of ``MULTILABEL_SETS``, in the order of its labels."""
+    """Return the names of the classes of one of ``MULTILABEL_SETS``, in the order of its labels."""
     if name == "coco":
         return tuple(category["name"] for category in _categories(_open_coco(root, "train")))
     return VOC_CLASSES
@@ -89,9 +89,9 @@ def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tu
     samples = []
     for image, annotation in zip(dataset.images, dataset.annotations, strict=True):
         labels = np.zeros(len(VOC_CLASSES), np.int8)
-        for thing in ElementTree.parse(annotation).getroot().iter("object"):
-            column = number[thing.findtext("name")]
-            if thing.findtext("difficult", "0").strip() != "1":
+        for shown in ElementTree.parse(annotation).getroot().iter("object"):
+            column = number[shown.findtext("name")]
+            if shown.findtext("difficult", "0").strip() != "1":
                 labels[column] = 1
             elif labels[column] == 0:
                 labels[column] = UNKNOWN
@@ -133,7 +133,7 @@ def _categories(dataset: tv.CocoDetection) -> list[dict[str, Any]]:
 
 def _open(make: Callable[[], Any], missing: str, remedy: str) -> Any:
     try:
-        # pycocotools prints what it does, and stdout is for a command's results.
+        # pycocotools prints messages, and stdout is for the results of a command.
         with redirect_stdout(sys.stderr):
             return make()
     except (FileNotFoundError, RuntimeError) as error:

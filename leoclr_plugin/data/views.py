@@ -1,4 +1,4 @@
-"""The views of one image: n random crops and the whole image, from ``cfg.augmentations``."""
+"""The views of an image, such as n random crops and the whole image, from ``augmentations``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEAN_AND_STD = {
     "stl10": ((0.4914, 0.4823, 0.4466), (0.247, 0.243, 0.261)),
 }
 BLUR_SIGMA = (0.1, 2.0)
-# The nodes of what is done to a view besides its crop, where nothing is.
+# The nodes of a pipeline that changes nothing about the appearance of a view.
 UNCHANGED = {
     name: {"prob": 0.0}
     for name in (
@@ -31,12 +31,12 @@ UNCHANGED = {
 
 
 def mean_and_std(dataset: str) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and standard deviation of each channel in [0, 1]; ImageNet's where not known."""
+    """Return each channel's mean and standard deviation in [0, 1]; the default is ImageNet's."""
     return _MEAN_AND_STD.get(dataset, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
 
 
 def normalization(node: DictConfig, dataset: str) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and standard deviation of a view: the data set's where known, else the node's own."""
+    """Return the mean and standard deviation for a view: the data set's, or the node's own."""
     mean, std = mean_and_std(dataset)
     if dataset in _MEAN_AND_STD:
         return mean, std
@@ -44,17 +44,18 @@ def normalization(node: DictConfig, dataset: str) -> tuple[Sequence[float], Sequ
 
 
 def view_size(node: DictConfig) -> tuple[int, int]:
-    """Height and width in pixels of a view whose ``crop_size`` is [H, W], or an int of a square."""
+    """Return the height and width in pixels of ``crop_size``, which is [H, W] or an int."""
     size = node.crop_size
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
 class GaussianBlur:
-    """Blur a PIL image by a sigma drawn evenly from [0.1, 2] pixels (MoCo v2, SimCLR)."""
+    """Blur a PIL image with a sigma drawn uniformly from [0.1, 2] pixels (MoCo v2, SimCLR)."""
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """Return the blurred image."""
-        # torch's generator, not random's: DataLoader seeds it anew for each worker and epoch.
+        # DataLoader seeds torch's generator anew for each worker and epoch, so the sigma comes from
+        # torch.
         sigma = torch.empty(1).uniform_(*BLUR_SIGMA).item()
         return image.filter(ImageFilter.GaussianBlur(radius=sigma))
 
@@ -68,10 +69,10 @@ def build_view(node: DictConfig, dataset: str) -> transforms.Compose:
             ``gaussian_blur``, ``solarization``, ``equalization``, ``horizontal_flip`` (each with
             ``prob``), and optionally ``mean`` and ``std``. With ``rrc.enabled: False`` the image
             is resized and never cropped; [H, W] gives exactly that size.
-        dataset: its mean and standard deviation are used where they are known.
+        dataset: the data set's name; its mean and standard deviation are used if they are known.
 
     Returns:
-        A transform of a PIL image to a normalised float tensor ``[3, H, W]``.
+        A transform from a PIL image to a normalised float tensor ``[3, H, W]``.
     """
     normalize = transforms.Normalize(*normalization(node, dataset))
     return transforms.Compose(
@@ -80,7 +81,7 @@ def build_view(node: DictConfig, dataset: str) -> transforms.Compose:
 
 
 def geometry(node: DictConfig) -> list[Callable]:
-    """The random resized crop of a crop's pipeline, or the resize of the original's."""
+    """Return the random resized crop of a pipeline, or the resize of one that does not crop."""
     bicubic = transforms.InterpolationMode.BICUBIC
     size = list(node.crop_size) if isinstance(node.crop_size, ListConfig) else node.crop_size
     if node.rrc.enabled:
@@ -90,7 +91,7 @@ def geometry(node: DictConfig) -> list[Callable]:
 
 
 def appearance(node: DictConfig) -> list[Callable]:
-    """Jitter, grey, blur, solarise, equalise and flip, in solo-learn's order; none with prob 0."""
+    """Return the changes of appearance in solo-learn's order, without those with ``prob`` 0."""
     jitter = node.color_jitter
     steps = [
         (
@@ -109,7 +110,7 @@ def appearance(node: DictConfig) -> list[Callable]:
 
 
 class Views:
-    """All views of one image: each pipeline's transform ``num_crops`` times, drawn anew each time.
+    """Make all views of an image: each pipeline's transform is drawn anew ``num_crops`` times.
 
     For LeOCLR the crops come first and the original last: ``[X1, ..., Xn, X]``.
     """

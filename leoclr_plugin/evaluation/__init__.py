@@ -1,1 +1,1 @@
-"""The host's evaluators on a checkpoint folder."""
+"""The evaluations of a checkpoint: kNN, linear probe and linear SVM."""

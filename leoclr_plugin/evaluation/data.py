@@ -1,4 +1,4 @@
-"""The data of an evaluation: what the checkpoint was trained on, or what the user names."""
+"""The data of an evaluation: the checkpoint's own data, or data that the user names."""
 
 from __future__ import annotations
 
@@ -25,36 +25,38 @@ def evaluation_cfg(
     """Build the ``data`` and ``optimizer.batch_size`` nodes that the loaders read.
 
     Args:
-        trained: configuration of the pretraining, whose data is the default.
-        dataset: name of the data set.
-        train_path: folder of the labelled training images.
-        val_path: folder of the validation images.
-        batch_size: images encoded at once.
-        num_workers: loader processes.
-        train_labels: labels file of the training images, whose folder is their default.
-        val_labels: labels file of the validation images, likewise.
-        train_list: list of the training images to take, ``""`` for all; see ``take_lists``.
-        val_list: the same of the validation images.
+        trained: the configuration of the pretraining; its data is the default.
+        dataset: the name of the data set.
+        train_path: the folder of the labelled training images.
+        val_path: the folder of the validation images.
+        batch_size: the number of images to encode at once.
+        num_workers: the number of loader processes.
+        train_list: the list of the training images to take, ``""`` for all; see ``take_lists``.
+        val_list: the list of the validation images to take, ``""`` for all.
+        train_labels: the labels file of the training images; the default of ``train_path`` is its
+            folder.
+        val_labels: the labels file of the validation images; the default of ``val_path`` is its
+            folder.
 
     Raises:
-        UserError: where there is no validation set.
+        UserError: if there is no validation set.
     """
-    own = trained.data
+    default = trained.data
     if train_labels or val_labels:
         dataset = dataset or "custom"
         train_path = train_path or (str(Path(train_labels).parent) if train_labels else None)
         val_path = val_path or (str(Path(val_labels).parent) if val_labels else None)
     elif not (dataset or train_path or val_path):
-        # They are those of the checkpoint's own images alone.
-        train_labels, val_labels = own.get("labels"), own.get("val_labels")
+        # The labels files of the checkpoint belong to its own images only.
+        train_labels, val_labels = default.get("labels"), default.get("val_labels")
     data = {
         "format": "image_folder",
-        "dataset": dataset or own.dataset,
-        "train_path": train_path or own.train_path,
-        "val_path": val_path or own.get("val_path"),
+        "dataset": dataset or default.dataset,
+        "train_path": train_path or default.train_path,
+        "val_path": val_path or default.get("val_path"),
         "labels": train_labels,
         "val_labels": val_labels,
-        "num_workers": own.num_workers if num_workers is None else num_workers,
+        "num_workers": default.num_workers if num_workers is None else num_workers,
     }
     if data["val_path"] is None:
         raise UserError(
@@ -63,21 +65,22 @@ def evaluation_cfg(
     given = {"train_list": train_list, "val_list": val_list}
     data |= {key: value for key, value in given.items() if value is not None}
     cfg = OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
-    take_lists(cfg.data, own)
+    take_lists(cfg.data, default)
     return cfg
 
 
 def take_lists(data: DictConfig, trained: DictConfig) -> None:
-    """Evaluate on the listed images that a run was trained on, unless other ones are asked for.
+    """Set the evaluation's lists of images to those of the training, unless it has its own.
 
     Args:
-        data: node of the evaluation. Where its ``train_path`` is the training's and it says
-            nothing of a ``train_list``, it gets the training's; ``val_list`` in the same way.
-        trained: node of the pretraining.
+        data: the evaluation's ``data`` node; changed in place. It gets the training's
+            ``train_list`` if it has the same ``train_path`` and no ``train_list`` of its own. The
+            same holds for ``val_list``.
+        trained: the pretraining's ``data`` node.
     """
     for split in ("train", "val"):
-        listed = trained.get(f"{split}_list")
+        list_file = trained.get(f"{split}_list")
         folders = [node.get(f"{split}_path") for node in (data, trained)]
-        same = len({os.path.realpath(str(folder)) for folder in folders}) == 1
-        if listed and same and f"{split}_list" not in data:
-            OmegaConf.update(data, f"{split}_list", listed, force_add=True)
+        same_folder = len({os.path.realpath(str(folder)) for folder in folders}) == 1
+        if list_file and same_folder and f"{split}_list" not in data:
+            OmegaConf.update(data, f"{split}_list", list_file, force_add=True)

@@ -1,4 +1,4 @@
-"""Features of a data set under a trained or untrained method."""
+"""Extract the features that a method gives the images of a data set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Features = tuple[torch.Tensor, torch.Tensor]  # features [M, F] in float32, targ
 
 
 def device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
+    """Return the GPU if there is one, and the CPU otherwise."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -30,26 +30,26 @@ def extract_features(
     name: str,
     source: object = "the network",
 ) -> list[Features]:
-    """Encode ``[images, targets]`` batches.
+    """Encode all images of a loader.
 
     Args:
-        method: one of the host's methods; it is moved to ``device()`` and left in eval mode.
-        loader: batches ``[images, targets]``.
+        method: one of the host's methods; it is moved to ``device()`` and left in evaluation mode.
+        loader: gives batches ``[images, targets]``.
         feature_types: ``"backbone"`` for the features, ``"projector"`` for the projections.
-        name: title of the progress bar.
-        source: the checkpoint of the method, for the message of an error.
+        name: the title of the progress bar.
+        source: the checkpoint of the method, for error messages.
 
     Returns:
-        Of each type the features ``[M, F]`` in float32 and the targets ``[M]``, on the CPU.
+        For each type the features ``[M, F]`` in float32 and the targets ``[M]``, on the CPU.
 
     Raises:
-        UserError: for features that are not finite, and images that cannot be read.
+        UserError: if features are not finite, or an image cannot be read.
     """
-    where = device()
-    method = method.to(where).eval()
+    target_device = device()
+    method = method.to(target_device).eval()
     encoded, targets = [], []
     for images, labels in tqdm(loader, desc=name):
-        out = method(images.to(where, non_blocking=True))
+        out = method(images.to(target_device, non_blocking=True))
         encoded.append([out[FEATURE_TYPES[kind]].float().cpu() for kind in feature_types])
         for features in encoded[-1]:
             check_features(features, source)
@@ -60,7 +60,7 @@ def extract_features(
 def train_and_val_features(
     method: nn.Module, cfg: DictConfig, size: tuple[int, int], source: object = "the network"
 ) -> tuple[Features, Features]:
-    """The backbone's features of the training and of the validation images, as ``features_of``."""
+    """Return the backbone's features of the training and validation images; see ``features_of``."""
     (both,) = features_of(method, cfg, size, ["backbone"], source)
     return both
 
@@ -72,17 +72,17 @@ def features_of(
     feature_types: Sequence[str],
     source: object = "the network",
 ) -> list[tuple[Features, Features]]:
-    """Encode the training and the validation images of ``cfg.data``, both as for validation.
+    """Encode the training and validation images of ``cfg.data``, without augmentation.
 
     Args:
         method: one of the host's methods.
-        cfg: nodes ``data`` and ``optimizer.batch_size``.
-        size: height and width in pixels of the images.
+        cfg: a configuration with the nodes ``data`` and ``optimizer.batch_size``.
+        size: the height and width of the images in pixels.
         feature_types: ``"backbone"``, ``"projector"``, or both.
         source: see ``extract_features``.
 
     Returns:
-        Of each type the training's and the validation's.
+        For each type the features of the training images and those of the validation images.
 
     Raises:
         UserError: see ``extract_features``.

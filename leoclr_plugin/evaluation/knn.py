@@ -1,4 +1,4 @@
-"""kNN classification by a method's frozen features."""
+"""kNN classification with a method's frozen features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from leoclr_plugin.metrics.average_precision import (
 )
 
 _CHUNK = 512  # test images compared at once
-_NEAREST = 1e-5  # added to a distance, so that an equal picture's weight is finite
+_EPSILON = 1e-5  # added to a distance, so that the weight of an identical image is finite
 
 
 def knn(
@@ -30,21 +30,21 @@ def knn(
 ) -> dict[str, Any]:
     """Classify the test images by a weighted kNN over the bank.
 
-    Images of one class are classified by the host's kNN. Where images have several labels, the
-    score of a class is the weighted share of the neighbours that show it.
+    If each image has one class, the host's kNN classifies it. If images have several labels, the
+    score of a class is the weighted share of the neighbours that show the class.
 
     Args:
-        bank: features ``[M, F]`` of the training images and their targets, ``[M]`` or labels
+        bank: features ``[M, F]`` of the training images, and their classes ``[M]`` or labels
             ``[M, C]``.
-        test: the same of the validation images.
-        k: neighbours.
-        temperature: t of a neighbour's weight, exp(cosine / t).
+        test: features and targets of the validation images, in the same form.
+        k: the number of neighbours.
+        temperature: t in a neighbour's weight exp(cosine / t).
         distance: ``"cosine"``, or ``"euclidean"`` with the weight 1 / distance.
-        classes: names of the classes, where images have several labels.
+        classes: the names of the classes, if images have several labels.
 
     Returns:
         ``top1`` and ``top5`` in percent, or ``mAP`` in percent and ``AP`` of each class; and the
-        settings.
+        settings ``k``, ``temperature`` and ``distance``.
     """
     settings = {"k": k, "temperature": temperature, "distance": distance}
     if bank[1].dim() == 2:
@@ -69,8 +69,9 @@ def knn_scores(
     """Score each class for each image by its neighbours in the bank; arguments as in ``knn``.
 
     Returns:
-        ``[N, C]`` in [0, 1]: the share of the neighbours' weight that belongs to neighbours which
-        show the class, among those of which it is known. 0 where it is known of none.
+        Scores ``[N, C]`` in [0, 1]: the weight of the neighbours that show the class, divided by
+        the weight of the neighbours with a known label for the class. The score is 0 if no
+        neighbour has a known label.
     """
     known_features, labels = bank
     labels = labels.float()
@@ -81,11 +82,12 @@ def knn_scores(
     for chunk in features.split(_CHUNK):
         if distance == "cosine":
             similarity, nearest = (chunk @ known_features.T).topk(k, dim=1)
-            # Relative to the nearest neighbour: exp(cosine / t) itself may be beyond float64.
+            # Subtracting the nearest neighbour's cosine keeps the exponential within float64. It
+            # scales all weights alike, so the shares stay the same.
             weights = ((similarity - similarity[:, :1]).double() / temperature).exp()
         else:
-            away, nearest = torch.cdist(chunk, known_features).topk(k, dim=1, largest=False)
-            weights = 1 / (away.double() + _NEAREST)
+            distances, nearest = torch.cdist(chunk, known_features).topk(k, dim=1, largest=False)
+            weights = 1 / (distances.double() + _EPSILON)
         votes = labels[nearest]
         known = weights[..., None] * (votes != -1)
         shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1)

@@ -26,25 +26,26 @@ _FOLDERS = {"cifar10": "cifar", "cifar100": "cifar", "imagenet100": "imagenet-10
 
 
 def linear_config_name(dataset: str) -> str:
-    """The packaged configuration of the probe for a data set, by default that of any folder."""
+    """Return the name of a data set's packaged probe configuration; the default is ``custom``'s."""
     name = f"{_FOLDERS.get(dataset, dataset)}/leoclr"
     return name if name in config_names("linear") else "custom/leoclr"
 
 
 def linear(backbone: nn.Module, cfg: DictConfig, train: Loader, val: Loader) -> dict[str, Any]:
-    """Train the host's ``LinearModel`` on ``backbone``, which stays as it is.
+    """Train the host's ``LinearModel`` on a backbone, which is frozen unless ``cfg.finetune``.
 
-    Interrupted and gone on with as a pretraining is; what is complete is only measured anew.
+    An interrupted training can be resumed like a pretraining. A complete one is only validated
+    again.
 
     Args:
-        backbone: features ``[N, F]`` of images.
+        backbone: maps images to features ``[N, F]``.
         cfg: a parsed configuration of ``scripts/linear``, see ``parse_linear``.
-        train: batches ``[images, targets]``.
-        val: the same of the validation set.
+        train: gives batches ``[images, targets]``.
+        val: gives the batches of the validation set.
 
     Returns:
         ``top1`` and ``top5`` in percent on the validation set after the last epoch, or ``mAP`` and
-        ``AP`` of each class where images have several labels; ``loss`` and ``epochs``.
+        ``AP`` of each class if images have several labels; and ``loss`` and ``epochs``.
     """
     return _train(backbone, cfg, train, val, sampler_of(train))
 
@@ -52,13 +53,18 @@ def linear(backbone: nn.Module, cfg: DictConfig, train: Loader, val: Loader) -> 
 def linear_on_features(
     cfg: DictConfig, train: Features, val: Features, ranking: ValidationMAP | None = None
 ) -> dict[str, Any]:
-    """Train the host's ``LinearModel`` on features that were extracted once, unaugmented.
+    """Train the host's ``LinearModel`` on features that were extracted once, without augmentation.
 
-    Takes seconds where ``linear`` encodes every image anew in every epoch. Arguments and result
-    are those of ``linear``, with features ``[M, F]`` and targets ``[M]`` in place of the loaders.
-    ``ranking`` keeps the scores of the validation images, where they have several labels.
+    This takes seconds, because no epoch encodes the images again as ``linear`` does. The result is
+    that of ``linear``.
+
+    Args:
+        cfg: see ``linear``.
+        train: features ``[M, F]`` and targets ``[M]`` of the training images.
+        val: features and targets of the validation images.
+        ranking: keeps the scores of the validation images, if they have several labels.
     """
-    # A matrix of features has no channels to put last.
+    # The channels-last memory format is for images only.
     cfg.performance = {"disable_channel_last": True}
     backbone = nn.Identity()
     backbone.num_features = train[0].shape[1]
@@ -81,7 +87,7 @@ def _train(
     ranking: ValidationMAP | None = None,
 ) -> dict[str, Any]:
     seed_everything(cfg.seed, workers=True)
-    # A checkpoint's backbone is in evaluation mode, in which Lightning would leave a finetuned one.
+    # The backbone of a checkpoint is in evaluation mode, and Lightning would finetune it so.
     model = host().LinearModel(backbone, cfg=cfg).train()
     earlier = resume(cfg, "linear", model)
     classes = class_names(cfg.data)
@@ -103,11 +109,10 @@ def _train(
 
 
 def parse_linear(cfg: DictConfig) -> DictConfig:
-    """Fill in a composed configuration of ``scripts/linear`` as the host does.
+    """Check a composed configuration of ``scripts/linear`` and fill it in as the host does.
 
     Raises:
-        UserError: for a key that is missing or not taken, a number out of its range, and hardware
-            that is not there.
+        UserError: for a missing or unsupported key, a value out of its range, and missing hardware.
     """
     check_config(cfg, "linear", {"backbone.name": host().BaseMethod._BACKBONES})
     settle_hardware(cfg)

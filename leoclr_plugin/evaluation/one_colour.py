@@ -1,4 +1,4 @@
-"""One colour for images that show several classes, for plots that have one for each class."""
+"""A single number for each image with several labels, for plots with one colour per class."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 
 
 def one_colour(labels: torch.Tensor) -> torch.Tensor:
-    """A number for each image in place of its labels.
+    """Replace the labels of each image by one number.
 
     Args:
-        labels: ``[N, C]``: 1 where the image shows the class.
+        labels: ``[N, C]``; 1 means that the image shows the class.
 
     Returns:
-        ``[N]`` int64: the column of the only class that the image shows, C where it shows several
-        and C + 1 where it shows none.
+        int64 of shape ``[N]``: the class's column if the image shows one class, C if it shows
+        several, and C + 1 if it shows none.
     """
     shown = labels == 1
     count, classes = shown.sum(dim=1), labels.shape[1]

@@ -1,4 +1,4 @@
-"""The quick linear probe of comparisons and of the zoo: on features that were extracted once."""
+"""The quick linear probe of comparisons and of the zoo, on features that are extracted once."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ def linear_probe(
     """Train the host's linear model for 50 epochs with the data set's packaged configuration.
 
     Args:
-        data: node of the evaluation with the data set's name and its two folders.
+        data: the evaluation's ``data`` node, with the data set's name and its two folders.
         train: features ``[M, F]`` and targets ``[M]`` of the training images.
-        val: the same of the validation images.
-        lr: learning rate at 256 images a batch.
-        seed: of the classifier and of the order, by default the configuration's.
-        ranking: keeps the scores of the validation images, where they have several labels.
+        val: features and targets of the validation images.
+        lr: the learning rate for a batch of 256 images.
+        seed: the seed of the classifier and of the order of images, by default the
+            configuration's.
+        ranking: keeps the scores of the validation images, if they have several labels.
 
     Returns:
         See ``evaluation.linear.linear``.
@@ -62,31 +63,33 @@ def linear_probe(
 def tuned_linear_probe(
     data: DictConfig, train: Features, val: Features, ranking: ValidationMAP | None = None
 ) -> dict[str, Any]:
-    """``linear_probe`` at that of ``RATES`` which does best on training images held out for it.
+    """Train ``linear_probe`` with the best learning rate of ``RATES``.
+
+    The rate is chosen on a tenth of the training images, which are held out for this and are the
+    same at every call. Then all training images train the probe.
 
     Args:
         data: see ``linear_probe``.
-        train: features ``[M, F]`` and targets ``[M]`` of the training images; a tenth of them,
-            drawn once and for all, is held out to choose the rate by, then all train the probe.
-        val: the same of the validation set, of which the choice knows nothing.
+        train: features ``[M, F]`` and targets ``[M]`` of the training images.
+        val: features and targets of the validation images, which do not affect the choice.
         ranking: see ``linear_probe``.
 
     Returns:
-        See ``evaluation.linear.linear``, and the rate as ``lr``.
+        The result of ``evaluation.linear.linear``, and the chosen rate as ``lr``.
     """
     features, targets = train
     generator = torch.Generator().manual_seed(_SPLIT_SEED)
     order = torch.randperm(len(targets), generator=generator)
-    out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
-    parts = [(features[part], targets[part]) for part in (kept, out)]
+    held_out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
+    parts = [(features[part], targets[part]) for part in (kept, held_out)]
     lr = max(RATES, key=lambda rate: headline(linear_probe(data, *parts, rate)))
     return {**linear_probe(data, train, val, lr, ranking=ranking), "lr": lr}
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # Threads share out sums, whose rounding SGD would carry into the figures; steps this small
-    # are no faster by them.
+    # The number of threads changes how sums are rounded, and with SGD this would change the
+    # results. Steps this small are not faster with several threads.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""What an evaluation found, as a number and as a line."""
+"""The result of an evaluation as a single figure and as a line of text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def headline(result: dict[str, Any]) -> float:
-    """The figure that an evaluation is compared by: mAP or top-1 accuracy, in percent."""
+    """Return the figure that results are compared by: mAP or top-1 accuracy, in percent."""
     return result["mAP"] if "mAP" in result else result["top1"]
 
 
 def in_words(result: dict[str, Any]) -> str:
-    """The figures of an evaluation: ``top-1 61.80 %, top-5 95.20 %``, or ``mAP 19.50 %``.
+    """Write a result as ``top-1 61.80 %, top-5 95.20 %`` or ``mAP 19.50 %``.
 
-    Classes that no validation image shows are named: the mean leaves them out.
+    The text names classes that no validation image shows, because the mean leaves them out.
     """
     if "mAP" not in result:
         return f"top-1 {result['top1']:.2f} %, top-5 {result['top5']:.2f} %"

@@ -20,28 +20,27 @@ from leoclr_plugin.metrics.average_precision import (
 )
 
 COSTS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-# Images that show a class are few: an error on one of them counts twice.
+# Few images show a class, so an error on one of them counts twice.
 _CLASS_WEIGHT = {0: 1, 1: 2}
 _HELD_OUT = 0.2
 _SPLIT_SEED = 0
-_MOST_STEPS = 10_000
+_MAX_ITERATIONS = 10_000
 
 
 def linear_svm(
     train: Features, val: Features, classes: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Train one linear SVM for each class and rank the validation images by it.
+    """Train a linear SVM for each class and rank the validation images by its scores.
 
-    The cost of a class is the one of ``COSTS`` with the best average precision on a fifth of the
-    training images, which the SVM has not seen; then all training images train it. Features are
-    L2-normalised. A class that no training image shows, or all of them, has no SVM, and its
-    average precision is that of a constant score.
+    Features are L2-normalised. The cost of a class is chosen from ``COSTS`` by the average
+    precision on a held-out fifth of the training images. Then all training images train the SVM. A
+    class that all or none of the training images show has no SVM, and all its scores are 0.
 
     Args:
-        train: features ``[M, F]`` of the training images, and labels ``[M, C]`` (1, 0, or -1
-            where not known) or one class for each image, ``[M]``.
-        val: the same of the validation images.
-        classes: names of the classes.
+        train: features ``[M, F]`` of the training images, and their labels ``[M, C]`` (1, 0, or -1
+            if unknown) or classes ``[M]``.
+        val: features and targets of the validation images.
+        classes: the names of the classes.
 
     Returns:
         ``mAP`` in percent, ``AP`` and ``cost`` of each class, and the ``protocol``.
@@ -60,8 +59,8 @@ def linear_svm(
             continue
         cost = choose_cost(features[known], labels)
         costs[name] = cost
-        machine = _machine(cost).fit(features[known], labels)
-        scores[:, column] = machine.decision_function(val_features)
+        svm = _svm(cost).fit(features[known], labels)
+        scores[:, column] = svm.decision_function(val_features)
     precisions = average_precision(torch.from_numpy(scores), torch.from_numpy(val_targets))
     return {
         "mAP": mean_average_precision(precisions),
@@ -72,26 +71,27 @@ def linear_svm(
 
 
 def choose_cost(features: np.ndarray, labels: np.ndarray) -> float:
-    """The cost whose SVM ranks a held-out fifth of the images best; the lowest of equals.
+    """Return the cost with the best ranking of a held-out fifth of the images.
 
-    Where a fifth would leave a side without an image of the class, the cost is 1.
+    If several costs are equally good, it is the lowest. If there are too few images to hold out
+    one with and one without the class, it is 1.
     """
     if min(np.bincount(labels)) < 1 / _HELD_OUT:
         return 1.0
-    train, out, train_labels, out_labels = train_test_split(
+    train, held_out, train_labels, held_out_labels = train_test_split(
         features, labels, test_size=_HELD_OUT, stratify=labels, random_state=_SPLIT_SEED
     )
 
     def precision(cost: float) -> float:
-        scores = _machine(cost).fit(train, train_labels).decision_function(out)
+        scores = _svm(cost).fit(train, train_labels).decision_function(held_out)
         column = torch.from_numpy(scores)[:, None]
-        return average_precision(column, torch.from_numpy(out_labels)[:, None]).item()
+        return average_precision(column, torch.from_numpy(held_out_labels)[:, None]).item()
 
     return max(COSTS, key=precision)
 
 
-def _machine(cost: float) -> LinearSVC:
-    return LinearSVC(C=cost, class_weight=_CLASS_WEIGHT, max_iter=_MOST_STEPS, random_state=0)
+def _svm(cost: float) -> LinearSVC:
+    return LinearSVC(C=cost, class_weight=_CLASS_WEIGHT, max_iter=_MAX_ITERATIONS, random_state=0)
 
 
 def _number_of_classes(train: Features, val: Features) -> int:

@@ -1,6 +1,6 @@
-"""What the real solo-learn breaks on with current libraries, mended from outside.
+"""Mends of faults that the real solo-learn has with current libraries.
 
-Each function is a no-op where nothing is broken.
+They change solo-learn's classes from outside. A function changes nothing if its fault is absent.
 """
 
 from __future__ import annotations
@@ -20,17 +20,21 @@ from torchmetrics import Metric
 from leoclr_plugin.errors import check_known, refused_values
 from leoclr_plugin.host.bundled import knn, metrics
 
-# Of a float32, with room for the sum over a thousand neighbours.
+# The largest x for which the sum of a thousand exp(x) is a finite float32.
 _LARGEST_EXPONENT = log(torch.finfo(torch.float32).max / 1000)
 
 
 def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
-    """Let the host's kNN be built under torchmetrics 1.x, and compute what it cannot.
+    """Let the host's kNN be built with torchmetrics 1.x, and replace it where it would fail.
 
-    It passes ``compute_on_step=False`` to ``Metric``, an argument that was ignored since
-    torchmetrics 0.9 and is refused since 1.0. It counts the classes of the test images alone, and
-    fails on a neighbour of another; and its weights are infinite, and the accuracy is none, where
-    ``exp(1 / T)`` is beyond float32, as with the 0.01 of its own scripts. There ours computes.
+    The host's kNN has three faults:
+
+    - It passes ``compute_on_step=False`` to ``Metric``, which torchmetrics refuses since 1.0.
+    - It only counts the classes of the test images, and fails on a neighbour of another class.
+    - Its weights are infinite and its accuracy is meaningless if ``exp(1 / T)`` is too large for
+      float32, as with the temperature 0.01 of its own scripts.
+
+    In the last two cases our kNN computes the result.
     """
 
     class WithoutComputeOnStep(Metric):
@@ -48,9 +52,9 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
     def compute(self: Any) -> tuple[float, float]:
         if self.train_targets and self.test_targets:
             classes = torch.cat(self.test_targets).unique().numel()
-            strange = torch.cat(self.train_targets).max() >= classes
-            infinite = self.distance_fx == "cosine" and 1 / self.T > _LARGEST_EXPONENT
-            if strange or infinite:
+            has_other_class = torch.cat(self.train_targets).max() >= classes
+            overflows = self.distance_fx == "cosine" and 1 / self.T > _LARGEST_EXPONENT
+            if has_other_class or overflows:
                 return knn.WeightedKNNClassifier.compute(self)
         return original(self)
 
@@ -58,29 +62,30 @@ def mend_knn_classifier(WeightedKNNClassifier: type) -> None:
 
 
 def mend_accuracies(*modules: ModuleType) -> None:
-    """Let accuracies among the first five be asked for of fewer classes, as ours can.
+    """Replace the host's ``accuracy_at_k``, which fails for top 5 with fewer than five classes.
 
-    ``modules`` are those that have imported the host's ``accuracy_at_k``.
+    Args:
+        modules: the modules that have imported it.
     """
     for module in modules:
         module.accuracy_at_k = metrics.accuracy_at_k
 
 
 def mend_classifier_losses(*modules: ModuleType) -> None:
-    """Let the host's linear classifiers learn from several labels an image, and from none.
+    """Let the host's linear classifiers learn from images with several labels or none.
 
-    The host's loss is the cross entropy of one class an image. In a batch without labels it is a
-    mean over nothing: its gradient is zero and the training goes on, but its value is not a number.
+    The host's loss is the cross entropy for one class per image. In a batch without labels it is a
+    mean over nothing: the gradient is zero, so the training continues, but the value is NaN.
 
     Args:
-        modules: those of the host that compute a classifier's loss by ``F.cross_entropy``.
+        modules: the host's modules that compute a classifier's loss with ``F.cross_entropy``.
     """
     for module in modules:
         module.F = _FunctionalWithLabels()
 
 
 class _FunctionalWithLabels:
-    """``torch.nn.functional``, where ``cross_entropy`` takes several labels an image or none."""
+    """``torch.nn.functional`` with a ``cross_entropy`` that accepts several labels, or none."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(F, name)
@@ -94,11 +99,14 @@ class _FunctionalWithLabels:
 
 
 def mend_configure_optimizers(model: type) -> None:
-    """Let the host's ``model`` refuse an optimizer or schedule that it cannot build in a line.
+    """Let the host's ``model`` report a bad optimizer or schedule in one line.
 
-    It asserts that it knows the optimizer, without a message, and lists schedules that it refuses.
-    What it hands to the optimizer is plain: torch's older ones, such as that of 2.4, keep Adam's
-    betas as they come, and a list of OmegaConf is code in a checkpoint, which is not read again.
+    The host has an assertion without a message for the optimizer, and its list of schedules has
+    some that it refuses.
+
+    The optimizer gets plain Python values. Older versions of torch, such as 2.4, keep Adam's betas
+    as they are given. A list of OmegaConf would then be saved as code, and a checkpoint with code
+    cannot be read again.
     """
     original = model.configure_optimizers
 
@@ -117,29 +125,30 @@ def mend_configure_optimizers(model: type) -> None:
 
 
 def parsed_for_our_loaders(parse_cfg: Callable[[DictConfig], DictConfig]) -> Callable:
-    """The host's ``parse_cfg``, taking ``data.format: dali`` with every data set.
+    """Return the host's ``parse_cfg`` with support for ``data.format: dali`` for every data set.
 
-    It asserts that the data set is one that its own DALI loader reads. Ours reads folders of any.
+    The host has an assertion that its own DALI loader reads the data set. Our loader reads the
+    folders of any data set.
     """
 
     @wraps(parse_cfg)
     def parse(cfg: DictConfig) -> DictConfig:
-        wanted = OmegaConf.select(cfg, "data.format", default="image_folder")
+        data_format = OmegaConf.select(cfg, "data.format", default="image_folder")
         cfg.data.format = "image_folder"
         try:
             return parse_cfg(cfg)
         finally:
-            cfg.data.format = wanted
+            cfg.data.format = data_format
 
     return parse
 
 
 def mend_lightning() -> None:
-    """Let the stock scripts' ``Trainer(strategy=None, devices=[0], accelerator="cpu")`` be built.
+    """Let the stock scripts build ``Trainer(strategy=None, devices=[0], accelerator="cpu")``.
 
-    Lightning refuses ``strategy=None`` since 2.0, where its own default is ``"auto"``, and takes
-    a CPU's devices as a number alone; the host's ``parse_cfg`` takes them as a list alone. Its
-    configs synchronise batch norm, which torch does on GPUs alone and elsewhere refuses.
+    Lightning refuses ``strategy=None`` since 2.0; its own default is ``"auto"``. It accepts only a
+    number as the devices of a CPU, and the host's ``parse_cfg`` accepts only a list. The host's
+    configurations synchronise batch norm, which torch supports on GPUs only.
     """
     from lightning.pytorch import Trainer
     from lightning.pytorch.accelerators import CPUAccelerator
@@ -152,7 +161,10 @@ def mend_lightning() -> None:
             kwargs["strategy"] = "auto"
         on_cpu = kwargs.get("accelerator") == "cpu" or not torch.cuda.is_available()
         if kwargs.get("sync_batchnorm") and on_cpu:
-            print("sync_batchnorm=True needs GPUs; each process has its own", file=sys.stderr)
+            print(
+                "sync_batchnorm=True needs GPUs; each process normalises its own batch",
+                file=sys.stderr,
+            )
             kwargs["sync_batchnorm"] = False
         original(self, *args, **kwargs)
 
@@ -166,16 +178,16 @@ def mend_lightning() -> None:
 
 
 def mend_missing_validation(datamodule: Any) -> None:
-    """Let main_pretrain.py train with DALI where there is no validation set.
+    """Let main_pretrain.py train with DALI without a validation set.
 
-    It leaves ``None`` as the loader of its data module, and Lightning wants one.
+    Its data module then has ``None`` as the validation loader, and Lightning needs a loader.
     """
     if datamodule.val_dataloader() is None:
         datamodule.val_dataloader = lambda: []
 
 
 def mend_without_gpu() -> None:
-    """Let main_knn.py and main_umap.py, which ask for ``cuda``, run where there is none."""
+    """Let main_knn.py and main_umap.py run without a GPU, although they ask for ``cuda``."""
     if torch.cuda.is_available():
         return
 

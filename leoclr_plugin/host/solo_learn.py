@@ -1,4 +1,4 @@
-"""The real solo-learn behind the contract. The only file that imports it."""
+"""The real solo-learn as a host. Only this file imports solo-learn."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from leoclr_plugin.host.small_convnet import NAME, small_convnet
 
 
 def load(choice: Choice) -> Host:
-    """Import solo-learn, from ``choice.source_tree`` where there is one.
+    """Import solo-learn, from ``choice.source_tree`` if that is set.
 
     Raises:
-        UserError: where the import fails, usually for want of one of its requirements.
+        UserError: if the import fails, usually because one of its requirements is missing.
     """
     if choice.source_tree is not None:
         sys.path.insert(0, str(choice.source_tree))
     try:
-        # timm moved modules that this generation of the host imports; they still answer.
+        # The host imports modules of timm by their old names, which still work but warn.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _load(choice)
     except ImportError as error:
         raise UserError(
-            f"solo-learn was found ({choice.reason}) but does not import: {error}; install what "
-            "it lacks, or set LEOCLR_HOST=bundled"
+            f"solo-learn was found ({choice.reason}) but cannot be imported: {error}; install what "
+            "is missing, or set LEOCLR_HOST=bundled"
         ) from error
 
 
@@ -63,7 +63,7 @@ def _load(choice: Choice) -> Host:
     mend_classifier_losses(base, linear)
     for model in (BaseMethod, LinearModel):
         mend_configure_optimizers(model)
-    # The host's tables of data sets end before ours, and are open to additions.
+    # Some of our data sets are missing in the host's tables.
     for module in (pretrain_args, linear_args):
         for name, classes in {"imagenette": 10, **MULTILABEL_SETS}.items():
             if name not in module._SUPPORTED_DATASETS:
@@ -122,7 +122,7 @@ def _dali_batches(
 
     transforms = []
     for node in augmentations:
-        # The host resizes the original to a square of an int.
+        # The host only accepts an int, and resizes the original to a square of this size.
         node = OmegaConf.merge(node, {"crop_size": size})
         transform = build_transform_pipeline_dali("custom", node, device)
         transforms.append(NCropAugmentation(transform, node.num_crops))
@@ -144,8 +144,8 @@ def _dali_batches(
 
 
 def _offline_umap() -> type:
-    # The host's module wants seaborn, pandas and wandb for this one plot; ours, the same plot,
-    # wants umap-learn and matplotlib alone.
+    # The host's module needs seaborn, pandas and wandb for this one plot. Ours draws the same plot
+    # with umap-learn and matplotlib only.
     try:
         from solo.utils.auto_umap import OfflineUMAP
     except ImportError:

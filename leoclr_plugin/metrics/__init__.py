@@ -1,1 +1,1 @@
-"""Measures of predictions: pure functions of scores and targets, one file each."""
+"""Metrics of predictions: pure functions of scores and targets, one file for each."""

@@ -1,4 +1,4 @@
-"""A batch so small that batch norm cannot normalise it is refused before the first step."""
+"""Refuse a batch that is too small for batch norm before the first step."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from leoclr_plugin.errors import UserError
 def check_batch_norm(network: nn.Module, cfg: DictConfig, sizes: Iterable[tuple[int, int]]) -> None:
     """Check that batch norm has more than one value of each channel in a training step.
 
-    A single image is enough for torch where the layer sees several pixels of it. So a copy of the
-    network is run once, on a batch of the training's size. Nothing is run where batch norm is
-    synchronised over several processes, or a batch has two images or more.
+    One image is enough if the layer sees several pixels of it. To find out, a copy of the network
+    runs once on a batch of the training's size. This is not necessary if a batch has two images or
+    more, or if batch norm is synchronised over several processes.
 
     Args:
-        network: what is trained, of images ``[N, 3, H, W]``.
+        network: the network to train; it takes images ``[N, 3, H, W]``.
         cfg: a configuration whose hardware is settled.
-        sizes: heights and widths in pixels of its images.
+        sizes: the heights and widths of the images in pixels.
 
     Raises:
-        UserError: naming the batch size.
+        UserError: if the batch is too small; it names the batch size.
     """
     batch_size = cfg.optimizer.batch_size
     parts = OmegaConf.select(cfg, "method_kwargs.bn_splits", default=1)
     if batch_size // parts > 1 or (cfg.get("sync_batchnorm") and processes(cfg) > 1):
         return
     trial = copy.deepcopy(network).train()
-    # The training is to draw the same numbers as without the trial.
+    # The trial must not change the random numbers of the training.
     with torch.random.fork_rng(devices=[]):
         for height, width in sizes:
             try:
@@ -45,5 +45,5 @@ def check_batch_norm(network: nn.Module, cfg: DictConfig, sizes: Iterable[tuple[
                 split = f" in method_kwargs.bn_splits={parts} parts" if parts > 1 else ""
                 raise UserError(
                     f"optimizer.batch_size={batch_size}{split} leaves batch norm one value of each "
-                    f"channel, at {height} x {width} pixels; take at least {2 * parts}"
+                    f"channel at {height} x {width} pixels; set it to at least {2 * parts}"
                 ) from error

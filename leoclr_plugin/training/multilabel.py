@@ -1,4 +1,4 @@
-"""Mean average precision of a linear classifier, measured in each validation of a training."""
+"""Measure the mean average precision of a linear classifier in each validation of a training."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from leoclr_plugin.metrics.average_precision import (
 class ValidationMAP(Callback):
     """Logs ``val_mAP``, the mean average precision of the model's ``classifier``, in percent.
 
-    The hosts' models average accuracies over batches. Average precision ranks all validation
-    images, so the logits of all batches and all processes are kept until the end.
+    Average precision ranks all validation images together, so the logits of all batches and
+    processes are kept until the end of a validation.
 
     Attributes:
-        classes: names of the classes.
-        by_class: the average precision of each class after the last validation; None for a class
+        classes: the names of the classes.
+        by_class: the average precision of each class in the last validation; None for a class
             that no validation image shows.
-        scores: the logits ``[N, C]`` of the last validation's images.
+        scores: the logits ``[N, C]`` of the images in the last validation.
     """
 
     def __init__(self, classes: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class ValidationMAP(Callback):
         self._hook: Any = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to keep the classifier's outputs."""
+        """Start to keep the classifier's outputs."""
         self._logits, self._targets = [], []
         self._hook = pl_module.classifier.register_forward_hook(
             lambda module, inputs, logits: self._logits.append(logits.detach().float())
@@ -54,10 +54,10 @@ class ValidationMAP(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Rank the images of all processes, and log the mean over the classes."""
         self._hook.remove()
-        logits = _of_all_processes(self._logits)
-        targets = _of_all_processes(self._targets)
+        logits = _gather(self._logits)
+        targets = _gather(self._targets)
         if not logits.isfinite().all():
-            # The guard against losses that are not finite says where they come from.
+            # Such logits have no ranking. The guards of ``training.nonfinite`` report them.
             return
         self.scores = logits
         precisions = average_precision(logits, targets)
@@ -72,6 +72,7 @@ class ValidationMAP(Callback):
             self._hook.remove()
 
 
-def _of_all_processes(batches: Sequence[torch.Tensor]) -> torch.Tensor:
-    mine = torch.cat(list(batches))
-    return torch.cat(gather_all_tensors(mine)) if dist.is_initialized() else mine
+def _gather(batches: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Concatenate the batches of all processes."""
+    own = torch.cat(list(batches))
+    return torch.cat(gather_all_tensors(own)) if dist.is_initialized() else own

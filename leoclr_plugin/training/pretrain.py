@@ -1,4 +1,4 @@
-"""One pretraining run of any of the host's methods."""
+"""Pretrain any of the host's methods."""
 
 from __future__ import annotations
 
@@ -27,35 +27,37 @@ from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
-# All others take two large views; solo-learn's main_pretrain.py asks for them too.
-_ANY_VIEWS = ("leoclr", "wmse", "mae")
-# Where a batch's keys are put in at once: solo-learn's methods stop at an assertion in their first
-# step.
-_WHOLE_BATCHES = ("all4one", "mocov2plus", "nnbyol", "nnclr", "nnsiam", "ressl")
-# They read the targets as one class for each image, in their losses or for what they log.
-_ONE_CLASS = ("all4one", "nnbyol", "nnclr", "nnsiam", "supcon")
+# Methods that accept any number of large views. All others take two, which solo-learn's
+# main_pretrain.py checks as well.
+_METHODS_OF_ANY_VIEWS = ("leoclr", "wmse", "mae")
+# Methods of solo-learn that put the keys of a whole batch into their queue at once. If the batch
+# does not divide the queue's size, they fail an assertion in their first step.
+_METHODS_OF_DIVISIBLE_QUEUES = ("all4one", "mocov2plus", "nnbyol", "nnclr", "nnsiam", "ressl")
+# Methods that need one class for each image, in their losses or in the figures that they log.
+_METHODS_OF_ONE_CLASS = ("all4one", "nnbyol", "nnclr", "nnsiam", "supcon")
 
 
 def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None:
     """Train a method and return the folder with its checkpoint, ``args.json`` and metrics.
 
-    Of a run that is resumed and complete, that is its own folder, and nothing is trained. Of
-    Lightning's ``fast_dev_run``, which leaves nothing behind, it is None.
+    If the run to resume is complete already, its folder is returned and nothing is trained.
+    Lightning's ``fast_dev_run`` writes nothing, and the result is None.
 
     Args:
-        cfg: a composed configuration; changed in place as the host's ``parse_cfg`` does.
-        callbacks: Lightning's, besides those of the configuration.
+        cfg: a composed configuration; changed in place, as by the host's ``parse_cfg``.
+        callbacks: Lightning callbacks in addition to those of the configuration.
 
     Raises:
-        UserError: for a configuration or data that cannot be trained on, before anything is
-            written; for an unreadable image, naming it.
+        UserError: before anything is written, if the configuration or the data cannot be used;
+            and if an image cannot be read, which it names.
     """
     cfg = prepare(cfg)
     seed_everything(cfg.seed, workers=True)
     model = build_method(cfg)
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
-    # The method has filled in its defaults, by which the host knows a run of this configuration.
+    # The host compares configurations to find a run to resume. The method has filled in its
+    # defaults by now, so the configurations are complete.
     earlier = resume(cfg, cfg.method, model)
     if earlier is not None and earlier.complete:
         return earlier.checkpoint.parent
@@ -72,7 +74,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     """Check a configuration and fill it in as the host does.
 
     Raises:
-        UserError: naming the key and what to do.
+        UserError: if the configuration cannot be used; it names the key and a remedy.
     """
     methods = [name for name in METHODS if name not in ("base", "linear")]
     backbones = host().BaseMethod._BACKBONES
@@ -85,47 +87,51 @@ def prepare(cfg: DictConfig) -> DictConfig:
     cfg = host().parse_pretrain_cfg(cfg)
     take_classes_of_labels(cfg.data)
     large = cfg.data.num_large_crops
-    if large != 2 and cfg.method not in _ANY_VIEWS:
+    if large != 2 and cfg.method not in _METHODS_OF_ANY_VIEWS:
         raise UserError(
-            f"method={cfg.method} takes two views of the first pipeline's crop_size, and the "
+            f"method={cfg.method} takes two views with the first pipeline's crop_size, but the "
             f"augmentations make {large}; change num_crops"
         )
     if class_names(cfg.data):
         _settle_several_labels(cfg)
     if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
-        # Its features would be kept from epoch to epoch, for an evaluation that never comes.
-        print("knn_eval.enabled=True needs labelled validation images; it is off", file=sys.stderr)
+        # Without validation images the online kNN would collect features and never evaluate them.
+        print(
+            "knn_eval.enabled=True needs labelled validation images; it is switched off",
+            file=sys.stderr,
+        )
         cfg.knn_eval.enabled = False
     return cfg
 
 
 def _settle_several_labels(cfg: DictConfig) -> None:
-    if cfg.method in _ONE_CLASS:
+    if cfg.method in _METHODS_OF_ONE_CLASS:
         raise UserError(
             f"method={cfg.method} takes one class for each image, and the images have several "
-            "labels; train it with data.no_labels=True and name the labels to the evaluators"
+            "labels; train with data.no_labels=True and give the labels to the evaluators only"
         )
     if OmegaConf.select(cfg, "knn_eval.enabled"):
         print(
-            "knn_eval.enabled=True takes one class for each image; it is off, and leoclr knn "
-            "measures images of several labels",
+            "knn_eval.enabled=True takes one class for each image; it is switched off, and leoclr "
+            "knn can evaluate images with several labels",
             file=sys.stderr,
         )
         cfg.knn_eval.enabled = False
 
 
 def build_method(cfg: DictConfig) -> nn.Module:
-    """Build the method of a parsed configuration, in the memory format it asks for.
+    """Build the method of a parsed configuration in the configured memory format.
 
-    With ``performance.compile: True`` torch compiles its encoders at their first forward.
+    With ``performance.compile: True`` torch compiles the encoders in their first forward pass.
 
     Raises:
-        UserError: for what the method refuses, a queue that its batches do not divide, views of a
-            size that its backbone does not take, and a batch that is too small for batch norm.
+        UserError: if the method refuses the configuration, the batch size does not divide the
+            queue's size, the backbone does not accept the size of a view, or the batch is too
+            small for batch norm.
     """
     with refused_values(f"method={cfg.method} refuses the configuration"):
         model = METHODS[cfg.method](cfg)
-    if cfg.method in _WHOLE_BATCHES:
+    if cfg.method in _METHODS_OF_DIVISIBLE_QUEUES:
         _check_queue(model.queue_size, cfg)
     _check_size(model.backbone, cfg)
     check_batch_norm(model, cfg, {view_size(node) for node in cfg.augmentations})
@@ -143,26 +149,27 @@ def _check_queue(size: int, cfg: DictConfig) -> None:
     if size % batch_size:
         raise UserError(
             f"method_kwargs.queue_size={size} is not a multiple of the batch of {batch_size} over "
-            f"all processes, as {cfg.method} needs; change one of them"
+            f"all processes, as {cfg.method} needs; change the queue_size or the batch size"
         )
 
 
 def _check_size(backbone: nn.Module, cfg: DictConfig) -> None:
-    # Of timm's transformers, whose positions are those of one size; before timm 0.9.8 of all.
+    # Most transformers of timm have position embeddings for one image size only. Before timm 0.9.8
+    # this holds for all, and they have no attribute ``strict_img_size``.
     patches = getattr(backbone, "patch_embed", None)
-    wanted = getattr(patches, "img_size", None)
-    if wanted is None or not getattr(patches, "strict_img_size", True):
+    expected = getattr(patches, "img_size", None)
+    if expected is None or not getattr(patches, "strict_img_size", True):
         return
     for i, node in enumerate(cfg.augmentations):
         size = node.crop_size
-        if view_size(node) != tuple(wanted):
+        if view_size(node) != tuple(expected):
             raise UserError(
                 f"augmentations[{i}].crop_size={size}, but {cfg.backbone.name} takes images of "
-                f"{' x '.join(map(str, wanted))}; set +backbone.kwargs.img_size={size}, "
+                f"{' x '.join(map(str, expected))}; set +backbone.kwargs.img_size={size}, "
                 "or +backbone.kwargs.dynamic_img_size=True for views of several sizes"
             )
 
 
 def has_validation(cfg: DictConfig) -> bool:
-    """Whether there is a labelled validation set to follow the training on."""
+    """Return whether there is a labelled validation set."""
     return cfg.data.val_path is not None and not cfg.data.no_labels

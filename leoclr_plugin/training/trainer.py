@@ -1,4 +1,4 @@
-"""The Lightning trainer of a solo-learn configuration, on a CPU as well."""
+"""Build the Lightning trainer for a solo-learn configuration, on GPUs or on a CPU."""
 
 from __future__ import annotations
 
@@ -34,26 +34,27 @@ _GPU_NAMES = ("gpu", "cuda")
 
 
 def settle_hardware(cfg: DictConfig) -> None:
-    """Replace ``accelerator``, ``devices``, ``strategy`` and ``precision`` by what is there.
+    """Adapt a configuration to the hardware of this machine.
 
-    ``accelerator: auto`` becomes ``gpu`` or ``cpu``. ``devices`` becomes a list, whose length the
-    host scales the learning rate by; ``devices: auto`` is all GPUs, or one process on a CPU. On a
-    CPU each device is a process, and there is one unless ``accelerator: cpu`` asks for more. A CPU
-    has no 16-bit precision, so that it becomes 32 with a word about it. ``sync_batchnorm`` becomes
-    False there, since torch has it on GPUs alone. bfloat16 stays, with a word where the CPU
-    emulates it.
-
-    With ``data.format: dali``, the node ``dali`` is settled as well.
+    - ``accelerator: auto`` becomes ``gpu`` or ``cpu``.
+    - ``devices`` becomes a list, because the host scales the learning rate with its length.
+      ``devices: auto`` means all GPUs, or one process on a CPU. On a CPU each device is a process,
+      and there are several only with ``accelerator: cpu``.
+    - ``strategy`` becomes ``ddp`` on a CPU with several processes, and ``auto`` with one.
+    - ``precision``: a CPU has no 16-bit floats, so 16 becomes 32 with a message. bfloat16 stays;
+      there is a message if the CPU only emulates it.
+    - ``sync_batchnorm`` becomes False on a CPU, because torch supports it on GPUs only.
+    - The node ``dali`` is filled in if ``data.format`` is ``dali``.
 
     Args:
-        cfg: a configuration whose values were checked; changed in place.
+        cfg: a configuration with checked values; changed in place.
 
     Raises:
-        UserError: where a GPU is asked for and there is none.
+        UserError: if the configuration needs a GPU and there is none.
     """
     gpus = torch.cuda.device_count()
-    wanted = cfg.get("accelerator") or "auto"
-    accelerator = ("gpu" if gpus else "cpu") if wanted == "auto" else wanted
+    requested = cfg.get("accelerator") or "auto"
+    accelerator = ("gpu" if gpus else "cpu") if requested == "auto" else requested
     if accelerator in _GPU_NAMES and not gpus:
         raise UserError(f"accelerator={accelerator}, but there is no GPU; use accelerator=cpu")
     cfg.accelerator = accelerator
@@ -62,12 +63,15 @@ def settle_hardware(cfg: DictConfig) -> None:
         devices = gpus if accelerator in _GPU_NAMES else 1
     cfg.devices = list(range(devices)) if isinstance(devices, int) else devices
     if accelerator == "cpu":
-        if wanted == "auto":
+        if requested == "auto":
             cfg.devices = [0]
-        several = processes(cfg) > 1
-        cfg.strategy = "ddp" if several else "auto"
-        if several and cfg.get("sync_batchnorm"):
-            print("sync_batchnorm=True needs GPUs; each process has its own", file=sys.stderr)
+        distributed = processes(cfg) > 1
+        cfg.strategy = "ddp" if distributed else "auto"
+        if distributed and cfg.get("sync_batchnorm"):
+            print(
+                "sync_batchnorm=True needs GPUs; each process normalises its own batch",
+                file=sys.stderr,
+            )
         cfg.sync_batchnorm = False
         precision = str(cfg.get("precision", ""))
         if precision.startswith("16"):
@@ -84,20 +88,20 @@ def settle_hardware(cfg: DictConfig) -> None:
 
 
 def _emulates_bfloat16() -> bool:
-    # The capability with which it was measured to be slow (benchmarks/RESULTS.md).
+    # bfloat16 was measured to be slow on a CPU with this capability (benchmarks/RESULTS.md).
     return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
 def settle_dali(cfg: DictConfig) -> None:
     """Fill in the node ``dali`` of a configuration with ``data.format: dali``.
 
-    ``dali.device`` follows the accelerator unless it is set; the other keys have defaults.
+    ``dali.device`` follows the accelerator unless it is set. The other keys get their defaults.
 
     Args:
-        cfg: a configuration whose values were checked; changed in place.
+        cfg: a configuration with checked values; changed in place.
 
     Raises:
-        UserError: for a GPU that is not there.
+        UserError: if the configuration needs a GPU and there is none.
     """
     fill_in(cfg, "dali", Dali)
     cfg.dali.device = cfg.dali.get("device") or ("gpu" if cfg.accelerator in _GPU_NAMES else "cpu")
@@ -112,26 +116,27 @@ def build_trainer(
     sampler: ShardSampler | None = None,
     earlier: EarlierRun | None = None,
 ) -> pl.Trainer:
-    """Build the trainer, with the host's Checkpointer where ``checkpoint.enabled``.
+    """Build the trainer, with the host's Checkpointer if ``checkpoint.enabled``.
 
-    Metrics go to ``<checkpoint.dir>/<folder>/<version>/metrics.csv``, where the host's
-    Checkpointer puts the run's checkpoint; with ``wandb.enabled`` to wandb as well. A
-    ``fast_dev_run`` leaves neither checkpoint nor metrics.
+    Metrics are written to ``<checkpoint.dir>/<folder>/<version>/metrics.csv``, in the folder of
+    the run's checkpoint, and with ``wandb.enabled`` to wandb as well. With ``fast_dev_run``
+    neither checkpoints nor metrics are written.
 
     Args:
-        cfg: a parsed configuration, after ``settle_hardware``; keys named as arguments of
-            ``lightning.pytorch.Trainer`` are passed to it, and of those that are not, such as
-            ``logger``, there is a word.
+        cfg: a parsed configuration after ``settle_hardware``. Its keys that are arguments of
+            ``lightning.pytorch.Trainer`` are passed on. A message reports the arguments that are
+            set here instead, such as ``logger``.
         folder: the method's name, or ``linear``.
-        more_callbacks: besides those of the configuration.
-        sampler: of the training's loader, which goes on within an epoch that was interrupted.
-        earlier: the run that the training goes on from; its run on wandb is gone on with as well.
+        more_callbacks: callbacks in addition to those of the configuration.
+        sampler: the sampler of the training's loader; with it an interrupted epoch can be
+            continued.
+        earlier: the run that is resumed; its run on wandb is resumed as well.
 
     Raises:
-        UserError: for what Lightning refuses.
+        UserError: if Lightning refuses the configuration.
     """
     if cfg.get("fast_dev_run"):
-        # Lightning leaves out its own checkpoints there, and knows no others.
+        # Lightning switches off its own checkpoints here, but not the host's.
         cfg.checkpoint.enabled = cfg.wandb.enabled = False
     wandb = _wandb_logger(cfg, earlier.wandb_run_id if earlier else None)
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
@@ -151,21 +156,21 @@ def build_trainer(
         if sampler is not None:
             callbacks.append(SaveBeforeLeaving(checkpointer, sampler))
 
-    ours = {
+    fixed = {
         "logger": loggers,
         "callbacks": callbacks,
         "enable_checkpointing": False,
         "plugins": [checkpoints],
-        # Our loaders know their process's part.
+        # Our samplers already split the data between the processes.
         "use_distributed_sampler": False,
     }
-    known = trainer_keys() - ours.keys()
-    for key in ours.keys() & cfg.keys():
-        print(f"{key}={cfg[key]} is ignored: it is set here", file=sys.stderr)
+    configurable = trainer_keys() - fixed.keys()
+    for key in fixed.keys() & cfg.keys():
+        print(f"{key}={cfg[key]} is ignored: leoclr sets this argument itself", file=sys.stderr)
     kwargs: dict[str, Any] = {
-        **{key: value for key, value in OmegaConf.to_container(cfg).items() if key in known},
-        **ours,
-        # Lightning's CPU accelerator takes a number, not a list.
+        **{key: value for key, value in OmegaConf.to_container(cfg).items() if key in configurable},
+        **fixed,
+        # Lightning's CPU accelerator accepts a number of processes only.
         "devices": len(cfg.devices) if cfg.accelerator == "cpu" else list(cfg.devices),
         "strategy": _strategy(cfg.strategy),
     }
@@ -176,7 +181,7 @@ def build_trainer(
 
 @rank_zero_only
 def _keep_metrics(run: Path) -> None:
-    # A run that goes on under its wandb id has its old folder, where the logger would begin anew.
+    # A resumed wandb run has the same folder as before, and the logger would overwrite its metrics.
     metrics = run / "metrics.csv"
     if metrics.exists():
         metrics.rename(run / f"metrics-{len(list(run.glob('metrics*.csv')))}.csv")

@@ -53,7 +53,7 @@ def test_images_that_the_hosts_pipeline_cannot_find_are_refused(photographs, tmp
     shutil.copytree(photographs, tmp_path / "deeper")
     run = bench(tmp_path, "--compare", host="solo-learn")
     assert run.returncode == 2
-    assert "solo-learn's DALI pipeline reads images that lie all in the folder" in run.stderr
+    assert "solo-learn's DALI pipeline needs all images in the folder itself" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -19,7 +19,7 @@ from tests.configs import method_cfg
 
 
 class Evil:
-    """Unpickling it runs code."""
+    """An object that makes a folder when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -36,7 +36,7 @@ def refused(call, *args) -> str:
 
 
 def args(**changes) -> str:
-    """The content of a run's ``args.json``."""
+    """Return the content of a run's ``args.json``."""
     return json.dumps(OmegaConf.to_container(method_cfg(**changes)))
 
 
@@ -67,7 +67,7 @@ def test_folder_without_checkpoint_or_args(tmp_path):
     [
         ("[]", "method"),
         ("null", "method"),
-        # solo-learn's own before it had Hydra.
+        # solo-learn wrote this form before it had Hydra.
         ('{"method": "byol", "encoder": "resnet18", "dataset": "cifar10"}', "backbone.name"),
         ('{"method": "byol", "backbone": {"name": "resnet18"}, "data": 3}', "data.dataset"),
         (args(augmentations=[]), "augmentations[0].crop_size"),
@@ -79,10 +79,10 @@ def test_the_configuration_of_something_else_is_refused(tmp_path, content, missi
     assert f"args.json has no {missing}: it is not" in refused(CheckpointFolder.open, tmp_path)
 
 
-def test_a_configuration_that_its_method_cannot_be_built_of_is_refused(tmp_path):
+def test_a_configuration_that_does_not_fit_its_method_is_refused(tmp_path):
     (tmp_path / "a-ep=0.ckpt").touch()
     (tmp_path / "args.json").write_text(args())
-    # It was not filled in, as ``prepare`` does before a training.
+    # The number of classes is missing, because ``prepare`` did not fill in this configuration.
     line = refused(CheckpointFolder.open(tmp_path).load_method)
     assert line.startswith(f"{tmp_path}/args.json: ")
     assert "num_classes" in line
@@ -101,10 +101,10 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path):
 def test_damaged_checkpoints_are_refused(tmp_path):
     path = tmp_path / "a.ckpt"
     torch.save({"state_dict": {"x": torch.zeros(1000)}}, path)
-    # What lies in the place of a large file: a part of it, a page or a pointer, anything.
+    # Failed downloads leave such files: a part, an error page, a pointer of Git LFS, random bytes.
     rng = np.random.default_rng(0)
-    wrong = [path.read_bytes()[:500], b"", b"<html>not found</html>", b"version https://git-lfs"]
-    for content in [*wrong, *(rng.bytes(50) for _ in range(300))]:
+    damaged = [path.read_bytes()[:500], b"", b"<html>not found</html>", b"version https://git-lfs"]
+    for content in [*damaged, *(rng.bytes(50) for _ in range(300))]:
         path.write_bytes(content)
         assert "cannot be read safely: it is damaged" in refused(read_checkpoint, path)
     for content in ({"weights": 1}, [1], {"state_dict": [1]}, {"state_dict": {"x": 1}}):
@@ -131,7 +131,7 @@ def test_weights_of_another_architecture_or_method_are_refused(tmp_path):
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
-def test_input_size_is_that_of_the_largest_view():
+def test_input_size_is_the_size_of_the_largest_view():
     assert input_size(method_cfg()) == (32, 32)
     assert input_size(method_cfg(augmentations=[{"crop_size": [24, 48]}])) == (24, 48)
     crops = {"crop_size": 24}
@@ -139,7 +139,7 @@ def test_input_size_is_that_of_the_largest_view():
     assert input_size(method_cfg(augmentations=[{"crop_size": 28}, crops])) == (28, 28)
 
 
-def test_buffers_that_a_training_registers_come_with_the_weights(tmp_path):
+def test_buffers_that_a_training_adds_are_loaded(tmp_path):
     def with_queue():
         model = torch.nn.Sequential(torch.nn.Linear(2, 2))
         model.register_buffer("queue", torch.ones(3))
@@ -150,7 +150,7 @@ def test_buffers_that_a_training_registers_come_with_the_weights(tmp_path):
     assert model.queue.tolist() == [1, 1, 1]
 
     deeper = torch.nn.Sequential(torch.nn.Linear(2, 2), with_queue())
-    assert "it has 1.0.bias besides" in refused(
+    assert "it also has 1.0.bias" in refused(
         load_state_dict, model, deeper.state_dict() | {"queue": torch.ones(3)}, tmp_path
     )
 

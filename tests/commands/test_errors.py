@@ -15,7 +15,7 @@ from tests.conftest import full_disk, make_folder, make_image, run_leoclr
 
 
 def small(folder, *overrides: str) -> list[str]:
-    """Return the words of a short pretraining on the images of ``folder``."""
+    """Return the arguments of a short pretraining on the images of ``folder``."""
     return [
         "pretrain",
         "custom/leoclr",
@@ -70,7 +70,7 @@ def test_unknown_names_are_refused_with_suggestions(capsys, image_folder):
     assert "step, none (did you mean 'warmup_cosine'?)" in line
     assert "max_epoch" in refused(capsys, *small(image_folder, "max_epoch=3"))
     line = refused(capsys, *small(image_folder, "+auto_umap.enabled=True"))
-    assert "auto_umap.enabled=True is not taken here: leoclr umap RUN draws it" in line
+    assert "auto_umap.enabled=True is not supported: leave it out and use leoclr umap RUN" in line
 
 
 def test_lack_of_memory_is_one_line(capsys, image_folder, tmp_path):
@@ -82,32 +82,32 @@ def test_lack_of_memory_is_one_line(capsys, image_folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_values_that_are_checked_before_anything_is_written(capsys, image_folder, tmp_path):
+def test_bad_values_are_refused_before_anything_is_written(capsys, image_folder, tmp_path):
     line = refused(capsys, *small(image_folder, "devices=0", "precision=17"))
     assert "devices=0 must be a number of devices, a list of their numbers" in line
     assert "precision=17 must be a precision that Lightning knows" in line
     line = refused(capsys, *small(image_folder, "optimizer.batch_size=1"))
     assert line.endswith(
-        "optimizer.batch_size=1 leaves batch norm one value of each channel, at 32 x 32 pixels; "
-        "take at least 2"
+        "optimizer.batch_size=1 leaves batch norm one value of each channel at 32 x 32 pixels; "
+        "set it to at least 2"
     )
     assert not list(tmp_path.iterdir())
 
 
-def test_a_key_of_a_pipeline_that_nothing_reads_is_said(capsys, image_folder):
-    words = ["+augmentations.0.gausian_blur.prob=0.9", "seed=-1"]
-    assert main(small(image_folder, *words)) == 2
-    told = capsys.readouterr().err
-    assert "augmentations[0].gausian_blur is ignored: it is not a setting; did you mean" in told
+def test_an_unknown_key_of_a_pipeline_is_reported(capsys, image_folder):
+    overrides = ["+augmentations.0.gausian_blur.prob=0.9", "seed=-1"]
+    assert main(small(image_folder, *overrides)) == 2
+    error = capsys.readouterr().err
+    assert "augmentations[0].gausian_blur is ignored: it is not a setting; did you mean" in error
 
 
-def test_a_run_in_a_folder_whose_name_is_a_number(image_folder):
+def test_a_folder_with_a_number_as_its_name_is_used(image_folder):
     assert main(small(image_folder, "checkpoint.dir=2024_01", "devices=auto")) == 0
     (folder,) = Path("2024_01/leoclr").iterdir()
     assert list(folder.glob("*.ckpt"))
     args = json.loads((folder / "args.json").read_text())
     assert args["devices"] == [0]
-    # 0.3 at a batch of 256 images.
+    # The configured rate of 0.3 is for a batch of 256 images.
     assert args["optimizer"]["lr"] == pytest.approx(0.3 * 8 / 256)
 
 
@@ -147,15 +147,15 @@ def test_unreadable_image_in_a_worker_process_is_named(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["knn", "umap", "linear"])
-def test_unreadable_images_met_by_the_evaluators(command, capsys, run_folder, tmp_path):
+def test_evaluators_name_unreadable_images(command, capsys, run_folder, tmp_path):
     folders = [make_folder(tmp_path / "train", 2), make_folder(tmp_path / "val", 2)]
     (folders[1] / "class1" / "001.png").write_text("not an image")
-    words = {
-        "linear": [f"data.{f.name}_path={f}" for f in folders]
-        + ["optimizer.batch_size=5", "data.num_workers=0", "max_epochs=1"]
-    }
-    data = [word for f in folders for word in (f"--{f.name}_data_path", f)]
-    line = refused(capsys, command, run_folder, *words.get(command, [*data, "--num_workers", 0]))
+    overrides = [f"data.{folder.name}_path={folder}" for folder in folders]
+    overrides += ["optimizer.batch_size=5", "data.num_workers=0", "max_epochs=1"]
+    options = [word for folder in folders for word in (f"--{folder.name}_data_path", folder)]
+    options += ["--num_workers", 0]
+    arguments = overrides if command == "linear" else options
+    line = refused(capsys, command, run_folder, *arguments)
     assert "1 of 10 images cannot be read, the first is" in line
     assert "val/class1/001.png: " in line
     assert not list(run_folder.glob("*.png"))
@@ -168,7 +168,7 @@ def test_invalid_views_are_refused(capsys, image_folder):
     assert "there is no crop view" in line
 
 
-def test_what_lightning_refuses(capsys, image_folder):
+def test_a_value_that_lightning_refuses_is_one_line(capsys, image_folder):
     line = refused(capsys, *small(image_folder, "precision=17-mixed"))
     assert "Lightning's Trainer refuses the configuration: Precision '17-mixed'" in line
 
@@ -305,8 +305,8 @@ def test_views_command_refuses_unusable_input(capsys, tmp_path):
     assert "bad.png" in refused(capsys, "views", "bad.png")
     (tmp_path / "bad.png").unlink()
     make_image(0, 0).save("good.png")
-    words = ["augmentations.0.num_crops=-1", "--config", "imagenette/leoclr"]
-    assert "augmentations[0].num_crops=-1" in refused(capsys, "views", "good.png", *words)
+    options = ["augmentations.0.num_crops=-1", "--config", "imagenette/leoclr"]
+    assert "augmentations[0].num_crops=-1" in refused(capsys, "views", "good.png", *options)
 
 
 def test_evaluators_refuse_numbers_out_of_range(capsys, tmp_path):

@@ -34,7 +34,7 @@ def test_multirun_trains_with_each_value_and_names_the_failed_ones(image_folder,
     # One traceback is of the failed training and one of the whole command.
     assert run.stderr.count("Traceback") == 2
     line = run.stderr.strip().splitlines()[-1]
-    assert line == "leoclr pretrain: 1 of 2 trainings failed: 1; each says above why"
+    assert line == "leoclr pretrain: 1 of 2 trainings failed: 1; their errors are printed above"
 
 
 def test_multirun_starts_nothing_when_a_later_config_is_refused(

@@ -1,4 +1,4 @@
-"""Figures are printed whatever comes of their file, which ``--out`` puts elsewhere."""
+"""Test that results are printed even if they cannot be written, and that ``--out`` is obeyed."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def run(image_folder, tmp_path, monkeypatch):
 
 @pytest.fixture
 def read_only(run, monkeypatch):
-    """The run in a folder that cannot be written to, as by root it always can."""
+    """Pretend that the run's folder cannot be written to; root could always write to a real one."""
 
     def check(folder):
         if folder == run.folder:
@@ -37,8 +37,9 @@ def read_only(run, monkeypatch):
     return run
 
 
-def refused(capsys, *words) -> tuple[str, str]:
-    assert main([str(word) for word in words]) == 2
+def refused(capsys, *arguments) -> tuple[str, str]:
+    """Run a command that must fail, and return its output and its error line."""
+    assert main([str(argument) for argument in arguments]) == 2
     printed = capsys.readouterr()
     return printed.out, printed.err.splitlines()[-1]
 
@@ -59,11 +60,11 @@ def test_knn_prints_before_it_writes(read_only, capsys):
 
 
 def test_a_probe_is_refused_before_its_training(read_only, capsys, monkeypatch):
-    def trained(*args):
+    def train(*args):
         raise AssertionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("leoclr_plugin.evaluation.linear.linear", trained)
+        patch.setattr("leoclr_plugin.evaluation.linear.linear", train)
         _, line = refused(capsys, "linear", read_only.folder, *PROBE)
         assert HINT in line
     assert main(["linear", str(read_only.folder), *PROBE, "--out", "there"]) == 0
@@ -71,19 +72,19 @@ def test_a_probe_is_refused_before_its_training(read_only, capsys, monkeypatch):
     assert json.loads(Path("there/linear.json").read_text())["epochs"] == 1
 
 
-def test_a_probe_prints_where_the_place_is_lost_during_its_training(run, capsys, monkeypatch):
-    def trained(*args):
+def test_a_probe_prints_even_if_its_folder_is_lost_during_its_training(run, capsys, monkeypatch):
+    def train(*args):
         run.folder.rename("moved")
         run.folder.touch()
         return {"top1": 12.5, "top5": 50.0, "loss": 1.0, "epochs": 1}
 
-    monkeypatch.setattr("leoclr_plugin.evaluation.linear.linear", trained)
+    monkeypatch.setattr("leoclr_plugin.evaluation.linear.linear", train)
     out, line = refused(capsys, "linear", run.folder, *PROBE)
     assert out == "Linear probe: top-1 12.50 %, top-5 50.00 %\n"
     assert f"the results cannot be written: {run.folder}: File exists; --out FOLDER" in line
 
 
-def test_umap_is_refused_before_its_features_or_written_elsewhere(read_only, capsys):
+def test_umap_is_refused_early_or_written_to_another_folder(read_only, capsys):
     pytest.importorskip("umap")
     _, line = refused(capsys, "umap", read_only.folder)
     assert HINT in line
@@ -95,7 +96,7 @@ def test_umap_is_refused_before_its_features_or_written_elsewhere(read_only, cap
         assert Path(f"plots/umap-{split}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_folder_is_left_as_it_is(tmp_path):
+def test_checking_a_folder_writes_nothing_into_it(tmp_path):
     assert results_folder(None, tmp_path) == tmp_path
     assert results_folder(tmp_path / "a" / "b", tmp_path) == tmp_path / "a" / "b"
     assert list(tmp_path.rglob("*")) == [tmp_path / "a", tmp_path / "a" / "b"]

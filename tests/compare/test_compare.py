@@ -99,7 +99,7 @@ def test_trial_turns_minutes_into_epochs(compare, tmp_path, processes):
     [
         (("--methods", "leoclr,mocov2", "--budget", "epochs=1"), "did you mean 'mocov2plus'"),
         (("--methods", "leoclr", "--budget", "hours=1"), "is not epochs=N or minutes=N"),
-        (("--methods", "leoclr", "--budget", "epochs=0"), "is nothing to train in"),
+        (("--methods", "leoclr", "--budget", "epochs=0"), "leaves nothing to train; give"),
         (
             ("--methods", "leoclr", "--budget", "epochs=1", "data.val_path=null"),
             "the config lacks data.val_path",

@@ -27,9 +27,9 @@ def test_changes_are_joined_in_their_order_and_seeds_follow_a_colon():
     [
         ("mocov2", "has no such method; did you mean .*'mocov2plus'"),
         ("leoclr/third-crops", "there is no change 'third-crops'; did you mean 'third-crop'"),
-        ("mocov2plus/third-crop", "third-crop is a change of leoclr"),
-        ("leoclr:0", "'0' is no number of seeds; write leoclr:2"),
-        ("leoclr:two", "'two' is no number of seeds"),
+        ("mocov2plus/third-crop", "third-crop is a change for leoclr"),
+        ("leoclr:0", "'0' is not a number of seeds; write leoclr:2"),
+        ("leoclr:two", "'two' is not a number of seeds"),
     ],
 )
 def test_other_rows_are_refused(text, message):

@@ -85,7 +85,7 @@ def test_a_cosine_without_an_end_is_refused():
 
 
 @pytest.mark.parametrize("key", ["method", "augmentations"])
-def test_a_key_of_pretraining_alone_that_is_missing_is_named(key):
+def test_a_missing_key_that_only_pretraining_needs_is_named(key):
     cfg = method_cfg()
     del cfg[key]
     with pytest.raises(UserError, match=f"^the config lacks {key}, which must be "):
@@ -108,7 +108,7 @@ def test_a_fraction_is_refused_before_the_data_is_read(fraction):
         prepare(method_cfg(data__fraction=fraction))
 
 
-def test_every_problem_is_said_at_once_in_one_line():
+def test_one_line_reports_every_problem():
     changes = {
         "seed": "five",
         "method": "leoclrr",
@@ -125,7 +125,7 @@ def test_every_problem_is_said_at_once_in_one_line():
     assert "\n" not in line
     problems = line.split("; ")
     assert len(problems) == 6
-    for said in (
+    for expected in (
         "the config lacks scheduler.name, which must be one of warmup_cosine, step, none",
         "seed=five must be a whole number from 0 to 4294967295 or null",
         "optimizer.lr=-1 must be a number of at least 0",
@@ -133,7 +133,7 @@ def test_every_problem_is_said_at_once_in_one_line():
         "data.format=dali reads image files, and cifar10 is an archive: use "
         "data.format=image_folder",
     ):
-        assert said in problems
+        assert expected in problems
     (method,) = (
         problem for problem in problems if problem.startswith("method=leoclrr must be one")
     )
@@ -152,13 +152,13 @@ def test_all_settings_of_leoclr_are_checked_with_the_rest():
         "method_kwargs.bn_splits=1.5 must be a whole number of at least 1",
         "momentum.base_tau=0.99 must be at most momentum.final_tau=0.5",
     ]
-    # They are nothing to another method.
+    # Another method does not read these settings, so they are not checked.
     cfg = method_cfg("simclr", **{f"method_kwargs__{key}": value for key, value in changes.items()})
     prepare(cfg)
 
 
 @pytest.mark.parametrize("key", ["labels", "val_labels"])
-def test_a_labels_file_beside_a_data_set_with_labels_is_refused_whoever_asks(key):
+def test_a_labels_file_for_a_data_set_with_labels_is_refused_by_every_check(key):
     for check in (
         lambda: prepare(method_cfg(**{f"data__{key}": "a.csv"})),
         lambda: check_part("data", {"dataset": "imagenette", key: "a.csv"}),
@@ -167,6 +167,6 @@ def test_a_labels_file_beside_a_data_set_with_labels_is_refused_whoever_asks(key
             check()
 
 
-def test_what_is_required_is_named():
+def test_missing_required_keys_are_named():
     with pytest.raises(UserError, match=r"lacks data\.val_path; the config lacks seed$"):
         require(OmegaConf.create({"data": {"val_path": None}}), "data.val_path", "seed")

@@ -71,8 +71,8 @@ def test_yaml_path_is_loaded_as_it_is(tmp_path):
 
 def test_home_folder_in_a_path_is_expanded(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    words = ["data.train_path=~/images/train", "data.val_path=./val", "checkpoint.dir=~"]
-    cfg = load_config("imagenette/leoclr", "pretrain", words)
+    overrides = ["data.train_path=~/images/train", "data.val_path=./val", "checkpoint.dir=~"]
+    cfg = load_config("imagenette/leoclr", "pretrain", overrides)
     assert cfg.data.train_path == "/home/me/images/train"
     assert (cfg.data.val_path, cfg.checkpoint.dir) == ("./val", "/home/me")
     assert (
@@ -80,8 +80,8 @@ def test_home_folder_in_a_path_is_expanded(monkeypatch):
     )
 
 
-def test_a_folder_or_a_run_whose_name_is_a_number_is_that_text(tmp_path):
-    words = [
+def test_a_number_as_the_name_of_a_folder_or_run_is_a_text(tmp_path):
+    overrides = [
         "checkpoint.dir=20240115",
         "data.train_path=2024_01",
         "data.val_path=007",
@@ -92,7 +92,7 @@ def test_a_folder_or_a_run_whose_name_is_a_number_is_that_text(tmp_path):
         "wandb.project=3",
         "wandb.entity=null",
     ]
-    cfg = load_config("imagenette/leoclr", "pretrain", words)
+    cfg = load_config("imagenette/leoclr", "pretrain", overrides)
     assert (cfg.checkpoint.dir, cfg.data.train_path, cfg.data.val_path) == (
         "20240115",
         "2024_01",

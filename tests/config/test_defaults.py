@@ -16,7 +16,7 @@ from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 
-# The base class has other defaults for methods that are not LeOCLR, which the meaning says.
+# These declared defaults are LeOCLR's or ours. The host has other defaults for other methods.
 NOT_THE_HOSTS = (
     "momentum.base_tau",
     "momentum.final_tau",
@@ -34,7 +34,7 @@ def bare(**changes):
 
 
 def hosts_defaults() -> dict:
-    """What the running host puts into configurations that have only what is required."""
+    """Return what the host fills in when a configuration has only the required keys."""
     pretrained = prepare(bare())
     METHODS["mocov2plus"].add_and_assert_specific_cfg(pretrained)
     probe = bare(pretrained_feature_extractor="a.ckpt")
@@ -50,13 +50,13 @@ def test_defaults_are_the_hosts():
         field = node.model_fields[name]
         if about(field).of != "solo-learn" or key.startswith(NOT_THE_HOSTS):
             continue
-        found = OmegaConf.select(filled, key, default="absent")
-        if found == "absent" or OmegaConf.select(given, key) is not None:
+        host_default = OmegaConf.select(filled, key, default="absent")
+        if host_default == "absent" or OmegaConf.select(given, key) is not None:
             continue
         if key.startswith("data.num_") or key == "method_kwargs" or key == "optimizer.kwargs":
-            # Counted by the host, or filled in for the optimizer and the method.
+            # The host computes these values from the data, the optimizer or the method.
             continue
-        assert found == field.default, key
+        assert host_default == field.default, key
         compared += 1
     assert compared > 20
 
@@ -66,7 +66,7 @@ def test_defaults_are_lightnings(key):
     assert Config.model_fields[key].default == inspect.signature(Trainer).parameters[key].default
 
 
-def test_only_keys_that_are_not_there_are_filled_in():
+def test_only_missing_keys_are_filled_in():
     cfg = OmegaConf.create({"method_kwargs": {"temperature": 0.5, "query": None}})
     fill_in(cfg, "method_kwargs", LeOCLRSettings)
     assert (cfg.method_kwargs.temperature, cfg.method_kwargs.query) == (0.5, None)
@@ -76,6 +76,6 @@ def test_only_keys_that_are_not_there_are_filled_in():
     assert cfg.performance == {"disable_channel_last": False, "compile": False}
 
 
-def test_a_default_that_is_changed_stays_as_it_was_declared():
+def test_changing_a_returned_default_does_not_change_the_declaration():
     defaults(Backbone)["kwargs"]["a"] = 1
     assert defaults(Backbone) == {"kwargs": {}}

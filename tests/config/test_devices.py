@@ -25,13 +25,13 @@ def in_schema(value) -> bool:
 
 
 @pytest.mark.parametrize(("written", "read"), GOOD.items())
-def test_devices_are_read_as_they_are_meant(written, read):
+def test_every_form_of_devices_is_read(written, read):
     assert read_devices(written) == read
     assert in_schema(list(written) if isinstance(written, tuple) else written)
 
 
 @pytest.mark.parametrize("written", BAD)
-def test_what_names_no_devices_is_refused(written):
+def test_other_values_are_refused(written):
     with pytest.raises(ValueError, match="a number of devices, a list of their numbers"):
         read_devices(written)
     assert not in_schema(written)

@@ -1,4 +1,4 @@
-"""The JSON schema: it is current, and it knows what the packaged files have."""
+"""Test that the JSON schema is current and accepts the packaged configurations."""
 
 import json
 
@@ -22,25 +22,25 @@ def errors(values) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in found]
 
 
-def composed(name: str = "imagenette/leoclr", kind: str = "pretrain", words=()) -> dict:
-    return OmegaConf.to_container(load_config(name, kind, words))
+def composed(name: str = "imagenette/leoclr", kind: str = "pretrain", overrides=()) -> dict:
+    return OmegaConf.to_container(load_config(name, kind, overrides))
 
 
 def test_the_file_is_current():
     path = scripts_folder() / "leoclr.schema.json"
-    again = "run: leoclr config schema > scripts/leoclr.schema.json"
-    assert json.loads(path.read_text()) == json_schema(), again
+    remedy = "run: leoclr config schema > scripts/leoclr.schema.json"
+    assert json.loads(path.read_text()) == json_schema(), remedy
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(path.parts[-3:]))
-def test_every_packaged_config_names_the_schema_and_keeps_it(path):
+def test_every_packaged_config_names_the_schema_and_is_valid(path):
     first = path.read_text().splitlines()[0]
     comment, _, schema = first.partition("=")
     assert comment == "# yaml-language-server: $schema"
     assert (path.parent / schema).resolve() == scripts_folder() / "leoclr.schema.json"
     assert errors(composed(str(path), path.parts[-3], OPEN)) == []
-    # As an editor sees it, before it is composed.
+    # An editor checks the file itself, before Hydra composes it.
     assert errors(yaml.load(path.read_text(), Loader=get_yaml_loader())) == []
 
 
@@ -61,10 +61,10 @@ def test_every_packaged_config_names_the_schema_and_keeps_it(path):
     ],
 )
 def test_a_mistake_is_shown_where_it_is(change, at):
-    (error,) = errors(composed(words=[change]))
+    (error,) = errors(composed(overrides=[change]))
     assert error.startswith(f"{at}: ")
 
 
 def test_other_methods_have_settings_of_their_own():
-    words = ["+method_kwargs.pred_hidden_dim=64", "+deterministic=True"]
-    assert errors(composed("imagenette/mocov2plus", words=words)) == []
+    overrides = ["+method_kwargs.pred_hidden_dim=64", "+deterministic=True"]
+    assert errors(composed("imagenette/mocov2plus", overrides=overrides)) == []

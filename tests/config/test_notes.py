@@ -11,12 +11,12 @@ from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 
 OPEN = ["data.train_path=x", "data.val_path=x"]
-# Recipes of solo-learn that have keys which nothing reads: of an earlier layout, and an ``enabled``
-# in each node of the augmentations.
-_LEFTOVER = ("imagenet-100/simsiam.yaml", "vicreg.yaml", "cifar/wmse.yaml")
+# These recipes of solo-learn have keys that nothing reads: some are from an earlier layout, others
+# are an ``enabled`` in each node of the augmentations.
+RECIPES_WITH_UNKNOWN_KEYS = ("imagenet-100/simsiam.yaml", "vicreg.yaml", "cifar/wmse.yaml")
 
 
-def test_keys_that_nothing_reads_are_told_with_those_that_were_meant(capsys):
+def test_unknown_keys_are_reported_with_suggestions(capsys):
     prepare(method_cfg(max_step=9, gradient_clip_val=1.0, optimizer__lrr=0.1, data__vall_path=None))
     first, second, third = capsys.readouterr().err.splitlines()
     assert first.startswith("max_step is ignored: it is not a setting; did you mean 'max_steps'")
@@ -26,15 +26,15 @@ def test_keys_that_nothing_reads_are_told_with_those_that_were_meant(capsys):
     assert third == "optimizer.lrr is ignored: it is not a setting; did you mean 'lr'?"
 
 
-def test_those_of_the_probe_are_told_too(capsys):
+def test_unknown_keys_of_the_probe_are_reported(capsys):
     parse_linear(load_config("imagenette/leoclr", "linear", ["+scheduler.warmup=3"]))
-    told = capsys.readouterr().err
-    assert "scheduler.warmup is ignored: it is not a setting; did you mean 'warmup_epochs'" in told
-    assert told.count("ignored") == 1
+    error = capsys.readouterr().err
+    assert "scheduler.warmup is ignored: it is not a setting; did you mean 'warmup_epochs'" in error
+    assert error.count("ignored") == 1
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "reported"),
     [
         ("augmentations.0.gausian_blur.prob", "augmentations[0].gausian_blur"),
         ("augmentations.1.rrc.crop_min_scal", "augmentations[1].rrc.crop_min_scal"),
@@ -50,29 +50,28 @@ def test_those_of_the_probe_are_told_too(capsys):
         ("scheduler.warmup", "scheduler.warmup"),
     ],
 )
-def test_a_mistyped_key_is_told_in_every_node(key, told, capsys):
+def test_a_misspelled_key_is_reported_in_every_node(key, reported, capsys):
     tell_unknown_keys(load_config("imagenette/leoclr", "pretrain", [f"+{key}=0.9"]))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"{told} is ignored: it is not a setting; did you mean '")
+    assert line.startswith(f"{reported} is ignored: it is not a setting; did you mean '")
 
 
 def test_open_nodes_may_have_any_key(capsys):
-    words = ["+backbone.kwargs.img_size=64", "+optimizer.kwargs.nesterov=True", "+deterministic=1"]
-    tell_unknown_keys(load_config("imagenette/leoclr", "pretrain", words))
-    others = ["+method_kwargs.pred_hidden_dim=32"]
-    tell_unknown_keys(load_config("imagenette/mocov2plus", "pretrain", others))
+    leoclr = ["+backbone.kwargs.img_size=64", "+optimizer.kwargs.nesterov=True", "+deterministic=1"]
+    tell_unknown_keys(load_config("imagenette/leoclr", "pretrain", leoclr))
+    mocov2plus = ["+method_kwargs.pred_hidden_dim=32"]
+    tell_unknown_keys(load_config("imagenette/mocov2plus", "pretrain", mocov2plus))
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "linear"])
-def test_no_key_of_a_recipe_is_told(kind, capsys):
+def test_no_key_of_a_recipe_is_reported(kind, capsys):
     folders = [scripts_folder()]
     if os.environ.get("SOLO_LEARN_HOME"):
         folders.append(Path(os.environ["SOLO_LEARN_HOME"]) / "scripts")
     recipes = [path for folder in folders for path in (folder / kind).glob("*/*.yaml")]
     assert recipes
     for path in recipes:
-        if not str(path).endswith(_LEFTOVER):
-            # Its values are in their ranges, too.
+        if not str(path).endswith(RECIPES_WITH_UNKNOWN_KEYS):
             check_config(load_config(str(path), kind, OPEN), kind)
     assert capsys.readouterr().err == ""

@@ -6,8 +6,8 @@ from tests.conftest import ROOT
 
 
 def test_the_page_is_current():
-    again = "run: leoclr config reference > docs/config.md"
-    assert (ROOT / "docs" / "config.md").read_text() == reference(), again
+    remedy = "run: leoclr config reference > docs/config.md"
+    assert (ROOT / "docs" / "config.md").read_text() == reference(), remedy
 
 
 def test_every_key_has_a_row():
@@ -21,8 +21,8 @@ def test_every_key_has_a_row():
 def test_a_row_says_range_default_reader_and_command():
     rows = reference().splitlines()
     assert (
-        "| `queue_size` | a whole number of at least 1 | `65536` | negatives in the queue | leoclr "
-        "| pretrain |"
+        "| `queue_size` | a whole number of at least 1 | `65536` | number of negatives in the "
+        "queue | leoclr | pretrain |"
     ) in rows
     assert "| `hue` |" not in reference()
     assert any(

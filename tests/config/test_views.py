@@ -49,7 +49,7 @@ def test_int_size_of_the_original_is_refused_unless_images_are_square():
         ("color_jitter.contrast", -1, "must be a number of at least 0"),
     ],
 )
-def test_a_views_number_out_of_its_range_is_refused_by_name(key, value, message):
+def test_a_number_out_of_its_range_is_refused_by_name(key, value, message):
     nodes = OmegaConf.create([pipeline(32, color_jitter=0.8), pipeline([32, 32], crop=False)])
     check_views(nodes)
     OmegaConf.update(nodes[0], key, value)
@@ -70,19 +70,19 @@ def test_a_views_number_out_of_its_range_is_refused_by_name(key, value, message)
         ),
     ],
 )
-def test_what_is_no_pipeline_is_refused(augmentations, message):
+def test_other_values_than_pipelines_are_refused(augmentations, message):
     with pytest.raises(UserError, match=re.escape(message)):
         check_views(OmegaConf.create(augmentations))
 
 
-def test_what_is_not_done_to_a_view_needs_no_numbers():
+def test_changes_that_are_off_need_no_numbers():
     nodes = OmegaConf.create([pipeline([32, 32], crop=False)])
     nodes[0].rrc = {"enabled": False}
     nodes[0].color_jitter = {"prob": 0}
     check_views(nodes)
 
 
-def test_views_that_are_not_leoclrs_are_refused():
+def test_views_that_do_not_fit_leoclr_are_refused():
     assert "there is no crop view" in refused([pipeline([32, 32], crop=False)])
     assert "its last view" in refused([pipeline(32, 2)])
     assert "its last view" in refused([pipeline([32, 32], crop=False), pipeline(32, 2)])

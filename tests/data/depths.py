@@ -1,4 +1,4 @@
-"""Ramps of grey in files of many depths, written by hand where PIL does not write them."""
+"""Grey ramps in files of many depths; some are written by hand because PIL cannot write them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-RAMP = np.tile(np.arange(64), (48, 1)) * 4  # the levels of 8 bits, 0 to 252
+RAMP = np.tile(np.arange(64), (48, 1)) * 4  # 8-bit levels from 0 to 252
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 WHITE_IS_ZERO, BLACK_IS_ZERO = 0, 1
 
 
 def tiff(data: np.ndarray | bytes, bits: int, kind: int, zero: int = BLACK_IS_ZERO) -> bytes:
-    """An uncompressed grey TIFF of the ramp's size."""
+    """Return an uncompressed grey TIFF of the ramp's size."""
     pixels = data if isinstance(data, bytes) else data.tobytes()
     tags = {
         256: (4, RAMP.shape[1]),
@@ -38,7 +38,7 @@ def tiff(data: np.ndarray | bytes, bits: int, kind: int, zero: int = BLACK_IS_ZE
 
 
 def pgm(largest: int) -> bytes:
-    """The ramp as a PGM of levels from 0 to ``largest``."""
+    """Return the ramp as a PGM with levels from 0 to ``largest``."""
     levels = RAMP * largest // 255
     return (
         b"P5\n# a ramp\n64 48\n%d\n" % largest
@@ -47,7 +47,7 @@ def pgm(largest: int) -> bytes:
 
 
 def twelve_bits() -> bytes:
-    """The ramp in 12 bits, two levels in three bytes."""
+    """Return the ramp in 12 bits, with two levels in three bytes."""
     first, second = (RAMP * 16).ravel()[::2], (RAMP * 16).ravel()[1::2]
     packed = [first >> 4, (first & 15) << 4 | second >> 8, second & 255]
     return np.stack(packed, axis=1).astype(np.uint8).tobytes()
@@ -64,7 +64,7 @@ def _as_is(name: str, content: bytes) -> Callable[[Path], None]:
     return write
 
 
-# What each is read as: by both loaders, by PIL alone, or by neither.
+# The files that both loaders read, those that only PIL reads, and those that neither reads.
 BOTH = {
     "8.png": _by_pil("8.png", RAMP.astype(np.uint8)),
     "8.tif": _by_pil("8.tif", RAMP.astype(np.uint8)),

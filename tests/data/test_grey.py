@@ -1,4 +1,4 @@
-"""A ramp of grey keeps its levels in files of any depth, or the file is refused by name."""
+"""Test that a grey ramp keeps its levels in files of any depth, or that the file is refused."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ def test_a_ramp_keeps_its_levels(name, tmp_path):
     {**BOTH, **PIL_ALONE}[name](tmp_path)
     image = open_rgb(tmp_path / name)
     assert image.mode == "RGB"
-    # A file of 7 bits has half of the levels; one of 12 has the least of 16 for each of 8 bits.
+    # A file of 7 bits has only half of the levels. The levels in the 12-bit files are rounded down,
+    # so they may be read as one level lower.
     bound = {"7.pgm": 3, "12.tif": 1, "12.pgm": 1}.get(name, 0)
     assert np.abs(np.asarray(image).astype(int) - RAMP[..., None]).max() <= bound
 
@@ -20,8 +21,8 @@ def test_a_ramp_keeps_its_levels(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("float-255.tif", "levels of floating point go from 0 to 252; save them from 0 to 1"),
-        ("float-nan.tif", "levels of floating point go from nan to nan"),
+        ("float-255.tif", "floating-point grey levels go from 0 to 252; scale them to"),
+        ("float-nan.tif", "floating-point grey levels go from nan to nan"),
         ("16-signed.tif", "levels are signed"),
         ("8-signed.tif", "levels are signed"),
         ("16-white.tif", "zero is white"),
@@ -29,7 +30,7 @@ def test_a_ramp_keeps_its_levels(name, tmp_path):
         ("32-signed.tif", "levels are signed"),
     ],
 )
-def test_levels_of_no_known_range_are_refused(name, reason, tmp_path):
+def test_levels_with_an_unknown_range_are_refused(name, reason, tmp_path):
     NEITHER[name](tmp_path)
     with pytest.raises(UnreadableImage, match=f"{name} cannot be read: its .*{reason}"):
         open_rgb(tmp_path / name)

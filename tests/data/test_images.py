@@ -82,10 +82,10 @@ def test_a_long_listing_shows_how_many_files_it_has_seen(tmp_path, monkeypatch, 
     list_images(train)
     build_dataset(cfg, "train", None)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("leoclr_plugin.data.images._SECONDS", 0)
+    monkeypatch.setattr("leoclr_plugin.data.images._BAR_DELAY", 0)
     monkeypatch.setattr("leoclr_plugin.data.images.tqdm", partial(tqdm, mininterval=0))
-    for lists in (lambda: list_images(train), lambda: build_dataset(cfg, "train", None)):
-        lists()
+    for list_files in (lambda: list_images(train), lambda: build_dataset(cfg, "train", None)):
+        list_files()
         assert f"Listing {train}: 6 files" in capsys.readouterr().err
 
 
@@ -104,7 +104,8 @@ def test_a_png_whose_chunks_pil_refuses_is_unreadable(bad, tmp_path):
     start = content.find(b"IDAT") - 4
     path.write_bytes(content[:start] + bad + content[start:])
     try:
-        assert open_rgb(path).mode == "RGB"  # where this version of PIL takes it
+        # Some versions of PIL read the file.
+        assert open_rgb(path).mode == "RGB"
     except UnreadableImage as error:
         assert str(error).startswith(f"{path} cannot be read: ")
 
@@ -127,7 +128,7 @@ def test_a_png_whose_chunks_pil_refuses_is_unreadable(bad, tmp_path):
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("where", ["open", "decode"])
-def test_whatever_pil_raises_names_the_file(raised, reason, where, tmp_path, monkeypatch):
+def test_every_error_of_pil_names_the_file(raised, reason, where, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise raised
 
@@ -135,13 +136,13 @@ def test_whatever_pil_raises_names_the_file(raised, reason, where, tmp_path, mon
     make_image(0, 0).save(path)
     place = (Image, "open") if where == "open" else (PngImageFile, "load")
     monkeypatch.setattr(*place, fail)
-    with pytest.raises(UnreadableImage) as told:
+    with pytest.raises(UnreadableImage) as caught:
         open_rgb(path)
-    assert str(told.value) == f"{path} cannot be read: {reason}; mend or remove it"
+    assert str(caught.value) == f"{path} cannot be read: {reason}; mend or remove it"
     assert find_unreadable([path]) == {str(path): reason}
 
 
-def test_memory_that_runs_out_is_not_the_file_s_fault(tmp_path, monkeypatch):
+def test_a_lack_of_memory_is_not_reported_as_an_unreadable_file(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise MemoryError
 
@@ -150,8 +151,8 @@ def test_memory_that_runs_out_is_not_the_file_s_fault(tmp_path, monkeypatch):
         open_rgb(tmp_path / "a.png")
 
 
-class OfFiles(Dataset):
-    """Images by path; the first reading of each may fail though the file is good."""
+class ImageFiles(Dataset):
+    """Images by path; with ``fails`` every reading fails although the files are good."""
 
     def __init__(self, paths, fails: bool = False) -> None:
         self.samples, self.fails = [(str(path), 0) for path in paths], fails
@@ -167,23 +168,23 @@ class OfFiles(Dataset):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_loader_s_bad_images_are_counted_and_named_in_one_line(workers, tmp_path):
+def test_bad_images_of_a_loader_are_counted_and_named_in_one_line(workers, tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(4)]
     for path in paths:
         make_image(0, 0).save(path)
     sampler = ShardSampler(4, 2, 0, training=False)
-    with pytest.raises(UserError) as told:
-        list(TorchvisionLoader(OfFiles(paths, fails=True), sampler, workers))
-    assert str(told.value) == f"{paths[0]} cannot be read: gone for a moment; mend or remove it"
+    with pytest.raises(UserError) as caught:
+        list(TorchvisionLoader(ImageFiles(paths, fails=True), sampler, workers))
+    assert str(caught.value) == f"{paths[0]} cannot be read: gone for a moment; mend or remove it"
     for path in paths[2:]:
         path.write_text("not an image")
     with pytest.raises(UserError, match=r"^2 of 4 images cannot be read, the first is .*2\.png: "):
-        list(TorchvisionLoader(OfFiles(paths), sampler, workers))
+        list(TorchvisionLoader(ImageFiles(paths), sampler, workers))
 
 
 @pytest.fixture
 def classes(tmp_path):
-    """Two class folders with two images each, and two more elsewhere."""
+    """Make two class folders with two images each, and two more such folders elsewhere."""
     for name in ("train/a", "train/b", "elsewhere/c", "elsewhere/d"):
         (tmp_path / name).mkdir(parents=True)
         for i in range(2):
@@ -199,7 +200,7 @@ def labelled(root, **changes):
 @pytest.mark.parametrize(
     ("link", "target"),
     [
-        ("train", "train"),  # ln -s made twice
+        ("train", "train"),  # the same ``ln -s`` was run twice
         ("a/back", "train/a"),
         ("a/up", "."),
         ("alias", "train/b"),
@@ -209,23 +210,22 @@ def labelled(root, **changes):
 )
 def test_a_link_that_lists_images_twice_is_refused_by_name(link, target, classes):
     (classes / link).symlink_to((classes.parent / target).resolve())
-    by = [list_images, labelled, lambda root: labelled(root, no_labels=True)]
-    for lists in by:
-        with pytest.raises(UserError) as told:
-            lists(classes)
-        assert str(told.value).startswith(f"{classes / link} is a link to ")
-        assert str(told.value).endswith("would be taken twice; remove the link")
+    for list_files in (list_images, labelled, lambda root: labelled(root, no_labels=True)):
+        with pytest.raises(UserError) as caught:
+            list_files(classes)
+        assert str(caught.value).startswith(f"{classes / link} is a link to ")
+        assert str(caught.value).endswith("would be taken twice; remove the link")
 
 
 @pytest.mark.parametrize(
     "links", [{"c": "c", "also": "c"}, {"c": "c", "z": "."}, {"c": ".", "z": "d"}]
 )
-def test_of_two_links_to_the_same_images_the_second_is_refused(links, classes):
+def test_a_second_link_to_the_same_images_is_refused(links, classes):
     for name, target in links.items():
         (classes / name).symlink_to((classes.parent / "elsewhere" / target).resolve())
-    for lists in (list_images, labelled):
+    for list_files in (list_images, labelled):
         with pytest.raises(UserError, match=r"is a link to .*elsewhere.* would be taken twice"):
-            lists(classes)
+            list_files(classes)
 
 
 def test_links_to_class_folders_elsewhere_are_followed(classes):

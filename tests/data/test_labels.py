@@ -23,28 +23,28 @@ def test_reads_labels_by_image_relative_to_the_file(write, tmp_path):
     }
 
 
-def test_columns_are_brought_into_the_order_that_is_wanted(write):
+def test_columns_are_returned_in_the_given_order(write):
     path = write("image,dog,cat\na.png,1,0\n")
     (row,) = read_labels(path, ("cat", "dog")).rows.values()
     assert row.tolist() == [0, 1]
     assert read_classes(path) == ("dog", "cat")
 
 
-def test_a_byte_order_mark_is_left_out_and_told(write, capsys):
+def test_a_byte_order_mark_is_ignored_and_reported(write, capsys):
     assert read_labels(write("\ufeffimage,cat\na.png,1\n")).classes == ("cat",)
-    assert "begins with a byte order mark, which is left out" in capsys.readouterr().err
+    assert "begins with a byte order mark, which is ignored" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"the labels file .* is empty; its header is image,<class>,\.\.\."),
+        ("", r"the labels file .* is empty; begin it with image,<class>,\.\.\."),
         (" \n", "is empty"),
         ("image,cat\n", "has a header but no row; add a row"),
-        ("image;cat;dog\na.png;1;0\n", "separates its columns by semicolons; write it with commas"),
+        ("image;cat;dog\na.png;1;0\n", "separates its columns by semicolons; use commas"),
         ("image\tcat\na.png\t1\n", "separates its columns by tabs"),
-        ("a.png,1,0\n", "begins with 'a.png,1,0'; its header is image,<class>"),
-        ("image\na.png\n", "begins with 'image'; its header"),
+        ("a.png,1,0\n", "begins with 'a.png,1,0', but its header must be image,<class>"),
+        ("image\na.png\n", "begins with 'image', but its header"),
         ("image,cat,,dog\na.png,1,0,0\n", "column 3 has no name"),
         ("image,cat,cat\na.png,1,0\n", "has two columns for cat"),
         ("image,cat,dog\na.png,1,0\nb.png,2,0\n", "line 3, column cat: '2'; a label is 1, 0, or"),
@@ -66,17 +66,17 @@ def test_other_files_are_refused_by_line_and_column(write, text, message):
         ("image,cat,dogs", "no column for the class dog, .*did you mean 'dogs'"),
     ],
 )
-def test_classes_that_differ_from_the_trainings_are_refused(write, header, message):
+def test_other_classes_than_those_of_the_training_are_refused(write, header, message):
     row = "a.png" + ",1" * header.count(",")
     with pytest.raises(UserError, match=message):
         read_labels(write(f"{header}\n{row}\n"), ("cat", "dog"))
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"the labels file .*none.csv is not there"):
         read_labels(tmp_path / "none.csv")
 
 
-def test_classes_that_no_image_shows_are_told(write, capsys):
+def test_classes_that_no_image_shows_are_reported(write, capsys):
     tell_classes_without_positive(read_labels(write("image,cat,dog\na.png,1,0\nb.png,0,\n")))
     assert "no image shows dog; averages leave out such classes" in capsys.readouterr().err

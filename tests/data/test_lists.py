@@ -1,4 +1,4 @@
-"""Lists of the images to take, as people and other systems write them."""
+"""Test lists of images in the forms that people and other systems write."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -19,16 +19,16 @@ def train(tmp_path):
 
 
 def taken(train, content: bytes, **changes) -> list[str]:
-    listed = train.parent / "list.txt"
-    listed.write_bytes(content)
-    cfg = {"dataset": "custom", "train_path": str(train), "train_list": str(listed), **changes}
+    list_file = train.parent / "list.txt"
+    list_file.write_bytes(content)
+    cfg = {"dataset": "custom", "train_path": str(train), "train_list": str(list_file), **changes}
     samples = samples_of(build_dataset(OmegaConf.create(cfg), "train", None))
     return ["/".join(path.split("/")[-2:]) for path, _ in samples]
 
 
 @pytest.mark.parametrize("no_labels", [False, True])
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("content", "expected"),
     [
         (b"b/0.png\na/1.png\n", ["a/1.png", "b/0.png"]),
         (b"a/0.png\r\nb/1.png\r\n", ["a/0.png", "b/1.png"]),
@@ -39,11 +39,11 @@ def taken(train, content: bytes, **changes) -> list[str]:
         (b"b/odd .png\n", ["b/odd .png"]),
     ],
 )
-def test_names_are_found_however_they_are_spelled(content, wanted, no_labels, train):
-    assert taken(train, content, no_labels=no_labels) == wanted
+def test_every_spelling_of_a_name_is_found(content, expected, no_labels, train):
+    assert taken(train, content, no_labels=no_labels) == expected
 
 
-def test_whole_paths_and_folders_with_another_spelling(train, monkeypatch):
+def test_absolute_paths_and_other_spellings_of_the_folder_are_found(train, monkeypatch):
     assert taken(train, f"{train}/a/0.png\n".encode()) == ["a/0.png"]
     monkeypatch.chdir(train)
     for no_labels in (False, True):
@@ -58,27 +58,30 @@ def test_whole_paths_and_folders_with_another_spelling(train, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a/0.png\na/gone.png\nc/0.png\n", r"2 names of 3 that are no images under .*a/gone\.png"),
+        (b"a/0.png\na/gone.png\nc/0.png\n", r"2 names of 3 that are not images .*a/gone\.png"),
         (b"../other/0.png\na/0.png\n", r"1 names of 2 that are .*, the first is \.\./other/0\.png"),
-        (b"/etc/0.png\n", r"1 names of 1 that are no .*, the first is /etc/0\.png; correct"),
+        (b"/etc/0.png\n", r"1 names of 1 that are not .*, the first is /etc/0\.png; correct"),
         (b"A/0.png\n", "the first is A/0.png"),
         (b"\r\n\n", "names no image"),
     ],
 )
-def test_names_that_are_not_there_are_counted_and_the_first_is_said(content, message, train):
+def test_missing_images_are_counted_and_the_first_is_named(content, message, train):
     with pytest.raises(UserError, match=message):
         taken(train, content)
 
 
-def test_an_image_that_is_listed_twice_is_taken_once_with_a_word(train, capsys):
+def test_an_image_that_is_listed_twice_is_taken_once_and_reported(train, capsys):
     assert taken(train, b"a/0.png\nb/0.png\n./a/0.png\na/0.png\r\n") == ["a/0.png", "b/0.png"]
     line = capsys.readouterr().err
-    assert "has 2 images more than once, the first is ./a/0.png; each is taken once\n" in line
+    assert line.endswith(
+        "has 2 names of images that it lists already, the first is ./a/0.png; each image is taken "
+        "once\n"
+    )
     assert taken(train, b"a/0.png\nb/0.png\n") == ["a/0.png", "b/0.png"]
     assert capsys.readouterr().err == ""
 
 
-def test_an_archive_has_no_list():
+def test_a_list_for_an_archive_is_refused():
     cfg = OmegaConf.create({"dataset": "cifar10", "train_path": ".", "val_list": "list.txt"})
     with pytest.raises(UserError, match=r"data\.val_list=list\.txt .* cifar10 is an archive"):
         check_part("data", cfg)

@@ -1,4 +1,4 @@
-"""Test data sets whose pictures have several labels, from a labels file and in public layouts."""
+"""Test data sets of images with several labels, from a labels file and in public layouts."""
 
 import json
 
@@ -25,7 +25,7 @@ def array(image):
 
 @pytest.fixture
 def labelled(tmp_path):
-    """Folders ``train`` and ``val`` with images and labels of three classes."""
+    """Make folders ``train`` and ``val`` with images and labels of three classes."""
     for part, count in (("train", 6), ("val", 4)):
         folder = tmp_path / part / "images"
         folder.mkdir(parents=True)
@@ -60,7 +60,7 @@ def test_items_are_images_with_their_labels(labelled):
     assert data.num_classes == 3
 
 
-def test_validation_columns_follow_the_trainings(labelled):
+def test_validation_labels_have_the_order_of_the_training_labels(labelled):
     path = labelled / "val" / "labels.csv"
     path.write_text("image,owl,cat,dog\n" + "".join(f"images/{i}.png,1,0,\n" for i in range(4)))
     assert build_dataset(node(labelled), "val", array).targets[0].tolist() == [0, -1, 1]
@@ -72,17 +72,17 @@ def test_links_and_other_spellings_of_the_folder_name_the_same_images(labelled):
         assert len(build_dataset(node(labelled, train_path=root), "train", array)) == 6
 
 
-def test_images_without_a_row_are_for_pretraining_alone(labelled, capsys):
+def test_images_without_a_row_are_used_for_pretraining_only(labelled, capsys):
     make_image(9, 0).save(labelled / "train" / "images" / "9.png")
     dataset = build_pretrain_dataset(node(labelled), array)
     assert [labels.tolist() for _, _, labels in dataset][-1] == [-1, -1, -1]
     assert "1 of 7 images under" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"1 of 7 images under .* have no labels, .*9\.png; add"):
         build_dataset(node(labelled), "train", array)
-    # A list of the others is what the message asks for.
+    # The message suggests to list the labelled images.
     (labelled / "list.txt").write_text("".join(f"images/{i}.png\n" for i in range(5)))
-    listed = node(labelled, train_list=str(labelled / "list.txt"))
-    assert len(build_dataset(listed, "train", array)) == 5
+    data = node(labelled, train_list=str(labelled / "list.txt"))
+    assert len(build_dataset(data, "train", array)) == 5
 
 
 def test_rows_without_an_image_are_refused(labelled):
@@ -110,13 +110,13 @@ def test_without_labels_the_file_is_not_read(labelled):
     assert {target for _, _, target in dataset} == {-1}
 
 
-def test_held_out_images_are_the_same_every_time_and_no_others(labelled, tmp_path):
+def test_held_out_images_are_the_same_every_time_and_are_not_trained_on(labelled, tmp_path):
     data = node(labelled)
     changes = hold_out(data, 2, tmp_path / "rates")
     again = hold_out(data, 2, tmp_path / "again")
-    tried = OmegaConf.merge(data, changes)
+    changed = OmegaConf.merge(data, changes)
     parts = [
-        {path for path, _ in samples_of(build_dataset(tried, split, array))}
+        {path for path, _ in samples_of(build_dataset(changed, split, array))}
         for split in ("train", "val")
     ]
     assert [len(part) for part in parts] == [4, 2]
@@ -133,26 +133,27 @@ def test_held_out_images_are_the_same_every_time_and_no_others(labelled, tmp_pat
 
 @pytest.fixture
 def voc(tmp_path):
-    """VOC 2007's layout with an image in each part."""
+    """Make a folder in VOC 2007's layout with one image in each set."""
     root = tmp_path / "VOCdevkit" / "VOC2007"
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
-    things = {
+    objects_of_images = {
         "a": [("cat", 0), ("dog", 1), ("dog", 0), ("person", 1)],
         "b": [("tvmonitor", 0), ("tvmonitor", 1)],
     }
-    for (name, found), part in zip(things.items(), ("trainval", "test"), strict=True):
+    parts = ("trainval", "test")
+    for (name, objects), part in zip(objects_of_images.items(), parts, strict=True):
         make_image(0, 0).save(root / "JPEGImages" / f"{name}.jpg")
-        objects = "".join(
+        content = "".join(
             f"<object><name>{label}</name><difficult>{difficult}</difficult></object>"
-            for label, difficult in found
+            for label, difficult in objects
         )
-        (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
+        (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{content}</annotation>")
         (root / "ImageSets" / "Main" / f"{part}.txt").write_text(f"{name}\n")
     return tmp_path
 
 
-def test_voc_objects_that_are_all_difficult_are_unknown(voc):
+def test_a_voc_class_is_unknown_if_all_its_objects_are_difficult(voc):
     data = OmegaConf.create({"dataset": "voc2007", "train_path": str(voc), "val_path": str(voc)})
     (labels,) = build_dataset(data, "train", array).targets
     shown = dict(zip(VOC_CLASSES, labels.tolist(), strict=True))
@@ -168,13 +169,13 @@ def test_voc_objects_that_are_all_difficult_are_unknown(voc):
 
 
 @pytest.mark.parametrize("name", ["voc2007", "voc2012"])
-def test_a_folder_without_voc_says_what_to_name(name, tmp_path):
+def test_a_folder_without_voc_is_refused_with_a_remedy(name, tmp_path):
     data = OmegaConf.create({"dataset": name, "train_path": str(tmp_path), "val_path": None})
     with pytest.raises(UserError, match=f"does not hold VOCdevkit/{name.upper()} .*download=True"):
         build_dataset(data, "train", array)
 
 
-def test_coco_classes_are_in_the_order_of_their_numbers(tmp_path):
+def test_coco_classes_are_in_the_order_of_their_ids(tmp_path):
     pytest.importorskip("pycocotools")
     (tmp_path / "annotations").mkdir()
     (tmp_path / "train2017").mkdir()

@@ -17,13 +17,13 @@ COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white
 
 
 def node(*args, **kwargs):
-    # ImageNet's mean and deviation would hide the colours.
+    # With ImageNet's mean and deviation the colours would be hard to recognise.
     plain = {"mean": [0, 0, 0], "std": [1, 1, 1]}
     return OmegaConf.create({**pipeline(*args, **kwargs), **plain})
 
 
 def marked(height: int, width: int, share: int = 4) -> Image.Image:
-    """A black image with a coloured mark, 1/share of each side, in each of its corners."""
+    """Return a black image with a coloured mark in each corner, 1/share of each side long."""
     pixels = np.zeros((height, width, 3), np.uint8)
     h, w = max(1, height // share), max(1, width // share)
     pixels[:h, :w], pixels[:h, -w:] = COLOURS["red"], COLOURS["green"]
@@ -58,7 +58,8 @@ def test_crops_lose_corners():
 
 
 def test_crops_cover_the_areas_of_their_scale():
-    # A ramp from 0 to 1 in x and in y: a crop's range tells which part of the image it shows.
+    # The red channel rises from 0 to 1 in x and the green one in y, so the range of a crop's
+    # channels tells which part of the image it shows.
     torch.manual_seed(0)
     ramp = np.linspace(0, 255, 400).astype(np.uint8)
     pixels = np.stack([np.tile(ramp, (400, 1)), np.tile(ramp[:, None], (1, 400))], axis=-1)
@@ -70,7 +71,8 @@ def test_crops_cover_the_areas_of_their_scale():
         areas.append(((x.max() - x.min()) * (y.max() - y.min())).item())
     assert min(areas) > 0.17
     assert max(areas) > 0.9
-    # Even over [0.2, 1], less the large ones that do not fit at their drawn aspect ratio.
+    # The areas are uniform over [0.2, 1], except that some large ones do not fit at their aspect
+    # ratio.
     assert np.mean(areas) == pytest.approx(0.55, abs=0.05)
 
 
@@ -89,8 +91,8 @@ def test_crops_and_originals_are_resized_bicubically(monkeypatch):
     assert (pixels_of(original) == image.resize((48, 24), Image.Resampling.BICUBIC)).all()
     monkeypatch.setattr(RandomResizedCrop, "get_params", lambda *_: (10, 20, 50, 60))
     crop = build_view(node(32), "custom")(image)
-    wanted = image.crop((20, 10, 80, 60)).resize((32, 32), Image.Resampling.BICUBIC)
-    assert (pixels_of(crop) == wanted).all()
+    expected = image.crop((20, 10, 80, 60)).resize((32, 32), Image.Resampling.BICUBIC)
+    assert (pixels_of(crop) == expected).all()
 
 
 @pytest.mark.parametrize(
@@ -102,13 +104,13 @@ def test_crops_and_originals_are_resized_bicubically(monkeypatch):
         ("horizontal_flip", ImageOps.mirror),
     ],
 )
-def test_appearance_is_what_pil_makes_of_it(name, pil):
+def test_changes_of_appearance_equal_those_of_pil(name, pil):
     image = noise(32, 32)
     view = build_view(node([32, 32], crop=False, **{name: 1.0}), "custom")(image)
     assert (pixels_of(view) == pil(image)).all()
 
 
-def test_blur_has_a_sigma_drawn_evenly_from_a_tenth_to_two(monkeypatch):
+def test_the_sigma_of_the_blur_is_uniform_from_a_tenth_to_two(monkeypatch):
     def record(radius: float) -> ImageFilter.Filter:
         sigmas.append(radius)
         return blur(radius)
@@ -126,7 +128,7 @@ def test_blur_has_a_sigma_drawn_evenly_from_a_tenth_to_two(monkeypatch):
     assert counts / 2000 == pytest.approx(np.full(4, 0.25), abs=0.04)
 
 
-def test_jitter_has_each_strength_at_its_place():
+def test_jitter_uses_each_strength_for_its_own_property():
     jittered = node([8, 8], crop=False, color_jitter=1.0)
     strengths = {"brightness": 0.1, "contrast": 0.2, "saturation": 0.3, "hue": 0.05}
     jittered.color_jitter.update(strengths)
@@ -151,7 +153,7 @@ def test_views_are_the_crops_and_then_the_original():
     [{"horizontal_flip": 0.5}, {"grayscale": 0.5}, {"solarization": 0.5}, {"gaussian_blur": 0.5}],
 )
 def test_each_view_draws_its_appearance_independently(probs):
-    # Three whole views of one image; whether each was altered must be three fair coins.
+    # Each of the three views must be changed independently and with probability 0.5.
     torch.manual_seed(0)
     image = noise(32, 32)
     plain = build_view(node([32, 32], crop=False), "custom")(image)
@@ -173,7 +175,7 @@ def test_jitter_differs_between_views():
 
 
 @pytest.mark.parametrize("prob", [0.0, 0.2, 1.0])
-def test_probabilities_are_kept(prob):
+def test_changes_are_made_with_their_probability(prob):
     torch.manual_seed(0)
     transform = build_view(node([4, 4], crop=False, grayscale=prob), "custom")
     image = Image.new("RGB", (4, 4), (200, 10, 10))
@@ -182,7 +184,7 @@ def test_probabilities_are_kept(prob):
     assert grey == pytest.approx(prob, abs=0.06)
 
 
-def test_normalisation_is_the_data_sets():
+def test_the_data_set_determines_the_normalisation():
     image = Image.new("RGB", (4, 4), (255, 255, 255))
     view = build_view(OmegaConf.create(pipeline([4, 4], crop=False)), "imagenette")(image)
     assert view[:, 0, 0].tolist() == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-3)

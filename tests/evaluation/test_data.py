@@ -1,4 +1,4 @@
-"""An evaluation takes the lists that its run was trained with."""
+"""Test that an evaluation uses the lists of images that its run was trained with."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -20,11 +20,11 @@ def lists(data) -> tuple:
 
 
 @pytest.mark.parametrize(
-    ("changes", "wanted"),
+    ("changes", "expected"),
     [
         ({}, ("clean.txt", "few.txt")),
         ({"train_path": "there/../there/train"}, ("clean.txt", "few.txt")),
-        # Another folder's images are not those of the list.
+        # The training's list does not name the images of another folder.
         ({"train_path": "elsewhere"}, (None, "few.txt")),
         ({"val_path": "elsewhere"}, ("clean.txt", None)),
         ({"train_list": "other.txt"}, ("other.txt", "few.txt")),
@@ -32,12 +32,12 @@ def lists(data) -> tuple:
         ({"train_list": "", "val_list": ""}, ("", "")),
     ],
 )
-def test_the_training_s_lists_are_the_default(changes, wanted):
+def test_the_lists_of_the_training_are_the_default(changes, expected):
     trained = OmegaConf.create({"data": TRAINED})
-    assert lists(evaluation_cfg(trained, **changes).data) == wanted
+    assert lists(evaluation_cfg(trained, **changes).data) == expected
 
 
-def test_a_probe_s_configuration_gets_them_unless_it_has_its_own():
+def test_the_probe_gets_the_lists_of_the_training_unless_it_has_its_own():
     data = OmegaConf.create({"train_path": "there/train", "val_path": "there/val"})
     OmegaConf.set_struct(data, True)
     take_lists(data, OmegaConf.create(TRAINED))

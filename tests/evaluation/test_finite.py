@@ -1,4 +1,4 @@
-"""What is not finite ends an evaluation in one line that names the checkpoint."""
+"""Test that values that are not finite end an evaluation with one line naming the checkpoint."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from tests.zoo_fixtures import NAME
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e20])
-def test_features(value):
+def test_features_that_are_not_finite_or_too_long_are_refused(value):
     features = torch.ones(3, 4)
     check_features(1e18 * features, "a.ckpt")
     features[1, 2] = value
@@ -24,7 +24,7 @@ def test_features(value):
         check_features(features, "a.ckpt")
 
 
-def test_score():
+def test_a_score_that_is_not_finite_is_refused():
     check_score("the loss", 1.0, "a.ckpt")
     with pytest.raises(UserError, match=r"^a\.ckpt: the loss is nan"):
         check_score("the loss", float("nan"), "a.ckpt")
@@ -32,7 +32,7 @@ def test_score():
 
 @pytest.fixture
 def diverged(image_folder, tmp_path):
-    """A run whose last layer's weights are not finite."""
+    """Make a run with a last layer that has weights that are not finite."""
     source = run_folder(
         tmp_path / "run",
         data__dataset="custom",
@@ -46,7 +46,7 @@ def diverged(image_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["knn"],
         ["umap"],
@@ -55,9 +55,9 @@ def diverged(image_folder, tmp_path):
     ],
     ids=" ".join,
 )
-def test_no_evaluator_takes_weights_that_are_not_finite(words, diverged, tmp_path, capsys):
-    command, *more = words
-    assert main([command, str(diverged.folder), *more]) == 2
+def test_every_evaluator_refuses_weights_that_are_not_finite(arguments, diverged, capsys):
+    command, *options = arguments
+    assert main([command, str(diverged.folder), *options]) == 2
     printed = capsys.readouterr()
     line = printed.err.splitlines()[-1]
     assert line.startswith(f"leoclr {command}: {diverged.checkpoint} has 1 weights of ")
@@ -68,7 +68,7 @@ def test_no_evaluator_takes_weights_that_are_not_finite(words, diverged, tmp_pat
 
 
 class Overflow(nn.Module):
-    """A backbone of finite weights and infinite features."""
+    """A backbone with finite weights and infinite features."""
 
     def forward(self, images):
         return images.flatten(1)[:, :4] + float("inf")

@@ -20,7 +20,7 @@ def clouds(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 )
 @pytest.mark.parametrize("classes", [6, 4])
 def test_equals_scikit_learn(k, distance, temperature, classes):
-    # Of four classes, the neighbours are of others too.
+    # With four classes of test images, some neighbours belong to the other two classes.
     bank, (features, targets) = clouds(0, 300), clouds(1, 300)
     test = features[targets < classes], targets[targets < classes]
 
@@ -34,12 +34,12 @@ def test_equals_scikit_learn(k, distance, temperature, classes):
     )
     expected = 100 * reference.score(*(x.double().numpy() for x in test))
     result = knn(bank, test, k=k, temperature=temperature, distance=distance)
-    # A tie may fall either way in float32: one image of 200.
+    # In float32 a tie may be decided differently, which can change one image of 200.
     assert result["top1"] == pytest.approx(expected, abs=0.51)
     assert result["top5"] >= result["top1"]
 
 
-def test_separated_classes_are_all_found():
+def test_separated_classes_are_classified_without_an_error():
     features = torch.eye(5).repeat(8, 1)
     targets = torch.arange(5).repeat(8)
     assert knn((features, targets), (features, targets), k=8)["top1"] == 100.0
@@ -63,14 +63,14 @@ def test_scores_of_several_labels_equal_a_loop_over_the_images(distance, tempera
         return np.exp(cosine / temperature)
 
     images = features.double().numpy()
-    for image, found in zip(images, scores, strict=True):
+    for image, image_scores in zip(images, scores, strict=True):
         weights = np.array([weight(image, other) for other in bank.double().numpy()])
         nearest = np.argsort(-weights)[:7]
         for column in range(3):
             known = [i for i in nearest if labels[i, column] != -1]
             shown = [i for i in known if labels[i, column] == 1]
             share = weights[shown].sum() / weights[known].sum() if known else 0
-            assert found[column].item() == pytest.approx(share, abs=1e-4)
+            assert image_scores[column].item() == pytest.approx(share, abs=1e-4)
 
 
 def test_several_labels_are_measured_by_average_precision():

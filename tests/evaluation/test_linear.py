@@ -25,7 +25,7 @@ def test_linear_probe_finds_linearly_separable_classes(tmp_path):
 
 
 class Thumbnails(nn.Module):
-    """A backbone without weights, after whose ``last`` batch of a training SIGTERM comes."""
+    """A backbone without weights that sends SIGTERM after the batch with the number ``last``."""
 
     def __init__(self, last: int | None = None) -> None:
         super().__init__()
@@ -59,21 +59,21 @@ def probe(image_folder, root, last=None, **changes):
 
 
 def test_an_interrupted_probe_ends_as_the_uninterrupted_one(image_folder, tmp_path, capsys):
-    wanted = probe(image_folder, tmp_path / "whole")
-    # An epoch is five batches of training and three of validation: the second of the second.
+    expected = probe(image_folder, tmp_path / "whole")
+    # An epoch has five batches of training and three of validation, so the tenth batch is the
+    # second training batch of the second epoch.
     with pytest.raises(SystemExit, match="143"):
         probe(image_folder, tmp_path / "parts", last=10)
     assert "after step 7" in capsys.readouterr().err
-    assert probe(image_folder, tmp_path / "parts") == wanted
+    assert probe(image_folder, tmp_path / "parts") == expected
     assert "Resuming from" in capsys.readouterr().out
 
-    # A complete one is measured, and nothing is trained.
-    found = probe(image_folder, tmp_path / "parts", last=4)
-    assert found == wanted
+    # A complete probe is validated in three batches and not trained again.
+    assert probe(image_folder, tmp_path / "parts", last=4) == expected
     assert "is complete, with all of its max_epochs=3" in capsys.readouterr().out
 
 
-def test_a_probe_with_another_seed_is_no_resumed_one(image_folder, tmp_path, capsys):
+def test_a_probe_with_another_seed_is_not_resumed(image_folder, tmp_path, capsys):
     probe(image_folder, tmp_path)
     probe(image_folder, tmp_path, seed=6)
     assert "because these settings differ: seed;" in capsys.readouterr().out

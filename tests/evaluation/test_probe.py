@@ -1,4 +1,4 @@
-"""The quick linear probe."""
+"""Test the quick linear probe."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from leoclr_plugin.evaluation.probe import linear_probe, tuned_linear_probe
 
 
 def features(samples: int, seed: int):
-    """Five classes, each along an axis of its own, with noise on all eight."""
+    """Return features of five classes, each along its own axis, with noise on all eight axes."""
     generator = torch.Generator().manual_seed(seed)
     targets = torch.arange(samples) % 5
     noise = torch.randn(samples, 8, generator=generator)
@@ -28,7 +28,7 @@ def data(tmp_path):
     return OmegaConf.create({"dataset": "custom", **paths})
 
 
-def test_finds_a_linear_rule_and_depends_on_its_seed_and_rate_alone(data):
+def test_finds_a_linear_rule_and_depends_only_on_its_seed_and_rate(data):
     train, val = features(100, 0), features(50, 1)
     first = linear_probe(data, train, val, 3.0, seed=0)
     assert first["top1"] > 95
@@ -38,7 +38,7 @@ def test_finds_a_linear_rule_and_depends_on_its_seed_and_rate_alone(data):
     assert slow["loss"] > 2 * first["loss"]
 
 
-def test_trains_in_one_thread_and_gives_the_others_back(data, monkeypatch):
+def test_trains_in_one_thread_and_restores_the_number_of_threads(data, monkeypatch):
     monkeypatch.setattr(module, "linear_on_features", lambda *_: torch.get_num_threads())
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -71,7 +71,7 @@ def test_the_rate_is_chosen_without_the_validation_set(data, monkeypatch):
     *tried, (last_train, last_val, _) = calls
     assert last_train is train and last_val is val
     assert [lr for _, _, lr in tried] == list(module.RATES)
-    for kept, out, _ in tried:
-        assert len(out[0]) == 9
-        assert not rows(kept) & rows(out)
-        assert rows(kept) | rows(out) == rows(train)
+    for kept, held_out, _ in tried:
+        assert len(held_out[0]) == 9
+        assert not rows(kept) & rows(held_out)
+        assert rows(kept) | rows(held_out) == rows(train)

@@ -309,7 +309,7 @@ def test_optimizers_and_schedules_that_cannot_be_built_are_refused_in_one_line(
         in refused(*linear, "optimizer.name=sdg")
     )
     assert "layer" in refused(*linear, "+optimizer.layer_decay=0.5")
-    assert "mixup=0.5 is not taken here: solo-learn's main_linear.py takes it" in refused(
+    assert "mixup=0.5 is not supported: leave it out, or train on the same checkpoint" in refused(
         *linear, "+mixup=0.5"
     )
     assert "backbone.name=resnet50, but the checkpoint's is resnet18" in refused(

@@ -1,4 +1,4 @@
-"""The mends, in a process of their own: they change classes of other packages for good."""
+"""Test the mends in separate processes, because they change classes of other packages for good."""
 
 import subprocess
 import sys
@@ -23,13 +23,13 @@ for kwargs in ({"strategy": None}, {"devices": [0]}):
 from leoclr_plugin.host.mends import mend_lightning
 parameters = list(inspect.signature(Trainer.__init__).parameters)
 mend_lightning()
-# The stock scripts pick the keys of their config by this signature.
+# The stock scripts use this signature to choose keys of their config.
 assert list(inspect.signature(Trainer.__init__).parameters) == parameters
 trainer = build(strategy=None, devices=[0])
 assert isinstance(trainer.strategy, SingleDeviceStrategy)
 assert trainer.num_devices == 1
 assert build(devices=[0, 1]).num_devices == 2
-# What was right before is as it was.
+# Arguments that Lightning accepts keep their meaning.
 assert build(devices=2).num_devices == 2
 assert build(strategy="ddp", devices=2).strategy.__class__.__name__ == "DDPStrategy"
 """
@@ -55,7 +55,7 @@ def run(program: str) -> str:
     return done.stdout
 
 
-def test_trainer_takes_what_the_hosts_configs_give_it():
+def test_trainer_accepts_the_values_of_the_hosts_configs():
     assert "not needed" not in run(LIGHTNING)
 
 

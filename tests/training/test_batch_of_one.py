@@ -1,4 +1,4 @@
-"""A batch is refused exactly where torch's batch norm would refuse it in the first step."""
+"""Test that a batch is refused exactly if torch's batch norm would refuse it in the first step."""
 
 import pytest
 import torch
@@ -16,13 +16,13 @@ def network(norm: nn.Module, stride: int = 4) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, stride, stride), norm)
 
 
-def config(batch_size: int = 1, splits: int = 1, **more):
+def config(batch_size: int = 1, splits: int = 1, **changes):
     nodes = {
         "optimizer": {"batch_size": batch_size},
         "method_kwargs": {"bn_splits": splits},
         "devices": [0],
     }
-    return OmegaConf.create({**nodes, **more})
+    return OmegaConf.create({**nodes, **changes})
 
 
 def torch_refuses(net: nn.Module, batch_size: int, size: int) -> bool:
@@ -36,7 +36,7 @@ def torch_refuses(net: nn.Module, batch_size: int, size: int) -> bool:
 @pytest.mark.parametrize("batch_size", [1, 2])
 @pytest.mark.parametrize("size", [4, 8])
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.Identity()])
-def test_a_batch_is_refused_where_torch_refuses_it(norm, size, batch_size):
+def test_a_batch_is_refused_if_torch_refuses_it(norm, size, batch_size):
     net = network(norm)
     refused = torch_refuses(network(norm), batch_size, size)
     assert refused == (isinstance(norm, nn.BatchNorm2d) and (batch_size, size) == (1, 4))
@@ -47,24 +47,26 @@ def test_a_batch_is_refused_where_torch_refuses_it(norm, size, batch_size):
         check_batch_norm(net, config(batch_size), [(8, 8), (size, size)])
 
 
-def test_parts_of_a_batch_count_as_batches():
+def test_each_part_of_a_split_batch_needs_two_images():
     net = network(nn.BatchNorm2d(4))
     split_batch_norm(net, 4)
-    with pytest.raises(UserError, match=r"in method_kwargs\.bn_splits=4 parts.*take at least 8"):
+    with pytest.raises(
+        UserError, match=r"in method_kwargs\.bn_splits=4 parts.*set it to at least 8"
+    ):
         check_batch_norm(net, config(5, splits=4), [(4, 4)])
     check_batch_norm(net, config(8, splits=4), [(4, 4)])
 
 
-def test_batch_norm_over_several_gpus_has_enough():
+def test_synchronised_batch_norm_over_several_gpus_is_accepted():
     net = network(nn.BatchNorm2d(4))
     check_batch_norm(net, config(sync_batchnorm=True, devices=[0, 1]), [(4, 4)])
     check_batch_norm(net, config(sync_batchnorm=True, num_nodes=2), [(4, 4)])
-    for alone in ({"sync_batchnorm": True}, {"devices": [0, 1]}):
+    for changes in ({"sync_batchnorm": True}, {"devices": [0, 1]}):
         with pytest.raises(UserError, match=r"optimizer\.batch_size=1 leaves"):
-            check_batch_norm(net, config(**alone), [(4, 4)])
+            check_batch_norm(net, config(**changes), [(4, 4)])
 
 
-def test_neither_the_network_nor_what_is_drawn_is_changed():
+def test_the_check_changes_neither_the_network_nor_the_random_state():
     net = nn.Sequential(network(nn.BatchNorm2d(4)), nn.Dropout())
     before = {name: value.clone() for name, value in net.state_dict().items()}
     state = torch.get_rng_state()
@@ -75,7 +77,7 @@ def test_neither_the_network_nor_what_is_drawn_is_changed():
 
 
 @pytest.mark.parametrize(("method", "size"), [("leoclr", 32), ("byol", 64)])
-def test_a_method_is_refused_a_batch_of_one(method, size):
+def test_methods_refuse_a_batch_of_one(method, size):
     cfg = method_cfg(method, optimizer__batch_size=1)
     for node in cfg.augmentations:
         node.crop_size = [size, size]
@@ -83,7 +85,7 @@ def test_a_method_is_refused_a_batch_of_one(method, size):
         build_method(prepare(cfg))
 
 
-def test_larger_views_can_be_trained_on_one_by_one():
+def test_a_batch_of_one_larger_image_is_accepted():
     cfg = method_cfg(optimizer__batch_size=1)
     for node in cfg.augmentations:
         node.crop_size = [64, 64]

@@ -19,7 +19,10 @@ CLASSES = ("cat", "dog", "owl")
 
 @pytest.fixture
 def validated():
-    """Validate a linear model on features with labels; return the callback, scores and labels."""
+    """Return a function that validates a linear model on features with labels.
+
+    The function returns the callback, the scores and the metrics.
+    """
 
     def validate(features: torch.Tensor, labels: torch.Tensor) -> tuple:
         backbone = torch.nn.Identity()
@@ -61,7 +64,7 @@ def test_ranks_all_validation_images_together(validated):
     assert torch.allclose(ranking.scores, scores)
     loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, labels.float())
     assert metrics["val_loss"] == pytest.approx(loss.item(), rel=1e-4)
-    # The accuracies say how often a class that the image shows is ranked first.
+    # The accuracy is the share of images that show the class with the highest score.
     hits = labels.gather(1, scores.argmax(dim=1, keepdim=True)).float().mean()
     assert metrics["val_acc1"] == pytest.approx(100 * hits.item(), rel=1e-4)
 
@@ -76,11 +79,11 @@ def test_unknown_labels_are_left_out_and_a_class_without_images_has_no_precision
     assert ranking.by_class["cat"] == pytest.approx(first, abs=1e-3)
     assert ranking.by_class["owl"] is None
     assert metrics["val_mAP"] == pytest.approx((first + ranking.by_class["dog"]) / 2, abs=1e-3)
-    every = torch.nn.functional.binary_cross_entropy_with_logits(
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(
         scores, labels.clamp(min=0).float(), reduction="none"
     )
     # The loss is a mean over the known labels of each batch, weighted by the batch's images.
-    batches = zip(every.split(7), (labels != -1).split(7), strict=True)
+    batches = zip(losses.split(7), (labels != -1).split(7), strict=True)
     loss = sum(len(b) * (b * k).sum() / k.sum() for b, k in batches) / len(labels)
     assert metrics["val_loss"] == pytest.approx(loss.item(), rel=1e-4)
 
@@ -89,7 +92,7 @@ def test_ranks_the_images_of_all_processes(validated, monkeypatch):
     features, labels = sample()
     alone = validated(features, labels)[0]
     monkeypatch.setattr(multilabel.dist, "is_initialized", lambda: True)
-    monkeypatch.setattr(multilabel, "gather_all_tensors", lambda mine: [mine, mine[:20]])
+    monkeypatch.setattr(multilabel, "gather_all_tensors", lambda own: [own, own[:20]])
     together = ValidationMAP(CLASSES)
     module = torch.nn.Module()
     module.classifier = torch.nn.Identity()
@@ -103,7 +106,7 @@ def test_ranks_the_images_of_all_processes(validated, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["nnclr", "supcon"])
-def test_methods_of_one_class_an_image_are_refused(method, tmp_path, monkeypatch):
+def test_methods_that_need_one_class_for_each_image_are_refused(method, tmp_path, monkeypatch):
     path = tmp_path / "labels.csv"
     path.write_text("image,cat,dog\na.png,1,0\n")
     monkeypatch.setitem(host().METHODS, method, object)
@@ -113,7 +116,7 @@ def test_methods_of_one_class_an_image_are_refused(method, tmp_path, monkeypatch
         prepare(cfg)
 
 
-def test_the_online_knn_is_off_and_the_classes_are_the_columns(tmp_path, capsys):
+def test_with_several_labels_the_online_knn_is_off_and_columns_are_classes(tmp_path, capsys):
     path = tmp_path / "labels.csv"
     path.write_text("image,cat,dog\na.png,1,0\n")
     cfg = method_cfg(data__dataset="custom", data__labels=str(path), knn_eval={"enabled": True})

@@ -1,4 +1,4 @@
-"""A batch of NaN in the middle of a run."""
+"""Test what happens to a run with a batch of NaN in the middle."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from tests.configs import method_cfg
 
 
 class NanAt(Callback):
-    """Makes the first view of some batches NaN, and keeps what is before and after a step."""
+    """Makes the first view of some batches NaN, and keeps the state before each step."""
 
     def __init__(self, *steps):
         self.steps, self.states = steps, []
@@ -45,7 +45,7 @@ def test_stop_names_the_step_the_terms_and_the_last_good_checkpoint(image_folder
     nan = NanAt(7)
     with pytest.raises(UserError) as caught:
         train(image_folder, tmp_path, nan)
-    # At once, on a CPU, not at the epoch's end.
+    # On a CPU the run stops at once, before the end of the epoch.
     assert len(nan.states) == 8
     (good,) = tmp_path.rglob("*.ckpt")
     assert str(caught.value) == (
@@ -55,28 +55,28 @@ def test_stop_names_the_step_the_terms_and_the_last_good_checkpoint(image_folder
     assert read_checkpoint(good)["global_step"] == 5
 
 
-def test_values_that_have_not_arrived_are_waited_for_at_the_end_of_the_epoch():
+def test_the_end_of_an_epoch_waits_for_values_that_have_not_arrived():
     guard = StopOnNonfinite(AtomicCheckpointIO(None))
     values = torch.zeros(3, 1)
 
     def synchronize():
         values.copy_(torch.tensor([[1.0], [float("nan")], [2.0]]))
 
-    # Of CUDA's events of one stream the last one's arrival is that of all.
+    # The events of a CUDA stream occur in order, so it is enough to wait for the last one.
     events = [None, None, SimpleNamespace(synchronize=synchronize)]
     for step, (value, event) in enumerate(zip(values, events, strict=True), start=4):
-        guard._under_way.append((step, ["loss"], value, event))
+        guard._pending.append((step, ["loss"], value, event))
     with pytest.raises(UserError, match=r"^step 5 has a loss that is not finite \(loss nan\); "):
         guard.on_train_epoch_end(SimpleNamespace(world_size=1), None)
-    assert not guard._under_way
+    assert not guard._pending
 
 
 @pytest.mark.parametrize("method", ["leoclr", "mocov2plus"])
-def test_skip_leaves_the_step_out(image_folder, tmp_path, method):
+def test_skip_leaves_out_the_step(image_folder, tmp_path, method):
     nan = NanAt(2)
     folder = train(image_folder, tmp_path, nan, method=method, on_nonfinite="skip", **views(method))
     before, after = nan.states[2:4]
-    # The momentum encoder follows the query encoder as after any step; nothing else changes.
+    # The momentum encoder is updated as after any other step. Nothing else changes.
     changed = {key for key in before if not torch.equal(before[key], after[key])}
     assert changed
     assert all(key.startswith("momentum_") for key in changed)
@@ -92,7 +92,7 @@ def views(method):
     return {} if method == "leoclr" else {"augmentations": method_cfg("mocov2plus").augmentations}
 
 
-def test_skip_counts_and_is_bounded(image_folder, tmp_path):
+def test_the_number_of_skipped_steps_is_limited(image_folder, tmp_path):
     changes = {"on_nonfinite": "skip", "max_nonfinite": 2}
     train(image_folder, tmp_path / "two", NanAt(2, 7), **changes)
     with pytest.raises(
@@ -101,7 +101,7 @@ def test_skip_counts_and_is_bounded(image_folder, tmp_path):
         train(image_folder, tmp_path / "three", NanAt(2, 4, 7), **changes)
 
 
-def test_a_resumed_run_goes_on_counting(image_folder, tmp_path):
+def test_a_resumed_run_continues_the_count_of_skipped_steps(image_folder, tmp_path):
     changes = {"on_nonfinite": "skip", "max_nonfinite": 2}
     folder = train(image_folder, tmp_path / "one", NanAt(2, 3), **changes)
     (checkpoint,) = folder.glob("*.ckpt")
@@ -110,7 +110,7 @@ def test_a_resumed_run_goes_on_counting(image_folder, tmp_path):
         train(image_folder, tmp_path / "two", NanAt(2), **changes, max_epochs=3)
 
 
-def test_ignore_takes_the_step(image_folder, tmp_path):
+def test_ignore_makes_the_step(image_folder, tmp_path):
     nan = NanAt(2)
     train(image_folder, tmp_path, nan, on_nonfinite="ignore")
     assert len(nan.states) == 10

@@ -7,7 +7,7 @@ from leoclr_plugin.training.pretrain import build_method, prepare
 from tests.configs import method_cfg, pipeline
 
 
-def test_compile_is_of_both_encoders_and_renames_nothing(monkeypatch):
+def test_both_encoders_are_compiled_and_no_weight_is_renamed(monkeypatch):
     compiled = []
     monkeypatch.setattr(nn.Module, "compile", lambda self: compiled.append(self), raising=False)
     names = build_method(prepare(method_cfg())).state_dict().keys()
@@ -27,12 +27,12 @@ def transformer_cfg(crops, original, **kwargs):
 
 
 @pytest.mark.parametrize(("crops", "original", "refused"), [(32, 48, 0), (48, 32, 1)])
-def test_views_of_a_size_that_a_transformer_does_not_take_are_refused(crops, original, refused):
+def test_a_transformer_refuses_views_of_another_size(crops, original, refused):
     with pytest.raises(UserError, match=rf"augmentations\[{refused}\]\.crop_size=.* 48 x 48"):
         build_method(prepare(transformer_cfg(crops, original)))
 
 
-def test_a_transformer_takes_views_of_several_sizes_where_it_is_to():
+def test_a_transformer_with_dynamic_img_size_takes_views_of_several_sizes():
     pytest.importorskip("timm", minversion="0.9.8")
     model = build_method(prepare(transformer_cfg(32, 48, dynamic_img_size=True)))
     for size in (32, 48):
@@ -40,7 +40,7 @@ def test_a_transformer_takes_views_of_several_sizes_where_it_is_to():
 
 
 @pytest.mark.parametrize("missing", [{"data__val_path": None}, {"data__no_labels": True}])
-def test_without_labelled_validation_images_no_features_are_kept_for_knn(missing, capsys):
+def test_without_labelled_validation_images_the_online_knn_is_off(missing, capsys):
     cfg = prepare(method_cfg(knn_eval={"enabled": True}, **missing))
     assert not cfg.knn_eval.enabled
     assert "knn_eval.enabled=True needs labelled validation images" in capsys.readouterr().err
@@ -48,12 +48,12 @@ def test_without_labelled_validation_images_no_features_are_kept_for_knn(missing
 
 
 @pytest.mark.parametrize("nodes", [[pipeline(32, 4)], [pipeline(32), pipeline(24)]])
-def test_a_method_of_two_views_is_given_no_others(nodes):
+def test_a_method_of_two_views_refuses_another_number(nodes):
     with pytest.raises(UserError, match=r"method=mocov2plus takes two views .* make [41];"):
         prepare(method_cfg("mocov2plus", augmentations=nodes))
 
 
-def test_a_queue_that_the_batches_of_all_processes_do_not_divide_is_refused():
+def test_a_queue_is_refused_if_the_batch_of_all_processes_does_not_divide_it():
     def build(method: str, processes: int):
         kwargs = {"proj_hidden_dim": 8, "proj_output_dim": 4, "temperature": 0.2, "queue_size": 24}
         cfg = method_cfg(method, method_kwargs=kwargs, accelerator="cpu", devices=processes)

@@ -29,15 +29,15 @@ def test_stock_gpu_settings_run_on_a_cpu(gpus, capsys):
     assert "precision=16-mixed needs a GPU; using 32" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("capability", "told"), [("AVX2", True), ("AVX512", False)])
-def test_bfloat16_stays_on_a_cpu(gpus, monkeypatch, capsys, capability, told):
+@pytest.mark.parametrize(("capability", "emulated"), [("AVX2", True), ("AVX512", False)])
+def test_bfloat16_stays_on_a_cpu(gpus, monkeypatch, capsys, capability, emulated):
     gpus(0)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     assert settled(accelerator="cpu", precision="bf16-mixed").precision == "bf16-mixed"
-    assert ("emulates it" in capsys.readouterr().err) == told
+    assert ("emulates it" in capsys.readouterr().err) == emulated
 
 
-def test_gpu_settings_stay_where_there_is_one(gpus):
+def test_gpu_settings_stay_if_there_is_a_gpu(gpus):
     gpus(2)
     cfg = settled(accelerator="auto", devices=[0, 1])
     assert (cfg.accelerator, cfg.devices, cfg.strategy, cfg.precision) == (
@@ -50,7 +50,7 @@ def test_gpu_settings_stay_where_there_is_one(gpus):
     assert settled(accelerator="gpu", devices=2).devices == [0, 1]
 
 
-def test_gpu_that_is_not_there_is_refused(gpus):
+def test_a_missing_gpu_is_refused(gpus):
     gpus(0)
     with pytest.raises(UserError, match="there is no GPU; use accelerator=cpu"):
         settled(accelerator="gpu", devices=[0])
@@ -67,10 +67,10 @@ def test_gpu_that_is_not_there_is_refused(gpus):
         ("2", [0, 1], [0, 1]),
     ],
 )
-def test_devices_are_read_as_they_are_meant(gpus, devices, on_cpu, on_gpus):
+def test_every_form_of_devices_is_read(gpus, devices, on_cpu, on_gpus):
     gpus(0)
     assert settled(accelerator="cpu", devices=devices).devices == on_cpu
-    # Without a word for the CPU there is one process.
+    # Without accelerator=cpu there is one process on a CPU.
     assert len(settled(accelerator="auto", devices=devices).devices) == 1
     gpus(3)
     assert settled(accelerator="auto", devices=devices).devices == on_gpus
@@ -85,11 +85,11 @@ def test_dali_settings_have_defaults(gpus):
     assert (cfg.dali.device, cfg.dali.cache_mb, cfg.dali.hw_decoder_load) == ("cpu", 0, 0.9)
 
 
-def test_the_trainers_settings_that_are_ours_are_said_to_be_ignored(tmp_path, capsys):
+def test_arguments_that_leoclr_sets_itself_are_reported_as_ignored(tmp_path, capsys):
     cfg = method_cfg(checkpoint__dir=str(tmp_path), enable_checkpointing=True, logger=False)
     trainer = build_trainer(prepare(cfg), "leoclr")
-    told = capsys.readouterr().err
-    assert "logger=False is ignored" in told
-    assert "enable_checkpointing=True is ignored" in told
+    error = capsys.readouterr().err
+    assert "logger=False is ignored" in error
+    assert "enable_checkpointing=True is ignored" in error
     assert trainer.loggers
     assert trainer.checkpoint_callback is None

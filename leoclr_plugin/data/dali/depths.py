@@ -1,4 +1,4 @@
-"""Files whose grey levels DALI would decode to others than PIL does, without a word."""
+"""Find files with grey levels that DALI would silently decode differently from PIL."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from PIL import Image
 
 from leoclr_plugin.data.grey import FLOAT, check_levels
 
-# The first two bytes of the formats whose levels may have any range: TIFF and Netpbm.
+# The first two bytes of TIFF and Netpbm files, the formats with levels of any range.
 _FORMATS = (b"II", b"MM", b"P2", b"P3", b"P5", b"P6")
 STARTS = frozenset(int.from_bytes(start, "big") for start in _FORMATS)
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _HEADER_BYTES = 4096
-_DALI_SCALES = (255, 65535)
-_ELSEWHERE = "data.format=image_folder and dali.cache_mb read it"
+_MAXIMA_OF_DALI = (255, 65535)
+_REMEDY = "data.format=image_folder and dali.cache_mb can read it"
 
 
 def misread(encoded: bytes) -> str | None:
-    """Why DALI would make other levels of an encoded image than PIL; None where it does not.
+    """Return why DALI would decode an image to other levels than PIL; None if it would not.
 
-    A file that PIL cannot identify is left to DALI, which says so of those it cannot decode.
+    The result is None for a file that PIL cannot identify: DALI reports files that it cannot
+    decode.
     """
     if int.from_bytes(encoded[:2], "big") not in STARTS:
         return None
     if encoded.startswith(b"P"):
         header = _COMMENT.sub(b"", encoded[:_HEADER_BYTES]).split()[1:4]
         largest = int(header[2]) if len(header) == 3 and header[2].isdigit() else 0
-        if largest in _DALI_SCALES:
+        if largest in _MAXIMA_OF_DALI:
             return None
-        return f"DALI does not scale levels from 0 to {largest}; {_ELSEWHERE}"
+        return f"DALI does not scale levels from 0 to {largest}; {_REMEDY}"
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             check_levels(image)
@@ -39,4 +40,4 @@ def misread(encoded: bytes) -> str | None:
         return str(error)
     except Exception:
         return None
-    return f"DALI cuts off levels of floating point; {_ELSEWHERE}" if floating else None
+    return f"DALI clips floating-point levels; {_REMEDY}" if floating else None

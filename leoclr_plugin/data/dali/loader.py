@@ -1,4 +1,4 @@
-"""A loader over the graph; its batches have the form of the torchvision path's."""
+"""A loader that runs the DALI graph; its batches have the form of the torchvision loader's."""
 
 from __future__ import annotations
 

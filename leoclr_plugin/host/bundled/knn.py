@@ -1,4 +1,4 @@
-"""The weighted k-nearest-neighbour classifier, offline and online."""
+"""The weighted k-nearest-neighbour classifier of the online and offline evaluations."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _CHUNK = 512  # test images compared at once
 
 
 class WeightedKNNClassifier(Metric):
-    """kNN on features, each neighbour's vote weighted by its similarity.
+    """kNN on features; the vote of each neighbour is weighted by its similarity.
 
     Attributes:
-        k: neighbours that vote.
-        T: temperature of the weight ``exp(cosine / T)``.
+        k: the number of neighbours that vote.
+        T: the temperature of the weight ``exp(cosine / T)``.
         distance_fx: ``"cosine"``, or ``"euclidean"`` with the weight ``1 / distance``.
     """
 
@@ -48,7 +48,10 @@ class WeightedKNNClassifier(Metric):
 
     @torch.no_grad()
     def compute(self) -> tuple[float, float]:
-        """Top-1 and top-5 accuracy in percent, (-1, -1) where a side is empty; forgets both."""
+        """Return the top-1 and top-5 accuracy in percent, and reset the classifier.
+
+        Without features in the bank or in the test set, it returns (-1, -1) and does not reset.
+        """
         if not self.train_features or not self.test_features:
             return -1, -1
         bank, labels = torch.cat(self.train_features), torch.cat(self.train_targets)
@@ -58,10 +61,11 @@ class WeightedKNNClassifier(Metric):
         classes = int(max(labels.max(), targets.max())) + 1
         k = min(self.k, len(bank))
         top1 = top5 = 0
-        for chunk, wanted in zip(test.split(_CHUNK), targets.split(_CHUNK), strict=True):
+        for chunk, expected in zip(test.split(_CHUNK), targets.split(_CHUNK), strict=True):
             if self.distance_fx == "cosine":
                 similarity, nearest = (chunk @ bank.T).topk(k, dim=1)
-                # Of the nearest 1: the ranking is that of exp(cosine / T), which has no bounds.
+                # exp(cosine / T) can overflow. Subtracting the nearest neighbour's cosine avoids
+                # this and gives the same ranking.
                 weights = ((similarity - similarity[:, :1]) / self.T).exp()
             else:
                 distance, nearest = torch.cdist(chunk, bank).topk(k, dim=1, largest=False)
@@ -69,7 +73,7 @@ class WeightedKNNClassifier(Metric):
             votes = weights.new_zeros(len(chunk), classes)
             votes.scatter_add_(1, labels[nearest], weights)
             ranking = votes.argsort(dim=1, descending=True)
-            hits = ranking == wanted[:, None]
+            hits = ranking == expected[:, None]
             top1 += int(hits[:, :1].sum())
             top5 += int(hits[:, : min(5, k)].sum())
         self.reset()
