@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from leoclr_plugin.errors import UserError
 
 
-class SplitBatchNorm2d(nn.BatchNorm2d):
+class SplitBatchNorm(_BatchNorm):
     """Batch norm that normalises each of ``splits`` parts of the batch by its own statistics.
 
     In training it does what ``splits`` processes with one part each would do. The running
@@ -21,12 +22,22 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
     splits: int
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise ``[N, C, H, W]``."""
+        """Normalise ``[N, C]`` or ``[N, C, H, W]``."""
         if not self.training:
             return super().forward(x)
-        return torch.cat(
-            [nn.BatchNorm2d.forward(self, part) for part in x.tensor_split(self.splits)]
-        )
+        parts = x.tensor_split(self.splits)
+        return torch.cat([super(SplitBatchNorm, self).forward(part) for part in parts])
+
+
+class SplitBatchNorm1d(SplitBatchNorm, nn.BatchNorm1d):
+    """Split batch norm of features ``[N, C]``."""
+
+
+class SplitBatchNorm2d(SplitBatchNorm, nn.BatchNorm2d):
+    """Split batch norm of maps ``[N, C, H, W]``."""
+
+
+_SPLIT = {nn.BatchNorm1d: SplitBatchNorm1d, nn.BatchNorm2d: SplitBatchNorm2d}
 
 
 def split_batch_norm(network: nn.Module, splits: int) -> None:
@@ -35,14 +46,14 @@ def split_batch_norm(network: nn.Module, splits: int) -> None:
     The parameters and their names stay.
 
     Raises:
-        UserError: if the network has no ``nn.BatchNorm2d``.
+        UserError: if the network has no batch norm.
     """
-    layers = [module for module in network.modules() if type(module) is nn.BatchNorm2d]
+    layers = [module for module in network.modules() if type(module) in _SPLIT]
     if not layers:
         raise UserError(
             f"method_kwargs.bn_splits={splits}, but the backbone has no batch norm to split; set 1"
         )
     for layer in layers:
         # A new class for the old layer keeps its parameters and their names.
-        layer.__class__ = SplitBatchNorm2d
+        layer.__class__ = _SPLIT[type(layer)]
         layer.splits = splits

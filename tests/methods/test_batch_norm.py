@@ -8,7 +8,9 @@ from leoclr_plugin.methods.batch_norm import split_batch_norm
 
 def network():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+    maps = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+    features = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(4))
+    return nn.Sequential(maps, features)
 
 
 def test_each_part_is_normalised_like_a_separate_batch():
@@ -20,7 +22,8 @@ def test_each_part_is_normalised_like_a_separate_batch():
     assert all(a is b for a, b in zip(split.parameters(), parameters, strict=True))
     expected = torch.cat([plain(part) for part in (images[:3], images[3:5], images[5:])])
     assert torch.equal(split(images), expected)
-    assert torch.allclose(split[1].running_mean, plain[1].running_mean)
+    for a, b in zip(split.buffers(), plain.buffers(), strict=True):
+        assert torch.allclose(a, b)
     split.eval(), plain.eval()
     assert torch.equal(split(images), plain(images))
 
