@@ -208,7 +208,7 @@ def _config(
                 "queue_size": _QUEUE_SIZE,
             },
             "momentum": {"base_tau": 0.999, "final_tau": 0.999},
-            "data": {"dataset": "imagenet", "train_path": "synthetic"},
+            "data": {"dataset": "imagenet", "train_path": "synthetic", "num_workers": 0},
             "augmentations": [crop, original] if method == "leoclr" else [crop],
             "optimizer": {
                 "name": "sgd",
