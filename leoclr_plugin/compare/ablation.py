@@ -11,8 +11,6 @@ from leoclr_plugin.compare.run import Budget, compare
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import read_json, write_json, write_text
 
-HEADER = ("row", "method", "kNN top-1 %", "linear top-1 %")
-
 
 def ablate(
     config: str, row: str, budget: Budget, seeds: int, out: Path, overrides: Sequence[str] = ()
@@ -42,6 +40,8 @@ def ablate(
     write_json(path, rows)
     lines = [(name, *line[:3]) for name, entry in rows.items() for line in entry["rows"]]
     foot = [f"{name}: {entry['about']}." for name, entry in rows.items()]
-    table = "\n".join([text_table(HEADER, lines), *foot])
+    # The first three columns of a comparison are the method and its two main figures.
+    header = ("row", *content["header"][:3])
+    table = "\n".join([text_table(header, lines), *foot])
     write_text(out / "table.txt", f"{table}\n")
     return table
