@@ -16,7 +16,8 @@ from tests.configs import method_cfg
 
 def run_folder(folder: Path, **changes) -> CheckpointFolder:
     """Write a run's folder as the host does. Its network has processed one batch of images."""
-    cfg = host().parse_pretrain_cfg(method_cfg(**changes))
+    # Exports and the zoo know a ResNet.
+    cfg = host().parse_pretrain_cfg(method_cfg(**{"backbone__name": "resnet18", **changes}))
     torch.manual_seed(0)
     model = METHODS["leoclr"](cfg)
     with torch.no_grad():

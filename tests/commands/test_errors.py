@@ -60,8 +60,8 @@ def run_folder(image_folder, tmp_path_factory):
 def test_unknown_names_are_refused_with_suggestions(capsys, image_folder):
     assert "did you mean 'imagenette/leoclr'" in refused(capsys, "pretrain", "imagenete/leoclr")
     line = refused(capsys, *small(image_folder, "method=leoclrr"))
-    assert "method=leoclrr must be one of byol, " in line
-    assert "(did you mean 'leoclr'?)" in line
+    assert "method=leoclrr must be one of " in line
+    assert "(did you mean 'leoclr'" in line
     line = refused(capsys, *small(image_folder, "backbone.name=resnet19"))
     assert "did you mean 'resnet18'" in line
     line = refused(capsys, *small(image_folder, "optimizer.name=sdg"))
