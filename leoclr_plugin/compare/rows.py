@@ -50,7 +50,7 @@ def read_change(name: str) -> dict[str, object]:
         UserError: if there is no such change.
     """
     if name not in change_names():
-        raise UserError(f"--row {name} is no row{suggestion(name, change_names())}")
+        raise UserError(f"--row {name} is not a row{suggestion(name, change_names())}")
     return yaml.safe_load(read_text(scripts_folder() / "ablation" / f"{name}.yaml"))
 
 
