@@ -22,8 +22,8 @@ class Record(Callback):
                 "step": trainer.global_step,
                 "keys": pl_module._keys_in_queues[0],
                 "tau": pl_module.momentum_updater.cur_tau,
-                "momentum": pl_module.momentum_backbone.conv1.weight.clone(),
-                "weight": pl_module.backbone.conv1.weight.clone(),
+                "momentum": next(pl_module.momentum_backbone.parameters()).clone(),
+                "weight": next(pl_module.backbone.parameters()).clone(),
                 "schedule": schedule.scheduler.last_epoch,
             }
         )

@@ -27,6 +27,8 @@ def train(image_folder, out, processes, batch_size, *overrides):
     command = [sys.executable, "-m", "tests.training.ranks", str(out), *small_config(image_folder)]
     settings = [
         *("accelerator=cpu", f"devices={processes}", "data.val_path=null", "max_epochs=2"),
+        # All of its batch norm is of maps, which the stand-in for synchronised batch norm takes.
+        "backbone.name=resnet18",
         *(f"optimizer.batch_size={batch_size}", "method_kwargs.queue_size=160"),
         *("checkpoint.enabled=False", "scheduler.warmup_epochs=0", "+num_sanity_val_steps=0"),
         *("optimizer.lr=0.01", "optimizer.classifier_lr=0.01", "+enable_progress_bar=False"),
