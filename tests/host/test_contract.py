@@ -312,7 +312,7 @@ def test_optimizers_and_schedules_that_cannot_be_built_are_refused_in_one_line(
     assert "mixup=0.5 is not supported: leave it out, or train on the same checkpoint" in refused(
         *linear, "+mixup=0.5"
     )
-    assert "backbone.name=resnet50, but the checkpoint's is resnet18" in refused(
+    assert "backbone.name=resnet50, but the checkpoint's is small_convnet" in refused(
         *linear, "backbone.name=resnet50"
     )
 
