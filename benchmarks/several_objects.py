@@ -1,13 +1,16 @@
 """Make the tables and plots of benchmarks/several_objects.md from the runs that are there so far.
 
-usage: python benchmarks/several_objects.py OUT
+usage: python benchmarks/several_objects.py OUT COMMIT
 
-``OUT`` is that of ``benchmarks/several_objects.sh``. Writes ``several-objects.json`` and the plots
-beside this file, and the part of ``several_objects.md`` between its two marks.
+``OUT`` is that of ``benchmarks/several_objects.sh``, and ``COMMIT`` the one that it was started at.
+The script writes ``several-objects.json`` and the plots beside this file, and the part of
+``several_objects.md`` between its two marks.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,7 +32,7 @@ MEASURES = {"linear": "linear mAP", "knn": "kNN mAP"}
 EQUAL_WORK = 100 * 4
 
 
-def main(out: Path) -> None:
+def main(out: Path, commit: str) -> None:
     """Read the runs, measure the differences, and write everything."""
     runs = list(_runs(out / "coco112"))
     if not runs:
@@ -37,7 +40,8 @@ def main(out: Path) -> None:
     steps = max(run.get("steps_per_epoch", 0) for run in runs)
     content = {
         "command": "bash benchmarks/several_objects.sh FOLDER OUT",
-        "settings": read_json(out / "coco112" / "settings.json"),
+        "training_commit": commit,
+        "settings": _without_folders(read_json(out / "coco112" / "settings.json")),
         "rates": {
             path.stem: read_json(path)
             for path in sorted((out / "coco112" / "rates").glob("*.json"))
@@ -63,6 +67,12 @@ def main(out: Path) -> None:
     after = rest.split(MARKS[1])[1]
     lines = "\n".join([*_page(content, steps), ""])
     write_text(page, f"{before}{MARKS[0]}\n{lines}{MARKS[1]}{after}")
+
+
+def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
+    # Where the data sets lie is a matter of one machine.
+    data_sets = r"/[^\"= ]*/(?=coco112|caltech112|imagenette160)"
+    return json.loads(re.sub(data_sets, "", json.dumps(settings)))
 
 
 def _runs(folder: Path) -> Iterator[dict[str, Any]]:
@@ -130,8 +140,9 @@ def _page(content: dict[str, Any], steps: int) -> Iterator[str]:
     done = sorted(folder for folder, epochs in last.items() if epochs in (0, 100))
     yield ""
     yield (
-        f"{len(done)} runs of 15 are complete. This part is written by "
-        "`python benchmarks/several_objects.py OUT` from the evaluations that are there; raw data: "
+        f"Complete: {len(done)} of 14 runs on coco112. "
+        "`python benchmarks/several_objects.py OUT COMMIT` writes this part from the evaluations "
+        "that are there. Raw data: "
         "[several-objects.json](several-objects.json)."
     )
     yield ""
@@ -194,4 +205,4 @@ def _at_equal_work(runs: Sequence[dict[str, Any]], steps: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
