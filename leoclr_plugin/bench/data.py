@@ -152,8 +152,8 @@ def _lie_in_folders(paths: list[str], folder: Path) -> bool:
     depths = {len(Path(path).relative_to(folder).parts) for path in paths}
     if depths not in ({1}, {2}):
         raise UserError(
-            f"{folder}: solo-learn's DALI pipeline reads images that lie all in the folder itself, "
-            "or all in its folders, no deeper; lay them out so, or do not compare to it"
+            f"{folder}: solo-learn's DALI pipeline needs all images in the folder itself, or all "
+            "of them in its direct subfolders; move the images, or leave solo-learn out"
         )
     return depths == {2}
 
