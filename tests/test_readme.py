@@ -201,7 +201,8 @@ def test_commands_of_a_user_with_solo_learn(workplace):
         "XDG_CACHE_HOME": str(workplace / "cache"),
         "XDG_CONFIG_HOME": str(workplace / "config"),
     }
-    install, stock = (block for name, block in BLOCKS if name in ("solo-learn", "stock"))
+    blocks = dict(BLOCKS)
+    install, stock = blocks["solo-learn"], blocks["stock"]
     run = run_block(install, workplace, host="auto", **environment)
     assert run.returncode == 0, run.stderr
     assert str(workplace / "cache") in run.stdout
