@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def read_multilabel_set(
     return _voc(root, name, split, download)
 
 
+@lru_cache
 def multilabel_classes(name: str, root: Path) -> tuple[str, ...]:
     """Return the names of the classes of one of ``MULTILABEL_SETS``, in the order of its labels."""
     if name == "coco":
