@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 from unittest import mock
 
+from leoclr_plugin.data.dali.cache import decode_all
 from tqdm import tqdm
 
 from leoclr_plugin.bench.data import (
@@ -27,7 +28,6 @@ from leoclr_plugin.bench.data import (
     three_views_config,
 )
 from leoclr_plugin.data.dali import operators
-from leoclr_plugin.data.dali.cache import decode_all
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.report.environment import environment

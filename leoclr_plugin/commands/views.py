@@ -26,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the grid and write it."""
-    import torch
     from PIL import Image
 
     from leoclr_plugin.config import load_config
@@ -44,7 +43,6 @@ def run(args: argparse.Namespace) -> None:
     paths = [args.source] if args.source.is_file() else list_images(args.source)
     if not paths:
         raise UserError(f"the folder {args.source} holds no image")
-    torch.manual_seed(args.seed)
     # Take images at equal distances from the whole list, so that they show several classes.
     paths = paths[:: max(1, len(paths) // args.images)][: args.images]
     images = [open_rgb(path) for path in paths]
@@ -52,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     tell_unknown_keys(cfg)
     check_part("augmentations", cfg.augmentations, "pretrain")
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    grid = view_grid(images, cfg)
+    grid = view_grid(images, cfg, args.seed)
     with whole_file(args.out) as part:
         grid.save(part)
     print(f"Written to {args.out}")

@@ -114,15 +114,15 @@ def compare(
     # Refuse a configuration that no run could use before anything is written.
     prepared = prepare(base.copy())
     base.devices = prepared.devices
-    base.images = len(build_pretrain_dataset(base.data, transform=None))
+    base.images = len(build_pretrain_dataset(base.data))
     # Check the data of the evaluation now, and not after hours of training.
     require(base, "data.val_path")
     for split in ("train", "val"):
-        build_dataset(evaluation_cfg(base).data, split, transform=None)
+        build_dataset(evaluation_cfg(base).data, split)
     base.transfer = {name: str(Path(folder).resolve()) for name, folder in measures.transfer}
     for name in base.transfer:
         for split in ("train", "val"):
-            build_dataset(transfer_cfg(base, name).data, split, transform=None)
+            build_dataset(transfer_cfg(base, name).data, split)
     # All methods are evaluated at the size of leoclr's largest view, even if their crops are
     # smaller.
     base.evaluated_at = list(input_size(base))

@@ -45,9 +45,17 @@ class Data(Node):
         None, "CSV file of labels for the validation images", of="leoclr", reads="path"
     )
     format: Literal[FORMATS] = key(  # type: ignore[valid-type]
-        "image_folder", "how images are read: by torchvision, or by NVIDIA DALI"
+        "image_folder", "how images are read: by threads of Python, or by NVIDIA DALI"
     )
-    num_workers: Count = key(None, "processes (DALI: threads) that load images", needed=BOTH)
+    num_workers: Count = key(None, "threads that load images; 0 means 1", needed=BOTH)
+    cache_mb: NotNegative = key(
+        0, "memory in MB for the decoded images of a data set; 0 disables the cache", of="leoclr"
+    )
+    augment_on: Literal["cpu", "gpu"] = key(
+        "cpu",
+        "device that changes colours, blurs and flips the resized images of image_folder",
+        of="leoclr",
+    )
     no_labels: bool = key(
         False, "use the images without labels; they need no class folders", commands=(PRETRAIN,)
     )
@@ -157,9 +165,7 @@ class Dali(Node):
         None, "device that decodes images; null follows the accelerator"
     )
     prefetch: Natural = key(2, "batches to prepare in advance", of="leoclr")
-    cache_mb: NotNegative = key(
-        0, "memory in MB for the decoded images of a data set; 0 disables the cache", of="leoclr"
-    )
+    cache_mb: NotNegative = key(0, "older name of data.cache_mb", of="leoclr")
     hw_decoder_load: Share = key(
         0.9, "fraction of the images that the GPU's JPEG decoder decodes", of="leoclr"
     )

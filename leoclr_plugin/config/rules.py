@@ -104,6 +104,29 @@ def _dali_reads_files(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+@_rule("data.format", "augmentations", commands=(PRETRAIN,))
+def _dali_resizes_to_two_sides(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "data.format") != "dali":
+        return
+    for i, pipeline in enumerate(value_of(values, "augmentations", [])):
+        size = pipeline["crop_size"]
+        if isinstance(size, int) and not pipeline["rrc"]["enabled"]:
+            yield (
+                f"augmentations[{i}].crop_size={size}: an int keeps the aspect ratio, so images "
+                f"would not fit into one batch; write crop_size: [{size}, {size}]"
+            )
+
+
+@_rule("data.format", "data.augment_on", "accelerator")
+def _a_gpu_augments_what_it_trains_on(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "data.augment_on") != "gpu":
+        return
+    if value_of(values, "data.format") == "dali":
+        yield "data.augment_on=gpu is for data.format=image_folder: with dali use dali.device=gpu"
+    if value_of(values, "accelerator") == "cpu":
+        yield "data.augment_on=gpu, but accelerator=cpu: use data.augment_on=cpu"
+
+
 @_rule("data.labels", "data.val_labels", "data.dataset")
 def _labels_files_are_of_folders(values: Mapping[str, Any]) -> Iterator[str]:
     dataset = value_of(values, "data.dataset")

@@ -18,7 +18,7 @@ from torchvision import datasets as tv
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import MULTILABEL_SETS
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.images import EXTENSIONS, list_images, open_rgb, walk_images
+from leoclr_plugin.data.images import EXTENSIONS, list_images, walk_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
     LabelTable,
@@ -34,50 +34,36 @@ _SPLIT_SEED = 42
 
 
 class UnlabelledImages(Dataset):
-    """Images without labels, each with the target -1.
+    """Images without labels.
 
     Attributes:
         samples: pairs (path, -1).
         targets: -1 for each image.
     """
 
-    def __init__(self, paths: Sequence[str | Path], transform: Callable | None) -> None:
+    def __init__(self, paths: Sequence[str | Path]) -> None:
         self.samples = [(str(path), -1) for path in paths]
         self.targets = [-1] * len(self.samples)
-        self.transform = transform
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        path, target = self.samples[index]
-        return self.transform(open_rgb(path)), target
-
 
 class MultilabelImages(Dataset):
-    """Images that may show several classes: items ``(image, labels [C] int8)``.
+    """Images that may show several classes.
 
     Attributes:
-        samples: pairs (path, labels); a label is 1, 0, or -1 if it is unknown.
+        samples: pairs (path, labels ``[C]`` int8); a label is 1, 0, or -1 if it is unknown.
         targets: the labels of each image.
         classes: the names of the classes.
     """
 
-    def __init__(
-        self,
-        samples: Sequence[tuple[str, np.ndarray]],
-        classes: Sequence[str],
-        transform: Callable | None,
-    ) -> None:
-        self.samples, self.classes, self.transform = list(samples), tuple(classes), transform
+    def __init__(self, samples: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> None:
+        self.samples, self.classes = list(samples), tuple(classes)
         self.targets = [labels for _, labels in samples]
 
     def __len__(self) -> int:
         return len(self.samples)
-
-    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
-        path, labels = self.samples[index]
-        return self.transform(open_rgb(path)), labels
 
 
 class LabelledFolder(tv.ImageFolder):
@@ -86,9 +72,6 @@ class LabelledFolder(tv.ImageFolder):
     Raises:
         UserError: if a class folder has no image, or a link would list images twice.
     """
-
-    def __init__(self, root: Path, transform: Callable | None) -> None:
-        super().__init__(root, transform, loader=open_rgb)
 
     @staticmethod
     def make_dataset(
@@ -110,36 +93,21 @@ class LabelledFolder(tv.ImageFolder):
         return samples
 
 
-class WithIndex(Dataset):
-    """A data set with items ``(index, item, target)``, as the host's batches need them."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> tuple[int, Any, int]:
-        image, target = self.dataset[index]
-        return index, image, target
-
-
-def build_pretrain_dataset(data: DictConfig, transform: Callable | None) -> Dataset:
+def build_pretrain_dataset(data: DictConfig) -> Dataset:
     """Build the training set of a pretraining run.
 
     Args:
         data: the ``data`` node: ``dataset``, ``train_path``, ``no_labels``, ``fraction`` (of the
             images to use, in (0, 1); -1 for all), ``format``, and optionally ``download``.
-        transform: makes the views of a PIL image; None if only the files are needed.
 
     Returns:
-        A data set with items ``(index, views, target)``. For stl10 it has the labelled and the
+        A data set as ``build_dataset`` returns it. For stl10 it has the labelled and the
         unlabelled images. Images without a row in ``data.labels`` have unknown labels.
 
     Raises:
         UserError: if the data set or format is unknown, or the data is missing.
     """
-    return WithIndex(build_dataset(data, "train+unlabeled", transform))
+    return build_dataset(data, "train+unlabeled")
 
 
 def class_names(data: DictConfig) -> tuple[str, ...] | None:
@@ -164,15 +132,18 @@ def take_classes_of_labels(data: DictConfig) -> None:
         data.num_classes = len(names)
 
 
-def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> Dataset:
-    """Build one split of a data set: items ``(transform(image), target)``.
+def build_dataset(data: DictConfig, split: str) -> Dataset:
+    """Build one split of a data set; ``data.sources`` reads its images.
 
     Args:
         data: the ``data`` node of the configuration. ``fraction`` applies to the training images
             only and takes the same share of every class. ``num_classes``, if it is set, is the
             classifier's number of classes.
         split: ``"train"``, ``"val"``, or ``"train+unlabeled"`` for pretraining.
-        transform: transforms a PIL image; None if only the files are needed.
+
+    Returns:
+        A data set of image files has ``samples``, pairs (path, target), and torchvision's archives
+        have items (PIL image, target). Either may be within torch's ``Subset``.
 
     Raises:
         UserError: if the data set or format is unknown, the data is missing or has more classes
@@ -181,7 +152,7 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
     check_part("data", data)
     if data.get("format") == "dali":
         require_dali()
-    dataset = _whole_dataset(data, split, transform)
+    dataset = _whole_dataset(data, split)
     fraction = data.get("fraction", -1)
     if split == "val" or fraction == -1:
         return dataset
@@ -202,28 +173,28 @@ def build_dataset(data: DictConfig, split: str, transform: Callable | None) -> D
     return Subset(dataset, kept)
 
 
-def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> Dataset:
+def _whole_dataset(data: DictConfig, split: str) -> Dataset:
     name, download = data.dataset, data.get("download", False)
     root = Path(data.val_path if split == "val" else data.train_path)
     if name in ("cifar10", "cifar100"):
         make = tv.CIFAR10 if name == "cifar10" else tv.CIFAR100
-        return _torchvision(make, root, download, train=split != "val", transform=transform)
+        return _torchvision(make, root, download, train=split != "val")
     if name == "stl10":
         split = "test" if split == "val" else split
-        return _torchvision(tv.STL10, root, download, split=split, transform=transform)
+        return _torchvision(tv.STL10, root, download, split=split)
     if name == "imagenette" and download and not root.is_dir():
         _download_imagenette(root)
     labelled = not data.get("no_labels", False)
     part = "val" if split == "val" else "train"
     if name in MULTILABEL_SETS:
         samples, classes = read_multilabel_set(name, root, part, download)
-        dataset = MultilabelImages(samples, classes, transform)
+        dataset = MultilabelImages(samples, classes)
         if not labelled:
-            dataset = UnlabelledImages([path for path, _ in samples], transform)
+            dataset = UnlabelledImages([path for path, _ in samples])
     elif labelled and (data.get("labels") or data.get("val_labels")):
-        dataset = _labelled_by_file(data, root, split, transform)
+        dataset = _labelled_by_file(data, root, split)
     else:
-        dataset = _folder(root, transform, labelled)
+        dataset = _folder(root, labelled)
         if split == "val" and labelled:
             _number_classes_as_in(Path(data.train_path), dataset)
     if data.get(f"{part}_list"):
@@ -242,17 +213,13 @@ def _whole_dataset(data: DictConfig, split: str, transform: Callable | None) -> 
 
 def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
     """Return the pairs (path, target) of a data set of image files, in the order of its indexes."""
-    if isinstance(dataset, WithIndex):
-        return samples_of(dataset.dataset)
     if isinstance(dataset, Subset):
         samples = samples_of(dataset.dataset)
         return [samples[i] for i in dataset.indices]
     return list(dataset.samples)
 
 
-def _labelled_by_file(
-    data: DictConfig, root: Path, split: str, transform: Callable | None
-) -> MultilabelImages:
+def _labelled_by_file(data: DictConfig, root: Path, split: str) -> MultilabelImages:
     key, other = ("val_labels", "labels") if split == "val" else ("labels", "val_labels")
     if not data.get(key):
         raise UserError(
@@ -267,7 +234,7 @@ def _labelled_by_file(
     table = read_labels(Path(data[key]), known)
     samples = _pair_with_images(table, root, f"data.{key}")
     tell_classes_without_positive(table)
-    return MultilabelImages(samples, table.classes, transform)
+    return MultilabelImages(samples, table.classes)
 
 
 def _pair_with_images(table: LabelTable, root: Path, key: str) -> list[tuple[str, np.ndarray]]:
@@ -325,11 +292,11 @@ def _download_imagenette(root: Path) -> None:
     tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
 
 
-def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
+def _folder(root: Path, labelled: bool) -> Dataset:
     if not root.is_dir():
         raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
     if not labelled:
-        dataset = UnlabelledImages(list_images(root), transform)
+        dataset = UnlabelledImages(list_images(root))
         if not len(dataset):
             raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
         return dataset
@@ -341,7 +308,7 @@ def _folder(root: Path, transform: Callable | None, labelled: bool) -> Dataset:
             f"the data folder {root} has {count} images but no class folders; put the images of "
             "each class into a folder of its own, or set data.no_labels=True"
         )
-    return LabelledFolder(root, transform)
+    return LabelledFolder(root)
 
 
 def _number_classes_as_in(train: Path, dataset: tv.ImageFolder) -> None:

@@ -31,7 +31,7 @@ def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, str]:
     Raises:
         UserError: if the data set is an archive, or there are too few images.
     """
-    dataset = build_dataset(data, "train", transform=None)
+    dataset = build_dataset(data, "train")
     try:
         samples = samples_of(dataset)
     except AttributeError as error:

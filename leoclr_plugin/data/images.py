@@ -26,11 +26,10 @@ class UnreadableImage(UserError):
     """An image file that cannot be decoded; the text names the file, the reason and a remedy.
 
     Attributes:
-        reason: the reason without the file's name; empty if a loader's worker process raised the
-            error.
+        reason: the reason without the file's name.
     """
 
-    def __init__(self, text: str, reason: str = "") -> None:
+    def __init__(self, text: str, reason: str) -> None:
         super().__init__(text)
         self.reason = reason
 
@@ -99,9 +98,7 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
         paths = [path for path, _ in dataset.samples]
         problems = find_unreadable(paths)
         if not problems:
-            # The text of an error from a worker process begins with a traceback.
-            text = str(error).splitlines()[-1].rpartition(f"{UnreadableImage.__name__}: ")[2]
-            raise UserError(text) from error
+            raise UserError(str(error)) from error
         path, reason = next(iter(problems.items()))
         raise UserError(
             f"{len(problems)} of {len(paths)} images cannot be read, the first is {path}: "

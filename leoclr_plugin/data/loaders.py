@@ -1,22 +1,23 @@
-"""Loaders of the batches that the host's classes expect, with torchvision or with DALI."""
+"""Loaders of the batches that the host's classes expect, by threads of Python or by DALI."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
-from torch.utils.data import DataLoader, Dataset
+from omegaconf import DictConfig, OmegaConf
+from torch.utils.data import Dataset
 
-from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
-from leoclr_plugin.data.evaluation import train_transform, val_transform
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
+from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.sampler import ShardSampler, processes
-from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
-from leoclr_plugin.data.views import Views
+from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.views import View, linear_train_view, pretrain_views, val_view
 from leoclr_plugin.errors import UserError
 
-# A DataLoader or a DaliLoader: both have a length, can be iterated, and have a ``dataset``.
+# An ImageLoader or a DaliLoader: both have a length, can be iterated, and have a ``dataset``.
 Loader = Any
 
 
@@ -28,14 +29,8 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     Raises:
         UserError: if the data is missing or smaller than one batch.
     """
-    if cfg.data.format == "dali":
-        from leoclr_plugin.data.dali.views import pretrain_views
-
-        dataset = build_pretrain_dataset(cfg.data, transform=None)
-        views = pretrain_views(cfg.augmentations, cfg.data.dataset)
-        return _dali_loader(dataset, cfg, views, True, _pretrain_batch)
-    dataset = build_pretrain_dataset(cfg.data, Views(cfg.augmentations, cfg.data.dataset))
-    return _loader(dataset, cfg, training=True)
+    views = pretrain_views(cfg.augmentations, cfg.data.dataset)
+    return _loader(build_pretrain_dataset(cfg.data), cfg, views, True, _pretrain_batch)
 
 
 def val_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
@@ -45,13 +40,8 @@ def val_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
 
 def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     """Return a loader of shuffled batches ``[images, targets]`` of the augmented training set."""
-    dataset = build_dataset(cfg.data, "train", train_transform(cfg.data.dataset, size))
-    if cfg.data.format == "dali":
-        from leoclr_plugin.data.dali.views import linear_train_view
-
-        view = linear_train_view(cfg.data.dataset, size)
-        return _dali_loader(dataset, cfg, [view], True, _labelled_batch)
-    return _loader(dataset, cfg, training=True)
+    view = linear_train_view(cfg.data.dataset, size)
+    return _loader(build_dataset(cfg.data, "train"), cfg, [view], True, _labelled_batch)
 
 
 def plain_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
@@ -60,13 +50,8 @@ def plain_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
 
 
 def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:
-    dataset = build_dataset(cfg.data, split, val_transform(cfg.data.dataset, size))
-    if cfg.data.format == "dali":
-        from leoclr_plugin.data.dali.views import val_view
-
-        view = val_view(cfg.data.dataset, size)
-        return _dali_loader(dataset, cfg, [view], False, _labelled_batch)
-    return _loader(dataset, cfg, training=False)
+    view = val_view(cfg.data.dataset, size)
+    return _loader(build_dataset(cfg.data, split), cfg, [view], False, _labelled_batch)
 
 
 def _pretrain_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -> list:
@@ -77,35 +62,40 @@ def _labelled_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -
     return [views[0], targets]
 
 
-def _dali_loader(
-    dataset: Dataset, cfg: DictConfig, views: list, training: bool, collate: Any
+def _loader(
+    dataset: Dataset,
+    cfg: DictConfig,
+    views: Sequence[View],
+    training: bool,
+    collate: Callable[..., list],
 ) -> Loader:
-    from leoclr_plugin.data.dali.cache import decode_all
+    sampler = _sampler(dataset, cfg, training)
+    threads = max(1, cfg.data.num_workers)
+    dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32
+    with naming_unreadable_images(dataset):
+        source = build_source(dataset, cfg.data.dataset, _cache_mb(cfg), threads)
+    if cfg.data.format != "dali":
+        on_gpu = cfg.data.get("augment_on") == "gpu"
+        return ImageLoader(dataset, source, views, sampler, collate, threads, on_gpu, dtype)
     from leoclr_plugin.data.dali.loader import DaliLoader
 
-    sampler = _sampler(dataset, cfg, training)
-    samples, threads = samples_of(dataset), max(1, cfg.data.num_workers)
-    images = None
-    if cfg.dali.cache_mb:
-        with naming_unreadable_images(dataset):
-            images = decode_all([path for path, _ in samples], cfg.dali.cache_mb, threads)
     return DaliLoader(
         dataset,
-        samples,
+        source,
         views,
         sampler,
-        collate=collate,
-        prefetch=cfg.dali.prefetch,
-        images=images,
-        hw_decoder_load=cfg.dali.hw_decoder_load,
+        collate,
         threads=threads,
         device=cfg.dali.device,
-        dtype="float16" if "16" in str(cfg.get("precision")) else "float32",
+        dtype=dtype,
+        prefetch=cfg.dali.prefetch,
+        hw_decoder_load=cfg.dali.hw_decoder_load,
     )
 
 
-def _loader(dataset: Dataset, cfg: DictConfig, training: bool) -> DataLoader:
-    return TorchvisionLoader(dataset, _sampler(dataset, cfg, training), cfg.data.num_workers)
+def _cache_mb(cfg: DictConfig) -> float:
+    # Configurations from before data.cache_mb have it in the node dali.
+    return cfg.data.get("cache_mb") or OmegaConf.select(cfg, "dali.cache_mb", default=0)
 
 
 def _sampler(dataset: Dataset, cfg: DictConfig, training: bool) -> ShardSampler:

@@ -68,6 +68,21 @@ class ShardSampler:
         for i in range(first, self.batches):
             yield shard[edges[i] : edges[i + 1]]
 
+    def batches_from(self, epoch: int, first: int) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield an epoch's batches from ``first`` on, then the epochs that follow it.
+
+        A validation has the same batches in every epoch, so it ends after one.
+
+        Yields:
+            The epoch, the number of the batch in it, and the sample indexes.
+        """
+        for i, indexes in enumerate(self.batches_of(epoch, first), start=first):
+            yield epoch, i, indexes
+        while self.training:
+            epoch += 1
+            for i, indexes in enumerate(self.batches_of(epoch)):
+                yield epoch, i, indexes
+
 
 def sampler_of(loader: Any) -> ShardSampler:
     """Return the sampler of one of our loaders, from where Lightning finds it to set the epoch."""

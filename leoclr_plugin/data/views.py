@@ -1,16 +1,19 @@
-"""The views of an image, such as n random crops and the whole image, from ``augmentations``."""
+"""The description of the views of an image, such as two random crops and the whole image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
-import torch
-from omegaconf import DictConfig, ListConfig
-from PIL import Image, ImageFilter, ImageOps
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from torchvision import transforms
 
-_MEAN_AND_STD = {
+from leoclr_plugin.config.datasets import SQUARE_DATASETS
+
+MeanAndStd = tuple[tuple[float, ...], tuple[float, ...]]
+
+_MEAN_AND_STD: dict[str, MeanAndStd] = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "stl10": ((0.4914, 0.4823, 0.4466), (0.247, 0.243, 0.261)),
@@ -30,17 +33,89 @@ UNCHANGED = {
 }
 
 
-def mean_and_std(dataset: str) -> tuple[Sequence[float], Sequence[float]]:
+@dataclass(frozen=True)
+class View:
+    """One view of an image. ``data.draws.draw`` draws what is random about it.
+
+    Attributes:
+        node: solo-learn's augmentation node, with ``rrc`` and the appearance augmentations. It
+            holds plain values, because a configuration resolves its values anew at each use, which
+            would be for each batch.
+        size: height and width in pixels.
+        mean_and_std: means and standard deviations of the channels, in [0, 1].
+        resize_shorter: length in pixels to which the shorter side is resized before a crop of
+            ``size`` at the centre; None resizes the crop, or the whole image, to ``size``.
+        bicubic: whether the interpolation is bicubic; it is bilinear if False.
+        whole: whether an image that ``resize_shorter`` does not bring to ``size`` is refused
+            instead of cropped.
+    """
+
+    node: Any
+    size: tuple[int, int]
+    mean_and_std: MeanAndStd
+    resize_shorter: int | None = None
+    bicubic: bool = True
+    whole: bool = False
+
+
+def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
+    """Return the views of ``cfg.augmentations``: each pipeline's view ``num_crops`` times.
+
+    For LeOCLR the crops come first and the original last: ``[X1, ..., Xn, X]``.
+
+    Args:
+        augmentations: solo-learn's nodes: ``crop_size`` (pixels, an int or [H, W]), ``rrc``
+            (``enabled``, ``crop_min_scale``, ``crop_max_scale``), ``num_crops``,
+            ``color_jitter``, ``grayscale``, ``gaussian_blur``, ``solarization``,
+            ``equalization``, ``horizontal_flip`` (each with ``prob``), and optionally ``mean``
+            and ``std``. With ``rrc.enabled: False`` the image is resized and never cropped: [H, W]
+            gives exactly that size, and an int keeps the aspect ratio, so it is for square images.
+        dataset: the data set's name; its mean and standard deviation are used if they are known.
+    """
+    views = []
+    for node in augmentations:
+        keeps_ratio = isinstance(node.crop_size, int) and not node.rrc.enabled
+        view = View(
+            _plain(node),
+            view_size(node),
+            normalization(node, dataset),
+            resize_shorter=node.crop_size if keeps_ratio else None,
+            whole=keeps_ratio,
+        )
+        views += [view] * node.num_crops
+    return views
+
+
+def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
+    """Return the training view of the linear probe: a random resized crop and a flip."""
+    crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
+    node = {**UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
+    return View(_plain(node), size, mean_and_std(dataset), bicubic=False)
+
+
+def val_view(dataset: str, size: tuple[int, int]) -> View:
+    """Return the view that methods are evaluated on, like ``data.evaluation.val_transform``."""
+    node = _plain({**UNCHANGED, "rrc": {"enabled": False}})
+    shorter = None if dataset in SQUARE_DATASETS else shorter_side(size)
+    return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)
+
+
+def shorter_side(size: tuple[int, int]) -> int:
+    """Return the shorter side, in pixels, before a crop of ``size`` at the centre: 256 for 224."""
+    return round(max(size) * 256 / 224)
+
+
+def mean_and_std(dataset: str) -> MeanAndStd:
     """Return each channel's mean and standard deviation in [0, 1]; the default is ImageNet's."""
     return _MEAN_AND_STD.get(dataset, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
 
 
-def normalization(node: DictConfig, dataset: str) -> tuple[Sequence[float], Sequence[float]]:
+def normalization(node: DictConfig, dataset: str) -> MeanAndStd:
     """Return the mean and standard deviation for a view: the data set's, or the node's own."""
     mean, std = mean_and_std(dataset)
     if dataset in _MEAN_AND_STD:
         return mean, std
-    return node.get("mean", mean), node.get("std", std)
+    return tuple(node.get("mean", mean)), tuple(node.get("std", std))
 
 
 def view_size(node: DictConfig) -> tuple[int, int]:
@@ -49,79 +124,9 @@ def view_size(node: DictConfig) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
-class GaussianBlur:
-    """Blur a PIL image with a sigma drawn uniformly from [0.1, 2] pixels (MoCo v2, SimCLR)."""
-
-    def __call__(self, image: Image.Image) -> Image.Image:
-        """Return the blurred image."""
-        # DataLoader seeds torch's generator anew for each worker and epoch, so the sigma comes from
-        # torch.
-        sigma = torch.empty(1).uniform_(*BLUR_SIGMA).item()
-        return image.filter(ImageFilter.GaussianBlur(radius=sigma))
-
-
-def build_view(node: DictConfig, dataset: str) -> transforms.Compose:
-    """Build the transform of one pipeline of ``cfg.augmentations``.
-
-    Args:
-        node: solo-learn's augmentation node: ``crop_size`` (pixels, an int or [H, W]), ``rrc``
-            (``enabled``, ``crop_min_scale``, ``crop_max_scale``), ``color_jitter``, ``grayscale``,
-            ``gaussian_blur``, ``solarization``, ``equalization``, ``horizontal_flip`` (each with
-            ``prob``), and optionally ``mean`` and ``std``. With ``rrc.enabled: False`` the image
-            is resized and never cropped; [H, W] gives exactly that size.
-        dataset: the data set's name; its mean and standard deviation are used if they are known.
-
-    Returns:
-        A transform from a PIL image to a normalised float tensor ``[3, H, W]``.
-    """
-    normalize = transforms.Normalize(*normalization(node, dataset))
-    return transforms.Compose(
-        [*geometry(node), *appearance(node), transforms.ToTensor(), normalize]
-    )
-
-
-def geometry(node: DictConfig) -> list[Callable]:
-    """Return the random resized crop of a pipeline, or the resize of one that does not crop."""
-    bicubic = transforms.InterpolationMode.BICUBIC
-    size = list(node.crop_size) if isinstance(node.crop_size, ListConfig) else node.crop_size
-    if node.rrc.enabled:
-        scale = (node.rrc.crop_min_scale, node.rrc.crop_max_scale)
-        return [transforms.RandomResizedCrop(size, scale=scale, interpolation=bicubic)]
-    return [transforms.Resize(size, interpolation=bicubic)]
-
-
-def appearance(node: DictConfig) -> list[Callable]:
-    """Return the changes of appearance in solo-learn's order, without those with ``prob`` 0."""
-    jitter = node.color_jitter
-    steps = [
-        (
-            jitter.prob,
-            lambda: transforms.ColorJitter(
-                jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue
-            ),
-        ),
-        (node.grayscale.prob, lambda: transforms.Grayscale(num_output_channels=3)),
-        (node.gaussian_blur.prob, GaussianBlur),
-        (node.solarization.prob, lambda: transforms.Lambda(ImageOps.solarize)),
-        (node.equalization.prob, lambda: transforms.Lambda(ImageOps.equalize)),
-        (node.horizontal_flip.prob, lambda: transforms.Lambda(ImageOps.mirror)),
-    ]
-    return [transforms.RandomApply([make()], p=prob) for prob, make in steps if prob]
-
-
-class Views:
-    """Make all views of an image: each pipeline's transform is drawn anew ``num_crops`` times.
-
-    For LeOCLR the crops come first and the original last: ``[X1, ..., Xn, X]``.
-    """
-
-    def __init__(self, augmentations: ListConfig, dataset: str) -> None:
-        self.transforms = [
-            transform
-            for node in augmentations
-            for transform in [build_view(node, dataset)] * node.num_crops
-        ]
-
-    def __call__(self, image: Image.Image) -> list[torch.Tensor]:
-        """Return the views of an RGB image, each ``[3, H, W]``."""
-        return [transform(image) for transform in self.transforms]
+def _plain(node: Any) -> Any:
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=True)
+    if isinstance(node, dict):
+        return SimpleNamespace(**{name: _plain(value) for name, value in node.items()})
+    return node

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import nn
 
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.data.datasets import samples_of
-from leoclr_plugin.data.images import open_rgb
+from leoclr_plugin.data.decode import decode_rgb
+from leoclr_plugin.data.draws import draw_views
 from leoclr_plugin.data.loaders import val_loader
-from leoclr_plugin.data.views import build_view
+from leoclr_plugin.data.make import views_of
+from leoclr_plugin.data.views import pretrain_views
 from leoclr_plugin.demo.textures import TEXTURES
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, device
@@ -33,7 +36,7 @@ def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
         path: of the PNG.
     """
     loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
-    neighbour_rows(features[0], samples_of(loader.dataset.dataset), CLASSES, path)
+    neighbour_rows(features[0], samples_of(loader.dataset), CLASSES, path)
 
 
 @torch.no_grad()
@@ -44,15 +47,15 @@ def similarity_of_crops(method: nn.Module, cfg: DictConfig) -> CropSimilarity:
         method: in evaluation mode.
         cfg: the configuration of the pretraining, whose crops they are.
     """
-    crop = build_view(cfg.augmentations[0], cfg.data.dataset)
+    crop = pretrain_views(cfg.augmentations, cfg.data.dataset)[0]
     paths = [
         path
         for name in CLASSES
         for path in sorted((Path(cfg.data.val_path) / name).iterdir())[:_PICTURES_A_CLASS]
     ]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        crops = [torch.stack([crop(open_rgb(path)) for path in paths]) for _ in range(2)]
+    pair = [crop, crop]
+    drawn = draw_views(pair, 0, 0, np.arange(len(paths)))
+    crops = views_of([decode_rgb(path) for path in paths], pair, drawn)
     features = [method(part.to(device()))["feats"].float().cpu() for part in crops]
     targets = torch.arange(len(CLASSES)).repeat_interleave(_PICTURES_A_CLASS)
     return crop_similarity(*features, targets)

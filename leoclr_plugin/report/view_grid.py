@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms.functional import to_pil_image
 
-from leoclr_plugin.data.views import Views, mean_and_std
+from leoclr_plugin.data.draws import draw_views
+from leoclr_plugin.data.make import views_of
+from leoclr_plugin.data.views import mean_and_std, pretrain_views
 
 _CELL = 160
 _GAP = 8
@@ -39,20 +42,21 @@ def view_columns(cfg: DictConfig, views: int) -> dict[str, int]:
     return {f"X ({original})": views - 1, **crops}
 
 
-def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
+def view_grid(images: Sequence[Image.Image], cfg: DictConfig, seed: int = 0) -> Image.Image:
     """Draw one row per image: the image on disk, then the views that the networks receive.
 
     Args:
         images: RGB images of any size.
         cfg: configuration with the method, its augmentations and the data set. The data set's
             normalisation is undone, so that the views look natural.
+        seed: of the random draws.
 
     Returns:
         An RGB picture with a column for the file and one for each view.
     """
     dataset = cfg.data.dataset
-    views = Views(cfg.augmentations, dataset)
-    columns = view_columns(cfg, len(views.transforms))
+    views = pretrain_views(cfg.augmentations, dataset)
+    columns = view_columns(cfg, len(views))
     titles = ["file", *columns]
     width = _GAP + len(titles) * (_CELL + _GAP)
     height = _HEADER + len(images) * (_CELL + _GAP)
@@ -61,9 +65,10 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig) -> Image.Image:
     for column, title in enumerate(titles):
         middle = _GAP + column * (_CELL + _GAP) + _CELL // 2
         draw.text((middle, _HEADER // 2), title, fill="black", font=font, anchor="mm")
+    drawn = draw_views(views, seed, 0, np.arange(len(images)))
+    made = views_of([np.array(image) for image in images], views, drawn)
     for row, image in enumerate(images):
-        tensors = views(image)
-        pictures = [_to_image(tensors[index], dataset) for index in columns.values()]
+        pictures = [_to_image(made[index][row], dataset) for index in columns.values()]
         for column, picture in enumerate([image, *pictures]):
             cell = _fit(picture)
             left = _GAP + column * (_CELL + _GAP) + (_CELL - cell.width) // 2

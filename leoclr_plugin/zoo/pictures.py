@@ -52,7 +52,7 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
     with whole_file(paths[0]) as part:
         umap_scatter(features, colours, names, part)
     mean = features.mean(dim=0)
-    samples = samples_of(loader.dataset.dataset)
+    samples = samples_of(loader.dataset)
     with whole_file(paths[1]) as part:
         neighbour_rows(features - mean, samples, model.classes, part)
 

@@ -99,7 +99,7 @@ def publish(
         "file": weights.name,
         "sha256": sha256(weights),
         "bytes": weights.stat().st_size,
-        "images": len(build_pretrain_dataset(cfg.data, transform=None)),
+        "images": len(build_pretrain_dataset(cfg.data)),
         "size": input_size(cfg),
         "classes": list(_class_names(evaluated.data)),
         "epochs": cfg.max_epochs,

@@ -75,7 +75,7 @@ def test_names_that_are_not_utf_8_are_kept(folder, dali, env):
     data = OmegaConf.create(
         {"dataset": "custom", "train_path": str(folder), "train_list": str(clean)}
     )
-    samples = samples_of(build_dataset(data, "train", None))
+    samples = samples_of(build_dataset(data, "train"))
     assert {os.fsencode(path).rsplit(b"/", 1)[1] for path, _ in samples} >= set(names[:2])
     assert len(samples) == 8
 

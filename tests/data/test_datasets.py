@@ -7,7 +7,8 @@ import torch
 from omegaconf import OmegaConf
 from torchvision import datasets
 
-from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
+from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_folder, make_image
 
@@ -17,17 +18,18 @@ def data(dataset: str, root, **changes):
     return OmegaConf.create({**node, "no_labels": False, "fraction": -1, **changes})
 
 
-def as_array(image):
-    return np.asarray(image)
+def read(dataset, name="custom"):
+    """Return the source of a data set and all of its images."""
+    source = build_source(dataset, name, 0, 1)
+    return source.targets.tolist(), [source.image(i) for i in range(len(dataset))]
 
 
 @pytest.mark.parametrize("dataset", ["custom", "imagenet", "imagenet100", "imagenette"])
-def test_class_folders_give_index_image_and_label(dataset, image_folder):
-    items = list(build_pretrain_dataset(data(dataset, image_folder), as_array))
-    assert [index for index, _, _ in items] == list(range(40))
-    assert Counter(target for _, _, target in items) == dict.fromkeys(range(5), 8)
-    assert np.array_equal(items[9][1], np.asarray(make_image(1001, 1)))
-    assert len(build_dataset(data(dataset, image_folder), "val", as_array)) == 20
+def test_class_folders_give_image_and_label(dataset, image_folder):
+    targets, images = read(build_pretrain_dataset(data(dataset, image_folder)), dataset)
+    assert targets == np.repeat(range(5), 8).tolist()
+    assert np.array_equal(images[9], np.asarray(make_image(1001, 1)))
+    assert len(build_dataset(data(dataset, image_folder), "val")) == 20
 
 
 def test_folder_without_labels(tmp_path):
@@ -35,39 +37,35 @@ def test_folder_without_labels(tmp_path):
     make_image(0, 0).save(tmp_path / "train" / "a.png")
     make_image(1, 0).convert("L").save(tmp_path / "train" / "deeper" / "b.JPG")
     (tmp_path / "train" / "notes.txt").write_text("not an image")
-    items = list(build_pretrain_dataset(data("custom", tmp_path, no_labels=True), as_array))
-    assert [(index, image.shape[2], target) for index, image, target in items] == [
-        (0, 3, -1),
-        (1, 3, -1),
-    ]
+    targets, images = read(build_pretrain_dataset(data("custom", tmp_path, no_labels=True)))
+    assert targets == [-1, -1]
+    assert [image.shape[2] for image in images] == [3, 3]
 
 
 def test_validation_classes_have_the_numbers_of_the_training_classes(tmp_path):
     for folder in ("train/cat", "train/dog", "train/owl", "val/cat", "val/owl"):
         (tmp_path / folder).mkdir(parents=True)
         make_image(0, 0).save(tmp_path / folder / "a.png")
-    val = build_dataset(data("custom", tmp_path), "val", as_array)
-    assert [target for _, target in val] == val.targets == [0, 2]
+    val = build_dataset(data("custom", tmp_path), "val")
+    assert [target for _, target in val.samples] == val.targets == [0, 2]
     (tmp_path / "val" / "owl").rename(tmp_path / "val" / "eel")
     with pytest.raises(UserError, match=r"1 class folders of .*val are not in .*train, .* eel"):
-        build_dataset(data("custom", tmp_path), "val", as_array)
+        build_dataset(data("custom", tmp_path), "val")
 
 
 @pytest.mark.parametrize("fraction", [0.25, 0.5])
 def test_fraction_keeps_each_class_share_and_is_the_same_every_time(fraction, image_folder):
     node = data("custom", image_folder, fraction=fraction)
-    first = build_pretrain_dataset(node, as_array)
-    again = build_pretrain_dataset(node, as_array)
-    assert Counter(target for _, _, target in first) == dict.fromkeys(range(5), 8 * fraction)
-    assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+    first = samples_of(build_pretrain_dataset(node))
+    assert first == samples_of(build_pretrain_dataset(node))
+    assert Counter(target for _, target in first) == dict.fromkeys(range(5), 8 * fraction)
 
 
 def test_the_fraction_applies_to_the_training_set_of_a_probe_only(image_folder):
     node = data("custom", image_folder, fraction=0.25)
-    assert Counter(target for _, target in build_dataset(node, "train", as_array)) == dict.fromkeys(
-        range(5), 2
-    )
-    assert len(build_dataset(node, "val", as_array)) == 20
+    targets = [target for _, target in samples_of(build_dataset(node, "train"))]
+    assert Counter(targets) == dict.fromkeys(range(5), 2)
+    assert len(build_dataset(node, "val")) == 20
 
 
 def write_cifar10(root):
@@ -104,26 +102,27 @@ def no_checksums(monkeypatch):
 def test_cifar10(tmp_path, no_checksums):
     write_cifar10(tmp_path)
     node = data("cifar10", tmp_path, train_path=str(tmp_path), val_path=str(tmp_path))
-    items = list(build_pretrain_dataset(node, as_array))
-    assert [target for _, _, target in items] == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
-    assert items[4][1].shape == (32, 32, 3)
-    assert len(build_dataset(node, "val", as_array)) == 2
+    targets, images = read(build_pretrain_dataset(node), "cifar10")
+    assert targets == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
+    assert images[4].shape == (32, 32, 3)
+    assert len(build_dataset(node, "val")) == 2
 
 
 def test_stl10_pretrains_on_labelled_and_unlabelled_images(tmp_path, no_checksums):
     write_stl10(tmp_path)
     node = data("stl10", tmp_path, train_path=str(tmp_path), val_path=str(tmp_path))
-    targets = [int(target) for _, _, target in build_pretrain_dataset(node, as_array)]
+    targets, images = read(build_pretrain_dataset(node), "stl10")
     assert targets == [0, 1, 2, -1, -1, -1, -1]
-    assert len(build_dataset(node, "train", as_array)) == 3
-    assert len(build_dataset(node, "val", as_array)) == 2
+    assert images[0].shape == (96, 96, 3)
+    assert len(build_dataset(node, "train")) == 3
+    assert len(build_dataset(node, "val")) == 2
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "stl10"])
 def test_nothing_is_downloaded_unless_asked(dataset, tmp_path):
     node = data(dataset, tmp_path, train_path=str(tmp_path), val_path=str(tmp_path))
     with pytest.raises(UserError, match=r"data\.download=True fetches it"):
-        build_pretrain_dataset(node, as_array)
+        build_pretrain_dataset(node)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -138,11 +137,11 @@ def test_imagenette_is_downloaded_on_request(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tv, "Imagenette", fetch, raising=False)
     node = data("imagenette", tmp_path / "imagenette2-160", download=True)
-    assert len(build_pretrain_dataset(node, as_array)) == 5
+    assert len(build_pretrain_dataset(node)) == 5
     assert calls == [(tmp_path, "train", "160px", True)]
     node = data("imagenette", tmp_path / "elsewhere", download=True)
     with pytest.raises(UserError, match=r"write \.\.\./imagenette2-160/train"):
-        build_pretrain_dataset(node, as_array)
+        build_pretrain_dataset(node)
 
 
 @pytest.mark.parametrize(
@@ -159,18 +158,18 @@ def test_imagenette_is_downloaded_on_request(tmp_path, monkeypatch):
 def test_bad_data_is_named(change, message, image_folder):
     node = OmegaConf.merge(data("custom", image_folder), change)
     with pytest.raises(UserError, match=message):
-        build_pretrain_dataset(node, as_array)
+        build_pretrain_dataset(node)
 
 
 def test_folder_that_is_empty_or_has_no_class_folders(tmp_path):
     (tmp_path / "train").mkdir()
     with pytest.raises(UserError, match="is empty"):
-        build_pretrain_dataset(data("custom", tmp_path), as_array)
+        build_pretrain_dataset(data("custom", tmp_path))
     with pytest.raises(UserError, match="holds no image"):
-        build_pretrain_dataset(data("custom", tmp_path, no_labels=True), as_array)
+        build_pretrain_dataset(data("custom", tmp_path, no_labels=True))
     make_image(0, 0).save(tmp_path / "train" / "a.png")
     with pytest.raises(UserError, match=r"1 images but no class folders.*data\.no_labels=True"):
-        build_pretrain_dataset(data("custom", tmp_path), as_array)
+        build_pretrain_dataset(data("custom", tmp_path))
 
 
 def test_items_are_collated_into_the_hosts_batch(image_folder):
@@ -194,24 +193,24 @@ def test_only_listed_files_are_loaded(image_folder, tmp_path):
     list_file = tmp_path / "clean.txt"
     list_file.write_text("class1/003.png\nclass4/000.png\n")
     node = data("custom", image_folder, train_list=str(list_file))
-    dataset = build_dataset(node, "train", as_array)
+    dataset = build_dataset(node, "train")
     assert [(path[-14:], target) for path, target in dataset.samples] == [
         ("class1/003.png", 1),
         ("class4/000.png", 4),
     ]
-    assert dataset.targets == [dataset[i][1] for i in range(len(dataset))] == [1, 4]
-    assert len(build_dataset(node, "val", as_array)) == 20
+    assert dataset.targets == [1, 4]
+    assert len(build_dataset(node, "val")) == 20
 
 
 def test_a_folder_with_more_classes_than_the_data_set_is_refused(image_folder, tmp_path):
     node = data("imagenette", image_folder, num_classes=4)
     message = r"train has 5 class folders, and data\.dataset=imagenette 4 classes; set .*=custom"
     with pytest.raises(UserError, match=message):
-        build_pretrain_dataset(node, as_array)
+        build_pretrain_dataset(node)
     list_file = tmp_path / "first.txt"
     list_file.write_text("class3/000.png\n")
     node.train_list = str(list_file)
-    assert len(build_pretrain_dataset(node, as_array)) == 1
+    assert len(build_pretrain_dataset(node)) == 1
 
 
 @pytest.mark.parametrize(
@@ -223,7 +222,7 @@ def test_bad_lists_are_named(image_folder, tmp_path, content, message):
     if content is not None:
         list_file.write_text(content)
     with pytest.raises(UserError, match=message):
-        build_dataset(data("custom", image_folder, train_list=str(list_file)), "train", as_array)
+        build_dataset(data("custom", image_folder, train_list=str(list_file)), "train")
 
 
 def test_class_folders_are_in_torchvisions_order(tmp_path):
@@ -232,7 +231,7 @@ def test_class_folders_are_in_torchvisions_order(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         make_image(0, 0, (8, 8)).save(path)
         path.with_name("notes.txt").touch()
-    dataset = build_dataset(data("custom", tmp_path), "train", as_array)
+    dataset = build_dataset(data("custom", tmp_path), "train")
     expected = datasets.ImageFolder(tmp_path / "train")
     assert dataset.samples == expected.samples
     assert dataset.targets == expected.targets
@@ -245,4 +244,4 @@ def test_class_folders_without_an_image_are_counted(image_folder, tmp_path):
         (tmp_path / "train" / name).mkdir()
     (tmp_path / "train" / "empty" / "notes.txt").touch()
     with pytest.raises(UserError, match=r"has 2 class folders without an image, .* is empty; imag"):
-        build_dataset(data("custom", tmp_path), "train", as_array)
+        build_dataset(data("custom", tmp_path), "train")

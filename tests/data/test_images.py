@@ -9,7 +9,6 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from leoclr_plugin.data.datasets import build_dataset
@@ -18,10 +17,7 @@ from leoclr_plugin.data.images import (
     find_unreadable,
     list_images,
     open_rgb,
-    unreadable,
 )
-from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.data.torchvision_loader import TorchvisionLoader
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_folder, make_image
 
@@ -80,11 +76,11 @@ def test_a_long_listing_shows_how_many_files_it_has_seen(tmp_path, monkeypatch, 
     cfg = OmegaConf.create({"dataset": "custom", "train_path": str(train)})
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     list_images(train)
-    build_dataset(cfg, "train", None)
+    build_dataset(cfg, "train")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("leoclr_plugin.data.images._BAR_DELAY", 0)
     monkeypatch.setattr("leoclr_plugin.data.images.tqdm", partial(tqdm, mininterval=0))
-    for list_files in (lambda: list_images(train), lambda: build_dataset(cfg, "train", None)):
+    for list_files in (lambda: list_images(train), lambda: build_dataset(cfg, "train")):
         list_files()
         assert f"Listing {train}: 6 files" in capsys.readouterr().err
 
@@ -151,37 +147,6 @@ def test_a_lack_of_memory_is_not_reported_as_an_unreadable_file(tmp_path, monkey
         open_rgb(tmp_path / "a.png")
 
 
-class ImageFiles(Dataset):
-    """Images by path; with ``fails`` every reading fails although the files are good."""
-
-    def __init__(self, paths, fails: bool = False) -> None:
-        self.samples, self.fails = [(str(path), 0) for path in paths], fails
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index):
-        path, _ = self.samples[index]
-        if self.fails:
-            raise unreadable(path, "gone for a moment")
-        return np.asarray(open_rgb(path)).copy()
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_bad_images_of_a_loader_are_counted_and_named_in_one_line(workers, tmp_path):
-    paths = [tmp_path / f"{i}.png" for i in range(4)]
-    for path in paths:
-        make_image(0, 0).save(path)
-    sampler = ShardSampler(4, 2, 0, training=False)
-    with pytest.raises(UserError) as caught:
-        list(TorchvisionLoader(ImageFiles(paths, fails=True), sampler, workers))
-    assert str(caught.value) == f"{paths[0]} cannot be read: gone for a moment; mend or remove it"
-    for path in paths[2:]:
-        path.write_text("not an image")
-    with pytest.raises(UserError, match=r"^2 of 4 images cannot be read, the first is .*2\.png: "):
-        list(TorchvisionLoader(ImageFiles(paths), sampler, workers))
-
-
 @pytest.fixture
 def classes(tmp_path):
     """Make two class folders with two images each, and two more such folders elsewhere."""
@@ -194,7 +159,7 @@ def classes(tmp_path):
 
 def labelled(root, **changes):
     cfg = {"dataset": "custom", "train_path": str(root), **changes}
-    return build_dataset(OmegaConf.create(cfg), "train", None)
+    return build_dataset(OmegaConf.create(cfg), "train")
 
 
 @pytest.mark.parametrize(

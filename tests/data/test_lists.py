@@ -22,7 +22,7 @@ def taken(train, content: bytes, **changes) -> list[str]:
     list_file = train.parent / "list.txt"
     list_file.write_bytes(content)
     cfg = {"dataset": "custom", "train_path": str(train), "train_list": str(list_file), **changes}
-    samples = samples_of(build_dataset(OmegaConf.create(cfg), "train", None))
+    samples = samples_of(build_dataset(OmegaConf.create(cfg), "train"))
     return ["/".join(path.split("/")[-2:]) for path, _ in samples]
 
 

@@ -15,12 +15,9 @@ from leoclr_plugin.data.datasets import (
 )
 from leoclr_plugin.data.held_out import hold_out
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES
+from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_image
-
-
-def array(image):
-    return np.asarray(image)
 
 
 @pytest.fixture
@@ -49,12 +46,13 @@ def node(root, **changes):
 
 def test_items_are_images_with_their_labels(labelled):
     data = node(labelled)
-    dataset = build_dataset(data, "train", array)
-    labels = [labels.tolist() for _, labels in dataset]
+    dataset = build_dataset(data, "train")
+    source = build_source(dataset, "custom", 0, 1)
+    labels = source.targets.tolist()
     assert labels == [[0, 1, -1], [1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 0], [1, 1, 0]]
-    assert np.array_equal(dataset[3][0], array(make_image(3, 0)))
+    assert np.array_equal(source.image(3), np.asarray(make_image(3, 0)))
     assert [row.tolist() for row in dataset.targets] == labels
-    assert len(build_dataset(data, "val", array)) == 4
+    assert len(build_dataset(data, "val")) == 4
     assert class_names(data) == dataset.classes == ("cat", "dog", "owl")
     take_classes_of_labels(data)
     assert data.num_classes == 3
@@ -63,33 +61,33 @@ def test_items_are_images_with_their_labels(labelled):
 def test_validation_labels_have_the_order_of_the_training_labels(labelled):
     path = labelled / "val" / "labels.csv"
     path.write_text("image,owl,cat,dog\n" + "".join(f"images/{i}.png,1,0,\n" for i in range(4)))
-    assert build_dataset(node(labelled), "val", array).targets[0].tolist() == [0, -1, 1]
+    assert build_dataset(node(labelled), "val").targets[0].tolist() == [0, -1, 1]
 
 
 def test_links_and_other_spellings_of_the_folder_name_the_same_images(labelled):
     (labelled / "link").symlink_to(labelled / "train")
     for root in (f"{labelled}/link", f"{labelled}/val/../train", f"{labelled}/train/images"):
-        assert len(build_dataset(node(labelled, train_path=root), "train", array)) == 6
+        assert len(build_dataset(node(labelled, train_path=root), "train")) == 6
 
 
 def test_images_without_a_row_are_used_for_pretraining_only(labelled, capsys):
     make_image(9, 0).save(labelled / "train" / "images" / "9.png")
-    dataset = build_pretrain_dataset(node(labelled), array)
-    assert [labels.tolist() for _, _, labels in dataset][-1] == [-1, -1, -1]
+    dataset = build_pretrain_dataset(node(labelled))
+    assert dataset.targets[-1].tolist() == [-1, -1, -1]
     assert "1 of 7 images under" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"1 of 7 images under .* have no labels, .*9\.png; add"):
-        build_dataset(node(labelled), "train", array)
+        build_dataset(node(labelled), "train")
     # The message suggests to list the labelled images.
     (labelled / "list.txt").write_text("".join(f"images/{i}.png\n" for i in range(5)))
     data = node(labelled, train_list=str(labelled / "list.txt"))
-    assert len(build_dataset(data, "train", array)) == 5
+    assert len(build_dataset(data, "train")) == 5
 
 
 def test_rows_without_an_image_are_refused(labelled):
     for i in (1, 2):
         (labelled / "train" / "images" / f"{i}.png").unlink()
     with pytest.raises(UserError, match=r"2 of 6 images are not under .*, the first is images/1"):
-        build_dataset(node(labelled), "train", array)
+        build_dataset(node(labelled), "train")
 
 
 @pytest.mark.parametrize(
@@ -101,13 +99,13 @@ def test_rows_without_an_image_are_refused(labelled):
 )
 def test_labels_that_do_not_fit_are_refused(labelled, changes, message):
     with pytest.raises(UserError, match=message):
-        build_dataset(node(labelled, **changes), "val", array)
+        build_dataset(node(labelled, **changes), "val")
 
 
 def test_without_labels_the_file_is_not_read(labelled):
     (labelled / "train" / "labels.csv").unlink()
-    dataset = build_pretrain_dataset(node(labelled, no_labels=True), array)
-    assert {target for _, _, target in dataset} == {-1}
+    dataset = build_pretrain_dataset(node(labelled, no_labels=True))
+    assert set(dataset.targets) == {-1}
 
 
 def test_held_out_images_are_the_same_every_time_and_are_not_trained_on(labelled, tmp_path):
@@ -116,7 +114,7 @@ def test_held_out_images_are_the_same_every_time_and_are_not_trained_on(labelled
     again = hold_out(data, 2, tmp_path / "again")
     changed = OmegaConf.merge(data, changes)
     parts = [
-        {path for path, _ in samples_of(build_dataset(changed, split, array))}
+        {path for path, _ in samples_of(build_dataset(changed, split))}
         for split in ("train", "val")
     ]
     assert [len(part) for part in parts] == [4, 2]
@@ -155,24 +153,23 @@ def voc(tmp_path):
 
 def test_a_voc_class_is_unknown_if_all_its_objects_are_difficult(voc):
     data = OmegaConf.create({"dataset": "voc2007", "train_path": str(voc), "val_path": str(voc)})
-    (labels,) = build_dataset(data, "train", array).targets
+    (labels,) = build_dataset(data, "train").targets
     shown = dict(zip(VOC_CLASSES, labels.tolist(), strict=True))
     assert {name: value for name, value in shown.items() if value} == {
         **{"cat": 1, "dog": 1},
         "person": -1,
     }
-    (labels,) = build_dataset(data, "val", array).targets
+    (labels,) = build_dataset(data, "val").targets
     assert labels.tolist() == [0] * 19 + [1]
     assert class_names(data) == VOC_CLASSES
-    (item,) = build_pretrain_dataset(OmegaConf.merge(data, {"no_labels": True}), array)
-    assert item[2] == -1
+    assert build_pretrain_dataset(OmegaConf.merge(data, {"no_labels": True})).targets == [-1]
 
 
 @pytest.mark.parametrize("name", ["voc2007", "voc2012"])
 def test_a_folder_without_voc_is_refused_with_a_remedy(name, tmp_path):
     data = OmegaConf.create({"dataset": name, "train_path": str(tmp_path), "val_path": None})
     with pytest.raises(UserError, match=f"does not hold VOCdevkit/{name.upper()} .*download=True"):
-        build_dataset(data, "train", array)
+        build_dataset(data, "train")
 
 
 def test_coco_classes_are_in_the_order_of_their_ids(tmp_path):
@@ -189,7 +186,7 @@ def test_coco_classes_are_in_the_order_of_their_ids(tmp_path):
     }
     (tmp_path / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
     data = OmegaConf.create({"dataset": "coco", "train_path": str(tmp_path), "val_path": None})
-    samples = samples_of(build_dataset(data, "train+unlabeled", array))
+    samples = samples_of(build_dataset(data, "train+unlabeled"))
     assert class_names(data) == ("bicycle", "dog")
     assert [(path[-5:], labels.tolist()) for path, labels in samples] == [
         ("y.jpg", [0, 0]),

@@ -15,7 +15,7 @@ STARTS = frozenset(int.from_bytes(start, "big") for start in _FORMATS)
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _HEADER_BYTES = 4096
 _MAXIMA_OF_DALI = (255, 65535)
-_REMEDY = "data.format=image_folder and dali.cache_mb can read it"
+_REMEDY = "data.format=image_folder and data.cache_mb can read it"
 
 
 def misread(encoded: bytes) -> str | None:

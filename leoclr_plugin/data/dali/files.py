@@ -17,7 +17,7 @@ from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.depths import STARTS, misread
-from leoclr_plugin.data.dali.draws import Drawn
+from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.images import unreadable
 
 _STARTS = sorted(STARTS)

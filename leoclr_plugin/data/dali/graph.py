@@ -5,10 +5,9 @@ from __future__ import annotations
 import _thread
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,21 +15,12 @@ import torch
 from nvidia.dali import Pipeline, fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
-from leoclr_plugin.data.dali.crop import crop_regions
+from leoclr_plugin.data.crop import crop_regions
 from leoclr_plugin.data.dali.depths import misread
-from leoclr_plugin.data.dali.draws import Drawn, draw
 from leoclr_plugin.data.dali.files import Decoded, Files, Named, encode_paths
-from leoclr_plugin.data.dali.finish import finish_views
-from leoclr_plugin.data.dali.operators import Change, Operators, operators_on
-from leoclr_plugin.data.dali.views import View
-
-_TYPES = {
-    "float32": types.FLOAT,
-    "float16": types.FLOAT16,
-    "int32": types.INT32,
-    "bool": types.BOOL,
-}
-_CROP_DRAWS = ("area", "ratio", "place")
+from leoclr_plugin.data.draws import Drawn
+from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.views import View
 
 
 class Graph:
@@ -44,7 +34,7 @@ class Graph:
         threads: int,
         device: str,
         device_id: int | None,
-        dtype: str = "float32",
+        dtype: torch.dtype = torch.float32,
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
         decoded: bool = False,
@@ -58,16 +48,14 @@ class Graph:
             views: the views of each image, in the order of the batch.
             batch_size: the largest n.
             threads: the number of CPU threads.
-            device: ``"cpu"``, or ``"gpu"`` to decode and augment on the GPU.
+            device: ``"cpu"`` or ``"gpu"``: where images are decoded and augmented.
             device_id: the number of the GPU, None without one.
-            dtype: the dtype of the views, ``"float32"`` or ``"float16"``.
+            dtype: the dtype of the views, float32 or float16.
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
             decoded: whether ``source`` returns images instead of paths.
         """
-        operators = operators_on(device, threads)
-        self._graph_finishes = graph_finishes = operators.changes is not None
-        self._views, self._dtype = views, getattr(torch, dtype)
+        self._views, self._dtype = views, dtype
         files = Decoded(source) if decoded else Files(source, batch_size, threads, prefetch)
         self._files, self._begun = files, False
         # The batches that DALI works on are held here, because DALI does not copy its input. The
@@ -77,16 +65,14 @@ class Graph:
 
         def feed() -> list[Any]:
             index, images_or_files, sizes, drawn = files()
-            inputs = [_inputs(view, sizes, graph_finishes).values() for view in drawn]
-            under_way.append((index, drawn, [images_or_files, *chain.from_iterable(inputs)]))
+            corners = [corner for view in drawn for corner in _corners(view, sizes)]
+            under_way.append((index, drawn, [images_or_files, *corners]))
             return under_way[-1][-1]
 
         self._pipeline = _graph(
             feed,
             views,
             device,
-            _TYPES[dtype],
-            operators,
             hw_decoder_load,
             decoded,
             batch_size=batch_size,
@@ -95,9 +81,8 @@ class Graph:
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
         )
-        # When a pipeline ends, DALI waits for the batches under way, and on a CPU these wait for
-        # threads of ours. If Python's garbage collector ran in one of these threads and ended the
-        # pipeline there, the thread would wait for itself.
+        # When a pipeline ends, DALI waits for the batches under way. If Python's garbage collector
+        # ran in a thread of DALI and ended the pipeline there, the thread would wait for itself.
         weakref.finalize(self, _end_in_a_new_thread, self._pipeline).atexit = False
         self._device = device
         self._stream: torch.cuda.Stream | None = None
@@ -150,9 +135,6 @@ class Graph:
             self._stream = torch.cuda.Stream()
         with torch.cuda.stream(self._stream):
             images = [torch.from_dlpack(output.as_tensor()) for output in outputs]
-            if self._graph_finishes:
-                # The images are [n, H, W, 3], which torch calls channels-last [n, 3, H, W].
-                return index, [image.permute(0, 3, 1, 2) for image in images], None
             views = finish_views(images, self._views, drawn, self._dtype)
         return index, views, self._stream and self._hold_until_read(images)
 
@@ -174,53 +156,56 @@ def _end_in_a_new_thread(pipeline: Pipeline) -> None:
         _thread.start_new_thread(pipeline.__del__, ())
 
 
-def _inputs(drawn: Drawn, sizes: np.ndarray, graph_finishes: bool) -> Drawn:
-    """Return the graph's inputs for a view: the crop, and the rest if the graph finishes views."""
-    inputs = {}
-    if "area" in drawn:
-        inputs["start"], inputs["end"] = crop_regions(sizes, *(drawn[n] for n in _CROP_DRAWS))
-    if graph_finishes:
-        inputs |= {name: array for name, array in drawn.items() if name not in _CROP_DRAWS}
-    return inputs
+def _corners(drawn: Drawn, sizes: np.ndarray) -> list[np.ndarray]:
+    """Return the top left and bottom right corners of a view's crops; none if it does not crop."""
+    if "area" not in drawn:
+        return []
+    corners = crop_regions(sizes, drawn["area"], drawn["ratio"], drawn["place"])
+    return [corner.astype(np.float32) for corner in corners]
 
 
-# Conditionals let an image that is not blurred or coloured skip the operator.
-@pipeline_def(enable_conditionals=True)
+@pipeline_def
 def _graph(
     source: Callable[[], Sequence[Any]],
     views: Sequence[View],
     device: str,
-    dtype: types.DALIDataType,
-    operators: Operators,
     hw_decoder_load: float,
     decoded: bool,
 ) -> tuple[DataNode, ...]:
-    graph_finishes = operators.changes is not None
-    # An example of each view's inputs shows their names, dtypes and dimensions.
-    rng, sizes = np.random.default_rng(0), np.ones((1, 2))
-    examples = [_inputs(draw(view.node, rng, 1), sizes, graph_finishes) for view in views]
-    arrays = [array for example in examples for array in example.values()]
+    corners = 2 * sum(view.node.rrc.enabled for view in views)
     images_or_files, *drawn = fn.external_source(
         source,
-        num_outputs=1 + len(arrays),
+        num_outputs=1 + corners,
         no_copy=True,
-        dtype=[types.UINT8, *(_TYPES[array.dtype.name] for array in arrays)],
-        ndim=[3 if decoded else 1, *(array.ndim - 1 for array in arrays)],
-        layout=["HWC" if decoded else "", *("" for _ in arrays)],
+        dtype=[types.UINT8] + [types.FLOAT] * corners,
+        ndim=[3 if decoded else 1] + [1] * corners,
+        layout=["HWC" if decoded else ""] + [""] * corners,
     )
     if decoded:
         images = images_or_files.gpu() if device == "gpu" else images_or_files
     else:
         images = decode(images_or_files, device, hw_decoder_load=hw_decoder_load)
-    finished = []
-    for i in range(len(views)):
-        parameters = {name: drawn.pop(0) for name in examples[i]}
-        region = (parameters["start"], parameters["end"]) if "start" in parameters else None
-        resized = operators.resize(images, views[i], region)
-        if graph_finishes:
-            resized = _finish(resized, views[i], parameters, operators.changes, dtype)
-        finished.append(resized)
-    return tuple(finished)
+    corner = iter(drawn)
+    return tuple(
+        resize(images, view, (next(corner), next(corner)) if view.node.rrc.enabled else None)
+        for view in views
+    )
+
+
+def resize(images: DataNode, view: View, region: tuple[DataNode, DataNode] | None) -> DataNode:
+    """Resize images ``[H, W, 3]``, or a region (top left, bottom right) of each, for a view.
+
+    The result has the view's size. If the view gives the shorter side, the image is resized to
+    that side and cropped at the centre.
+    """
+    shorter = view.resize_shorter
+    resized = fn.resize(
+        images,
+        interp_type=types.INTERP_CUBIC if view.bicubic else types.INTERP_LINEAR,
+        **({"size": view.size} if shorter is None else {"resize_shorter": shorter}),
+        **({} if region is None else {"roi_start": region[0], "roi_end": region[1]}),
+    )
+    return resized if shorter is None else fn.crop(resized, crop=view.size)
 
 
 def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
@@ -275,36 +260,3 @@ def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:
         adjust_orientation=False,
         **(gpu if device == "gpu" else {}),
     )
-
-
-def _finish(
-    images: DataNode,
-    view: View,
-    drawn: dict[str, DataNode],
-    changes: Mapping[str, Change],
-    dtype: types.DALIDataType,
-) -> DataNode:
-    for switch, change in changes.items():
-        if switch in drawn:
-            images = _change_if(drawn[switch], change, images, drawn)
-    mean, std = [[255.0 * value for value in values] for values in view.mean_and_std]
-    return fn.crop_mirror_normalize(
-        images,
-        crop=view.size,
-        mean=mean,
-        std=std,
-        mirror=drawn.get("mirror", 0),
-        dtype=dtype,
-        output_layout="HWC",
-    )
-
-
-def _change_if(
-    switch: DataNode,
-    change: Change,
-    images: DataNode,
-    drawn: dict[str, DataNode],
-) -> DataNode:
-    if switch:
-        images = change(images, drawn)
-    return images

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from leoclr_plugin.data.dali.draws import draw
 from leoclr_plugin.data.dali.files import Named, encode_paths
 from leoclr_plugin.data.dali.graph import Graph, undecodable
-from leoclr_plugin.data.dali.transfer import to_device
-from leoclr_plugin.data.dali.views import View
+from leoclr_plugin.data.draws import draw_views
 from leoclr_plugin.data.images import (
     UnreadableImage,
     naming_unreadable_images,
     unreadable,
 )
-from leoclr_plugin.data.sampler import ShardSampler, rank_and_world
+from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.sources import Source
+from leoclr_plugin.data.transfer import to_device
+from leoclr_plugin.data.views import View
 from leoclr_plugin.system.memory import shortage
 
 Batch = list[Any]
@@ -43,34 +44,30 @@ class DaliLoader:
     def __init__(
         self,
         dataset: Any,
-        samples: Sequence[tuple[str, int]],
+        source: Source,
         views: Sequence[View],
         sampler: ShardSampler,
         collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
         prefetch: int = 2,
-        images: Sequence[np.ndarray] | None = None,
         **graph: Any,
     ) -> None:
         """Keep the settings.
 
         Args:
             dataset: the data set that the samples belong to.
-            samples: pairs (path, target); a sample's index is its position in this sequence.
+            source: gives the paths, or the decoded images, and the targets.
             views: the views of each image, in the order of the batch.
-            sampler: gives the batches of an epoch. Its seed, the epoch and the rank determine all
-                random draws.
+            sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
+                sample's index, all random draws.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: the number of batches to keep ready.
-            images: the decoded images of the samples (see ``decode_all``), or None to read and
-                decode the files.
             graph: the arguments ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of
                 ``Graph``.
         """
-        self.dataset, self.samples, self.views = dataset, samples, views
-        self.collate, self._sampler = collate, sampler
+        self.dataset, self._source, self._views = dataset, source, views
+        self._collate, self._sampler = collate, sampler
         self.batch_sampler = SimpleNamespace(sampler=sampler)
-        self._prefetch, self._images, self._graph = prefetch, images, graph
-        self._targets = torch.from_numpy(np.array([target for _, target in samples]))
+        self._prefetch, self._graph = prefetch, graph
         self._pipeline: Graph | None = None
         self._feed: Iterator[Named] = iter(())
         # Between two epochs this is the epoch, and the batch in it, that the graph gives next.
@@ -112,8 +109,8 @@ class DaliLoader:
                 raise self._name_the_file(error) from error
             if self._sampler.training and number == len(self) - 1:
                 self._next_batch = (epoch + 1, 0)
-            device, targets = views[0].device, self._targets[indexes]
-            yield self.collate(to_device(indexes, device), views, to_device(targets, device))
+            device, targets = views[0].device, self._source.targets[indexes]
+            yield self._collate(to_device(indexes, device), views, to_device(targets, device))
 
     def _build(self) -> Graph:
         on_gpu = self._graph["device"] == "gpu"
@@ -123,11 +120,11 @@ class DaliLoader:
         loader = weakref.ref(self)
         return Graph(
             lambda: next(loader()._feed),
-            self.views,
+            self._views,
             batch_size=self._sampler.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
-            decoded=self._images is not None,
+            decoded=self._source.images is not None,
             **self._graph,
         )
 
@@ -143,33 +140,20 @@ class DaliLoader:
 
     def _batches(self, epoch: int, first: int) -> Iterator[Named]:
         """Yield what the graph is fed; in a training the epochs follow without end."""
-        yield from self._epoch(epoch, first)
-        while self._sampler.training:
-            epoch += 1
-            yield from self._epoch(epoch, 0)
-
-    def _epoch(self, epoch: int, first: int) -> Iterator[Named]:
-        rank, _ = rank_and_world()
-        for number, indexes in enumerate(self._sampler.batches_of(epoch, first), start=first):
-            # Each batch has its own generator, so that an interrupted epoch can go on from any
-            # batch.
-            rng = np.random.default_rng([self._sampler.seed, epoch, rank, number])
+        for number, _, indexes in self._sampler.batches_from(epoch, first):
             self._in_flight.append(indexes)
-            drawn = [draw(view.node, rng, len(indexes)) for view in self.views]
+            drawn = draw_views(self._views, self._sampler.seed, number, indexes)
             yield indexes, self._images_or_paths(indexes), drawn
 
     def _images_or_paths(self, indexes: np.ndarray) -> Any:
-        if self._images is None:
-            return encode_paths([self._path(index) for index in indexes])
-        return [self._images[index] for index in indexes]
-
-    def _path(self, index: int) -> str:
-        return str(self.samples[index][0])
+        if self._source.images is None:
+            return encode_paths([self._source.paths[index] for index in indexes])
+        return [self._source.images[index] for index in indexes]
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
         if shortage(error):
             # Without memory any file would fail, so no file is to blame.
             return error
-        paths = [self._path(index) for index in np.concatenate(self._in_flight)]
+        paths = [self._source.paths[index] for index in np.concatenate(self._in_flight)]
         bad = next(undecodable(paths, self._graph["device"]), None)
         return error if bad is None else unreadable(*bad)

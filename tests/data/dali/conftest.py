@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
 
 import pytest
 import torch
@@ -17,8 +16,3 @@ def device(request):
     token = DEVICE.set(request.param)
     yield request.param
     DEVICE.reset(token)
-
-
-def graph_place() -> dict[str, Any]:
-    """Return the arguments of ``Graph`` that say where the graph runs in this test."""
-    return {"device": DEVICE.get(), "device_id": 0 if DEVICE.get() == "gpu" else None}

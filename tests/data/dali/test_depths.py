@@ -40,7 +40,7 @@ def test_every_file_is_read_as_by_pil_or_refused(folder):
     assert {path.rsplit("/", 1)[1] for path in refused} == ALL.keys() - BOTH.keys()
     for name in PIL_ALONE:
         assert refused[str(folder / name)].endswith(
-            "; data.format=image_folder and dali.cache_mb can read it"
+            "; data.format=image_folder and data.cache_mb can read it"
         )
 
 

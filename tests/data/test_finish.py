@@ -1,15 +1,13 @@
-"""Views can be finished together; test_graph.py tests what is done to each of them."""
+"""Views can be finished together; test_make.py tests what is done to each of them."""
 
 import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-pytest.importorskip("nvidia.dali")
-
-from leoclr_plugin.data.dali.draws import draw
-from leoclr_plugin.data.dali.finish import finish_views
-from leoclr_plugin.data.dali.views import View
+from leoclr_plugin.data.draws import draw, sample_numbers
+from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.views import View
 from tests.configs import pipeline
 
 N = 16
@@ -17,7 +15,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES = ((0.5,) * 3, (0.5,) * 3)
 KINDS = [
     ({"color_jitter": 0.5, "gaussian_blur": 0.5, "horizontal_flip": 0.5}, (12, 20), IMAGENET),
-    ({"grayscale": 0.5, "solarization": 0.5}, (12, 20), IMAGENET),
+    ({"grayscale": 0.5, "solarization": 0.5, "equalization": 0.5}, (12, 20), IMAGENET),
     ({"gaussian_blur": 0.5, "horizontal_flip": 0.5}, (9, 9), IMAGENET),
     ({}, (12, 20), HALVES),
 ]
@@ -31,7 +29,7 @@ def test_views_are_finished_together_as_each_alone(dtype):
         node = OmegaConf.create(pipeline([*size], crop=False, **probs))
         views.append(View(node, size, mean_and_std))
         images.append(torch.from_numpy(rng.integers(0, 256, (N, *size, 3), dtype=np.uint8)))
-        drawn.append(draw(node, rng, N))
+        drawn.append(draw(node, sample_numbers([len(drawn)], np.arange(N))))
     together = finish_views(images, views, drawn, dtype)
     for view, image, draws, finished in zip(views, images, drawn, together, strict=True):
         assert finished.shape == (N, 3, *view.size)

@@ -5,9 +5,7 @@ import pytest
 import torch
 import torchvision.transforms.functional as TF
 
-pytest.importorskip("nvidia.dali")
-
-from leoclr_plugin.data.dali import color
+from leoclr_plugin.data import color
 
 NAMES = ("brightness", "contrast", "saturation", "hue")
 

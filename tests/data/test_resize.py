@@ -5,10 +5,8 @@ import pytest
 import torch
 from torchvision.transforms.functional import resize
 
-pytest.importorskip("nvidia.dali")
-
-from leoclr_plugin.data.dali.resize import _size
-from leoclr_plugin.data.dali.views import val_view
+from leoclr_plugin.data.resize import _size
+from leoclr_plugin.data.views import val_view
 
 
 @pytest.mark.parametrize("size", [28, 64, 128, 224])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from leoclr_plugin.data.dali.draws import ASPECT_RATIOS
+from leoclr_plugin.data.draws import ASPECT_RATIOS
 
 
 def crop_regions(
@@ -24,18 +24,18 @@ def crop_regions(
             [0, 1).
 
     Returns:
-        The top left and the bottom right corners, each ``[n, 2]`` (y, x) in pixels, float32.
+        The top left and the bottom right corners, each ``[n, 2]`` (y, x) in pixels, int.
     """
-    size = sizes.astype(np.float32)
+    size = sizes.astype(float)
     area = areas * size.prod(axis=1, keepdims=True)
     sides = np.floor(np.sqrt(np.stack([area / ratios, area * ratios], axis=-1)) + 0.5)
     fits = ((sides > 0) & (sides <= size[:, None])).all(axis=-1)
     first = np.take_along_axis(sides, fits.argmax(axis=1)[:, None, None], axis=1)[:, 0]
     low, high = ASPECT_RATIOS
-    longest_allowed = size[:, ::-1] * np.array([1 / low, high], np.float32)
+    longest_allowed = size[:, ::-1] * np.array([1 / low, high])
     largest = np.minimum(size, np.floor(longest_allowed + 0.5))
     found = fits.any(axis=1)[:, None]
     crop = np.where(found, first, largest)
     margin = size - crop
-    start = np.where(found, np.floor(places * (margin + 1)), margin // 2)
-    return start, start + crop
+    start = np.where(found, np.floor(places * (margin + 1)), margin // 2).astype(int)
+    return start, start + crop.astype(int)

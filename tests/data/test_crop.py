@@ -3,11 +3,8 @@
 import math
 
 import numpy as np
-import pytest
 
-pytest.importorskip("nvidia.dali")
-
-from leoclr_plugin.data.dali.crop import crop_regions
+from leoclr_plugin.data.crop import crop_regions
 
 
 def by_hand(height, width, areas, ratios, place):

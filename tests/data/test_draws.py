@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from leoclr_plugin.data.dali.draws import ATTEMPTS, draw
+from leoclr_plugin.data.draws import ATTEMPTS, NUMBERS, draw, draw_views, sample_numbers
+from leoclr_plugin.data.views import pretrain_views
 from tests.configs import pipeline
 
 N = 20_000
@@ -12,7 +13,7 @@ N = 20_000
 
 def drawn(n: int = N, seed: int = 0, **kwargs) -> dict[str, np.ndarray]:
     node = OmegaConf.create(pipeline(32, **kwargs))
-    return draw(node, np.random.default_rng(seed), n)
+    return draw(node, sample_numbers([seed], np.arange(n)))
 
 
 def test_only_what_the_node_asks_for_is_drawn():
@@ -55,7 +56,7 @@ def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, unchanged):
 def test_no_factor_is_negative():
     node = OmegaConf.create(pipeline(32, crop=False, color_jitter=1.0))
     node.color_jitter.brightness = 1.5
-    values = draw(node, np.random.default_rng(0), N)["brightness"]
+    values = draw(node, sample_numbers([0], np.arange(N)))["brightness"]
     assert 0 <= values.min() < 0.001
     assert 2.499 < values.max() <= 2.5
 
@@ -74,7 +75,7 @@ def test_grey_is_saturation_zero_with_and_without_jitter():
     # An image that the jitter changes but that is not made grey keeps its saturation.
     node = OmegaConf.create(pipeline(32, crop=False, grayscale=0.2, color_jitter=0.8))
     node.color_jitter.saturation = 0
-    saturation = draw(node, np.random.default_rng(0), N)["saturation"]
+    saturation = draw(node, sample_numbers([0], np.arange(N)))["saturation"]
     assert set(np.unique(saturation)) == {0, 1}
     both = drawn(crop=False, grayscale=0.2, color_jitter=0.8)["saturation"]
     assert (both == 0).mean() == pytest.approx(0.2, abs=0.012)
@@ -100,7 +101,12 @@ def test_blur_reaches_two_sigma_and_is_applied_at_its_rate():
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("solarization", "solarized"), ("horizontal_flip", "mirror")]
+    ("name", "key"),
+    [
+        ("solarization", "solarized"),
+        ("equalization", "equalized"),
+        ("horizontal_flip", "mirror"),
+    ],
 )
 def test_solarization_and_flip_are_drawn_at_their_rates(name, key):
     values = drawn(crop=False, **{name: 0.3})[key]
@@ -108,7 +114,27 @@ def test_solarization_and_flip_are_drawn_at_their_rates(name, key):
     assert values.mean() == pytest.approx(0.3, abs=0.012)
 
 
-def test_the_generator_determines_the_draws():
-    first, again, other = drawn(4), drawn(4), drawn(4, seed=1)
-    assert all((first[name] == again[name]).all() for name in first)
-    assert not (first["area"] == other["area"]).any()
+def test_a_samples_numbers_are_its_part_of_the_stream():
+    indexes = np.random.default_rng(0).permutation(300)[:50]
+    stream = np.random.Generator(np.random.PCG64([7, 3])).random((300, NUMBERS))
+    assert (sample_numbers([7, 3], indexes) == stream[indexes]).all()
+
+
+def test_seed_epoch_and_sample_determine_the_draws_and_nothing_else():
+    def views(blur: float, crops: int = 2):
+        return pretrain_views(
+            OmegaConf.create([pipeline(32, crops, gaussian_blur=blur, color_jitter=0.8)]), "custom"
+        )
+
+    first = draw_views(views(0.5), 5, 1, np.array([4, 9, 2]))
+    # Another batch, another number of views, or a view without a blur changes nothing.
+    for changed in (views(0.5, crops=3), views(0)):
+        again = draw_views(changed, 5, 1, np.array([2, 8, 4]))
+        for name in ("area", "place", "hue"):
+            assert (again[1][name][[2, 0]] == first[1][name][[0, 2]]).all()
+    for other in (
+        draw_views(views(0.5), 6, 1, np.array([4])),
+        draw_views(views(0.5), 5, 2, np.array([4])),
+    ):
+        assert not (other[0]["area"] == first[0]["area"][0]).any()
+    assert not (first[0]["area"] == first[1]["area"]).any()

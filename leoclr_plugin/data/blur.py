@@ -1,4 +1,4 @@
-"""Gaussian blur: OpenCV blurs image by image, torch blurs a batch at once.
+"""Gaussian blur of a batch by torch.
 
 The weights of the window are those of a Gaussian, scaled to the sum 1. Beyond its edge an image is
 continued by its mirror image, which does not repeat the outermost pixels.
@@ -6,47 +6,25 @@ continued by its mirror image, which does not repeat the outermost pixels.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
-import cv2
 import numpy as np
 import torch
-from nvidia.dali import fn
-from nvidia.dali.data_node import DataNode
 
-from leoclr_plugin.data.dali.threads import Threads
-from leoclr_plugin.data.dali.transfer import to_device
-
-
-def opencv_blur(threads: Threads, images: DataNode, drawn: dict[str, DataNode]) -> DataNode:
-    """Blur images ``[H, W, 3]`` uint8 within the graph, on the CPU's ``threads``.
-
-    Args:
-        threads: the threads that share the images.
-        images: the images.
-        drawn: ``sigma`` and ``window`` of each image, as ``draw`` gives them.
-    """
-    return fn.python_function(
-        images,
-        drawn["sigma"],
-        drawn["window"],
-        function=partial(threads.map, _blur),
-        batch_processing=True,
-        output_layouts="HWC",
-    )
+from leoclr_plugin.data.transfer import to_device
 
 
 def torch_blur(
     rows: torch.Tensor, sigma: np.ndarray, window: np.ndarray, mirror: np.ndarray
 ) -> torch.Tensor:
-    """Blur a batch as ``opencv_blur`` does, without rounding, and mirror it at the same time.
+    """Blur a batch without rounding, and mirror it at the same time.
 
     It works on any device. Both the columns and the rows are blurred by a product with a band
     matrix, because a GPU multiplies matrices faster than it adds up a window. The matrix of the
     rows can mirror them as well.
 
     Args:
-        rows: the images as ``[n, H, 3, W]`` float16.
+        rows: the images as ``[n, H, 3, W]``, float16 or float32.
         sigma: standard deviation of each image's blur, in pixels.
         window: width of each image's window, in pixels; it is odd, and 1 means no blur.
         mirror: whether each image is flipped from left to right.
@@ -55,11 +33,11 @@ def torch_blur(
         The changed images in the same form.
     """
     n, height, channels, width = rows.shape
-    weights = torch.from_numpy(_weights(sigma, window, mirror)).half()
+    weights = torch.from_numpy(_weights(sigma, window, mirror)).to(rows.dtype)
     weights = to_device(weights, rows.device)
     longest_window = weights.shape[1] // 2
-    for_columns = weights @ _bands(height, longest_window, False, rows.device)
-    for_rows = weights @ _bands(width, longest_window, True, rows.device)
+    for_columns = weights @ _bands(height, longest_window, False, rows.device, rows.dtype)
+    for_rows = weights @ _bands(width, longest_window, True, rows.device, rows.dtype)
     blurred = torch.bmm(for_columns.view(n, height, height), rows.flatten(2))
     blurred = torch.bmm(blurred.view(n, height * channels, width), for_rows.view(n, width, width))
     return blurred.view_as(rows)
@@ -81,7 +59,9 @@ def _weights(sigma: np.ndarray, window: np.ndarray, mirror: np.ndarray) -> np.nd
 
 
 @lru_cache(maxsize=32)
-def _bands(length: int, window: int, of_rows: bool, device: torch.device) -> torch.Tensor:
+def _bands(
+    length: int, window: int, of_rows: bool, device: torch.device, dtype: torch.dtype
+) -> torch.Tensor:
     """Return ``[2 * window, length * length]``: the band matrix of each weight, flattened.
 
     An image's weights times this are its band matrix. Columns are multiplied by it from the left.
@@ -93,10 +73,4 @@ def _bands(length: int, window: int, of_rows: bool, device: torch.device) -> tor
     if of_rows:
         bands = bands.transpose(0, 2, 1)
     both_halves = np.concatenate([bands, bands[:, :, ::-1] if of_rows else bands])
-    return torch.from_numpy(both_halves).flatten(1).to(device, torch.float16)
-
-
-def _blur(image: np.ndarray, sigma: np.ndarray, window: np.ndarray) -> np.ndarray:
-    # cv2.GaussianBlur would round the weights to a 256th, since the images are of bytes.
-    weights = cv2.getGaussianKernel(int(window), float(sigma), cv2.CV_32F)
-    return cv2.sepFilter2D(image, -1, weights, weights, borderType=cv2.BORDER_REFLECT_101)
+    return torch.from_numpy(both_halves).flatten(1).to(device, dtype)

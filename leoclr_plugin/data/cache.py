@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from leoclr_plugin.data.images import open_rgb
+from leoclr_plugin.data.decode import decode_rgb
 from leoclr_plugin.errors import UserError
 
 
 def decode_all(paths: Sequence[str | Path], limit_mb: float, threads: int) -> list[np.ndarray]:
-    """Decode image files to RGB, as the torchvision path does.
+    """Decode image files to RGB, as the loaders do that decode with each use.
 
     Args:
         paths: the paths of the files.
@@ -35,14 +35,14 @@ def decode_all(paths: Sequence[str | Path], limit_mb: float, threads: int) -> li
     images, used_bytes = [], 0
     pool = ThreadPoolExecutor(threads)
     try:
-        decoded = pool.map(lambda path: np.asarray(open_rgb(path)), paths)
+        decoded = pool.map(decode_rgb, paths)
         for image in tqdm(decoded, total=len(paths), desc="Decoding images", leave=False):
             images.append(image)
             used_bytes += image.nbytes
             if used_bytes > 1e6 * limit_mb:
                 estimated_mb = used_bytes / len(images) * len(paths) / 1e6
                 raise UserError(
-                    f"dali.cache_mb={limit_mb} is too small for the {len(paths)} images, which "
+                    f"data.cache_mb={limit_mb} is too small for the {len(paths)} images, which "
                     f"take about {estimated_mb:.1f} MB when decoded; raise it, or set it to 0"
                 )
     finally:

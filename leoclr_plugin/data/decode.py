@@ -1,0 +1,61 @@
+"""Decode image files to arrays: torchvision decodes JPEGs faster than PIL, which reads the rest."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.io import decode_jpeg
+
+from leoclr_plugin.data.images import open_rgb
+
+# The markers that start a JPEG's frame, which holds the image's size.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+# A JPEG's sides have 16 bits.
+_MOST_PIXELS = 2**32
+
+
+def decode_rgb(path: str | Path) -> np.ndarray:
+    """Decode an image file to RGB, ``[H, W, 3]`` uint8.
+
+    Raises:
+        UnreadableImage: if the file cannot be decoded; it names the file and the reason.
+    """
+    try:
+        image = _decode_jpeg(np.fromfile(path, np.uint8))
+    except MemoryError:
+        raise
+    except Exception:
+        # PIL may read the file, or says what is wrong with it.
+        image = None
+    return np.array(open_rgb(path)) if image is None else image
+
+
+def _decode_jpeg(encoded: np.ndarray) -> np.ndarray | None:
+    """Decode a JPEG of ordinary size and colours; return None for any other file."""
+    frame = _frame(memoryview(encoded))
+    if frame is None:
+        return None
+    height, width, channels = frame
+    # PIL has its own rules for CMYK, and refuses images of a size that may exhaust the memory.
+    if channels not in (1, 3) or height * width > (Image.MAX_IMAGE_PIXELS or _MOST_PIXELS):
+        return None
+    image = decode_jpeg(torch.from_numpy(encoded)).permute(1, 2, 0)
+    return image.expand(-1, -1, 3).contiguous().numpy()
+
+
+def _frame(encoded: memoryview) -> tuple[int, int, int] | None:
+    """Return a JPEG's height, width and number of channels, or None if there is no JPEG."""
+    if bytes(encoded[:2]) != b"\xff\xd8":
+        return None
+    place = 2
+    while encoded[place] == 0xFF:
+        marker, length = struct.unpack_from(">BH", encoded, place + 1)
+        if marker in _FRAMES:
+            return struct.unpack_from(">HHB", encoded, place + 5)
+        place += 2 + length
+    return None

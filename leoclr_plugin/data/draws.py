@@ -1,0 +1,162 @@
+"""The random numbers of the views: the seed, the epoch and the sample determine them.
+
+They depend on nothing else, so every loader shows the same views, for any number of processes and
+of threads, and a resumed run sees what the uninterrupted run would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from leoclr_plugin.data.views import BLUR_SIGMA, View
+
+# Both numbers are those of torchvision's RandomResizedCrop: how many rectangles it tries before it
+# falls back to the centre, and the range of their ratios of width to height.
+ATTEMPTS = 10
+ASPECT_RATIOS = (3 / 4, 4 / 3)
+# The blur's window reaches two standard deviations to each side, which is 95 % of a Gaussian's
+# weight. A third one would change less than PIL's own approximation of a Gaussian does.
+_WINDOW_REACH = 2
+
+Drawn = dict[str, np.ndarray]
+
+# How many numbers each parameter takes. Each has its own place whether or not it is used, so a run
+# without the blur, for example, has the same crops and colours as the run with it.
+_WIDTHS = {
+    "area": ATTEMPTS,
+    "ratio": ATTEMPTS,
+    "place": 2,
+    "colored": 1,
+    "brightness": 1,
+    "contrast": 1,
+    "saturation": 1,
+    "hue": 1,
+    "grey": 1,
+    "blurred": 1,
+    "sigma": 1,
+    "solarized": 1,
+    "equalized": 1,
+    "mirror": 1,
+}
+NUMBERS = sum(_WIDTHS.values())
+_ENDS = np.cumsum(list(_WIDTHS.values())).tolist()
+_PLACES = {
+    name: slice(end - width, end) if width > 1 else end - 1
+    for (name, width), end in zip(_WIDTHS.items(), _ENDS, strict=True)
+}
+
+
+def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray) -> list[Drawn]:
+    """Draw the parameters of all views of a batch.
+
+    Args:
+        views: the views of each image, in the order of the batch. Each has its own stream of
+            numbers, so another view changes nothing for the views before it.
+        seed: of the training, at least 0.
+        epoch: from 0.
+        indexes: the samples' indexes in the data set, ``[n]``.
+
+    Returns:
+        For each view what ``draw`` returns.
+    """
+    return [
+        draw(view.node, sample_numbers([seed, epoch, number], indexes))
+        for number, view in enumerate(views)
+    ]
+
+
+def sample_numbers(stream: Sequence[int], indexes: np.ndarray) -> np.ndarray:
+    """Return the random numbers of some samples, in [0, 1), as ``[n, NUMBERS]``.
+
+    A stream is one sequence of numbers. Sample i has the ``NUMBERS`` of them from i * ``NUMBERS``
+    on, and the generator jumps there.
+    """
+    bits = np.random.PCG64(stream)
+    generator, place = np.random.Generator(bits), 0
+    numbers = np.empty((len(indexes), NUMBERS))
+    for row, index in zip(numbers, indexes.tolist(), strict=True):
+        # The generator's period is 2 to the power of 128, so this also jumps back.
+        bits.advance((index * NUMBERS - place) % 2**128)
+        generator.random(out=row)
+        place = (index + 1) * NUMBERS
+    return numbers
+
+
+def draw(node: Any, numbers: np.ndarray) -> Drawn:
+    """Compute the parameters of one view for n images.
+
+    Args:
+        node: solo-learn's augmentation node, or ``View.node``. The result holds only the
+            parameters of the augmentations that the node asks for.
+        numbers: random numbers in [0, 1), ``[n, NUMBERS]``.
+
+    Returns:
+        Arrays by name, all ``[n]`` unless another shape is given:
+
+        - The crop has ``area`` and ``ratio`` ``[n, ATTEMPTS]``, and ``place`` ``[n, 2]``: y and x
+          in [0, 1).
+        - The colours have ``brightness``, ``contrast`` and ``saturation`` (factors) and ``hue``
+          (degrees), and ``colored`` (bool): whether any of them changes the image.
+        - The blur has ``sigma`` (pixels), ``window`` (pixels, odd, int) and ``blurred`` (bool):
+          whether it is applied.
+        - ``solarized``, ``equalized`` and ``mirror`` (bool) say whether the image is solarised,
+          equalised and flipped.
+    """
+    given = {name: numbers[:, place] for name, place in _PLACES.items()}
+    drawn = {}
+    if node.rrc.enabled:
+        drawn |= _crop(node.rrc, given)
+    drawn |= _color(node.color_jitter, node.grayscale.prob, given)
+    if node.gaussian_blur.prob:
+        drawn |= _blur(node.gaussian_blur.prob, given)
+    for name, prob in (
+        ("solarized", node.solarization.prob),
+        ("equalized", node.equalization.prob),
+        ("mirror", node.horizontal_flip.prob),
+    ):
+        if prob:
+            drawn[name] = given[name] < prob
+    return drawn
+
+
+def _between(low: float, high: float, numbers: np.ndarray) -> np.ndarray:
+    return low + (high - low) * numbers
+
+
+def _crop(rrc: Any, given: Drawn) -> Drawn:
+    low, high = (math.log(ratio) for ratio in ASPECT_RATIOS)
+    return {
+        "area": _between(rrc.crop_min_scale, rrc.crop_max_scale, given["area"]),
+        "ratio": np.exp(_between(low, high, given["ratio"])),
+        "place": given["place"],
+    }
+
+
+def _color(jitter: Any, grey_prob: float, given: Drawn) -> Drawn:
+    drawn: Drawn = {}
+    colored = given["colored"] < jitter.prob
+    if jitter.prob:
+        for name in ("brightness", "contrast", "saturation"):
+            strength = getattr(jitter, name)
+            if strength:
+                factor = _between(max(0.0, 1 - strength), 1 + strength, given[name])
+                drawn[name] = np.where(colored, factor, 1.0)
+        if jitter.hue:
+            degrees = 360 * _between(-jitter.hue, jitter.hue, given["hue"])
+            drawn["hue"] = np.where(colored, degrees, 0.0)
+    if grey_prob:
+        # A grey image has the saturation 0, whichever saturation the jitter drew.
+        grey = given["grey"] < grey_prob
+        drawn["saturation"] = np.where(grey, 0.0, drawn.get("saturation", 1.0))
+        colored = colored | grey
+    return {"colored": colored, **drawn} if drawn else {}
+
+
+def _blur(prob: float, given: Drawn) -> Drawn:
+    sigma = _between(*BLUR_SIGMA, given["sigma"])
+    window = 2 * np.ceil(_WINDOW_REACH * sigma) + 1
+    return {"blurred": given["blurred"] < prob, "sigma": sigma, "window": window.astype(int)}

@@ -1,0 +1,190 @@
+"""The default loader: threads of this process read, decode and augment the images."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch.utils.data import Dataset
+
+from leoclr_plugin.data.draws import Drawn, draw_views
+from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.images import naming_unreadable_images
+from leoclr_plugin.data.make import make_views, resize_views
+from leoclr_plugin.data.memory import BatchMemory
+from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.sources import Source
+from leoclr_plugin.data.transfer import to_device
+from leoclr_plugin.data.views import View
+
+Batch = list[Any]
+# A batch is made and the next ones are under way while a training step takes its time.
+_AHEAD = 2
+# A thread takes so many images at once. Their crops are computed together, and more images would
+# take more memory.
+_IMAGES_A_JOB = 4
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """A batch that threads are making."""
+
+    place: tuple[int, int]
+    indexes: np.ndarray
+    drawn: Sequence[Drawn]
+    images: Sequence[torch.Tensor]
+    jobs: Sequence[Future]
+
+
+class ImageLoader:
+    """Batches of finished views. Threads share the files, the images and the memory.
+
+    The images of a batch are made in parallel, and those of the next batches as soon as a thread
+    is free. When an epoch of training ends, the first batches of the next one are already under
+    way.
+
+    Attributes:
+        dataset: the data set that the samples belong to.
+        batch_sampler: holds the sampler in the place where Lightning looks for it.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        source: Source,
+        views: Sequence[View],
+        sampler: ShardSampler,
+        collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
+        threads: int,
+        finish_on_gpu: bool = False,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Keep the settings; the threads start at the first iteration.
+
+        Args:
+            dataset: the data set that the samples belong to.
+            source: gives the images and targets.
+            views: the views of each image, in the order of the batch.
+            sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
+                sample's index, all random draws.
+            collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets.
+            threads: the number of threads, at least 1.
+            finish_on_gpu: whether the current GPU does what follows the resize.
+            dtype: dtype of the views if the GPU finishes them; on a CPU they are float32.
+        """
+        self.dataset = dataset
+        self.batch_sampler = SimpleNamespace(sampler=sampler)
+        self._source, self._views, self._sampler, self._collate = source, views, sampler, collate
+        self._threads, self._finish_on_gpu, self._dtype = threads, finish_on_gpu, dtype
+        self._memory = BatchMemory(pinned=torch.cuda.is_available())
+        self._pool: ThreadPoolExecutor | None = None
+        self._next: Iterator[tuple[int, int, np.ndarray]] = iter(())
+        self._under_way: deque[_UnderWay] = deque()
+
+    def __len__(self) -> int:
+        return self._sampler.batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches of one epoch; each has its own tensors.
+
+        Nothing is read before the first batch is asked for: Lightning creates the first iterator of
+        a training before it sets the sampler's epoch.
+
+        Raises:
+            UserError: for an unreadable image; it names the first and counts the others.
+        """
+        with naming_unreadable_images(self.dataset):
+            yield from self._epoch_of_batches()
+
+    def _epoch_of_batches(self) -> Iterator[Batch]:
+        epoch, first = self._sampler.epoch, self._sampler.skipped
+        self._sampler.skipped = 0
+        if not self._under_way or self._under_way[0].place != (epoch, first):
+            # What is under way is of no use if the last epoch was left early, or if this epoch is
+            # another than expected.
+            self._drop()
+            self._next = self._sampler.batches_from(epoch, first)
+            self._start()
+        for _ in range(first, len(self)):
+            batch = self._under_way.popleft()
+            self._start()
+            try:
+                for job in batch.jobs:
+                    job.result()
+            except BaseException:
+                self._drop()
+                raise
+            yield self._finished(batch)
+
+    def _start(self) -> None:
+        """Start batches until enough of them are under way, or none is left."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "images", _use_one_core)
+        while len(self._under_way) <= _AHEAD:
+            following = next(self._next, None)
+            if following is None:
+                return
+            epoch, number, indexes = following
+            drawn = draw_views(self._views, self._sampler.seed, epoch, indexes)
+            images = [
+                self._memory.empty(
+                    (len(indexes), *view.size, 3),
+                    torch.uint8 if self._finish_on_gpu else torch.float32,
+                )
+                for view in self._views
+            ]
+            parts = [
+                slice(start, start + _IMAGES_A_JOB)
+                for start in range(0, len(indexes), _IMAGES_A_JOB)
+            ]
+            jobs = [self._pool.submit(self._make, indexes, drawn, images, part) for part in parts]
+            self._under_way.append(_UnderWay((epoch, number), indexes, drawn, images, jobs))
+
+    def _make(
+        self,
+        indexes: np.ndarray,
+        drawn: Sequence[Drawn],
+        out: Sequence[torch.Tensor],
+        part: slice,
+    ) -> None:
+        images = [self._source.image(index) for index in indexes[part].tolist()]
+        make = resize_views if self._finish_on_gpu else make_views
+        make(
+            images,
+            self._views,
+            [{name: values[part] for name, values in view.items()} for view in drawn],
+            [view[part] for view in out],
+        )
+
+    def _finished(self, batch: _UnderWay) -> Batch:
+        indexes = torch.from_numpy(batch.indexes)
+        targets = self._source.targets[indexes]
+        if not self._finish_on_gpu:
+            views = [view.permute(0, 3, 1, 2) for view in batch.images]
+            return self._collate(indexes, views, targets)
+        gpu = torch.device("cuda", torch.cuda.current_device())
+        resized = [view.to(gpu, non_blocking=True) for view in batch.images]
+        views = finish_views(resized, self._views, batch.drawn, self._dtype)
+        return self._collate(to_device(indexes, gpu), views, to_device(targets, gpu))
+
+    def _drop(self) -> None:
+        for batch in self._under_way:
+            for job in batch.jobs:
+                job.cancel()
+        self._under_way.clear()
+        self._next = iter(())
+
+
+def _use_one_core() -> None:
+    # The images of a batch keep all threads busy. If torch divided each image among the cores once
+    # more, the threads would wait for one another. The first call of torch in a new thread sets
+    # the number of cores; it is made here, because it would undo the limit if it came later.
+    torch.get_num_threads()
+    threadpool_limits(1, user_api="openmp")

@@ -1,0 +1,107 @@
+"""Make the views of decoded images on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torchvision.transforms.functional import equalize
+
+from leoclr_plugin.data import opencv
+from leoclr_plugin.data.color import UNCHANGED, channel_maps
+from leoclr_plugin.data.draws import Drawn
+from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.resize import resize_images
+from leoclr_plugin.data.views import MeanAndStd, View
+
+
+def make_views(
+    images: Sequence[np.ndarray],
+    views: Sequence[View],
+    drawn: Sequence[Drawn],
+    out: Sequence[torch.Tensor],
+) -> None:
+    """Make all views of some images: resized, coloured, blurred, flipped and normalised.
+
+    OpenCV changes colours and blurs where it is installed, and torch does otherwise. The results
+    differ by rounding.
+
+    Args:
+        images: n images ``[H, W, 3]`` uint8 of any sizes.
+        views: the views of each image.
+        drawn: for each view what ``draw`` gave for the n images.
+        out: the finished views are written here: for each ``[n, *view.size, 3]`` float32.
+    """
+    if not opencv.has_opencv():
+        resized = [
+            torch.from_numpy(np.stack(resize_images(images, *view)))
+            for view in zip(views, drawn, strict=True)
+        ]
+        for target, finished in zip(
+            out, finish_views(resized, views, drawn, torch.float32), strict=True
+        ):
+            target.copy_(finished.permute(0, 2, 3, 1))
+        return
+    for view, view_drawn, target in zip(views, drawn, out, strict=True):
+        _make_view(images, view, view_drawn, target)
+
+
+def views_of(
+    images: Sequence[np.ndarray], views: Sequence[View], drawn: Sequence[Drawn]
+) -> list[torch.Tensor]:
+    """Return all views of some images as ``make_views`` makes them, each ``[n, 3, H, W]``."""
+    out = [torch.empty(len(images), *view.size, 3) for view in views]
+    make_views(images, views, drawn, out)
+    return [view.permute(0, 3, 1, 2) for view in out]
+
+
+def resize_views(
+    images: Sequence[np.ndarray],
+    views: Sequence[View],
+    drawn: Sequence[Drawn],
+    out: Sequence[torch.Tensor],
+) -> None:
+    """Do the first half of ``make_views``: ``out`` holds uint8, and ``finish_views`` does the rest.
+
+    It is used if a GPU finishes the views.
+    """
+    for view, view_drawn, target in zip(views, drawn, out, strict=True):
+        for place, image in zip(target, resize_images(images, view, view_drawn), strict=True):
+            place.copy_(torch.from_numpy(image))
+
+
+def _make_view(
+    images: Sequence[np.ndarray], view: View, drawn: Drawn, target: torch.Tensor
+) -> None:
+    off = np.zeros(len(images), bool)
+    colored, blurred, solarized, equalized, mirror = (
+        drawn.get(name, off) for name in ("colored", "blurred", "solarized", "equalized", "mirror")
+    )
+    if colored.any():
+        factors = (drawn.get(name, off + unchanged) for name, unchanged in UNCHANGED.items())
+        maps, greys = channel_maps(*factors)
+    shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
+    for i, image in enumerate(resize_images(images, view, drawn)):
+        if colored[i]:
+            image = opencv.change_colors(image, maps[i], greys[i])
+        if blurred[i]:
+            image = opencv.blur(image, drawn["sigma"][i], drawn["window"][i])
+        if solarized[i]:
+            image = np.where(image >= 128, 255 - image, image)
+        if equalized[i]:
+            channels_first = torch.from_numpy(image).permute(2, 0, 1)
+            image = equalize(channels_first).permute(1, 2, 0).contiguous().numpy()
+        if mirror[i]:
+            image = opencv.flip(image)
+        # Rows of all three channels are long enough for torch's vector instructions.
+        rows = torch.from_numpy(image).view(view.size[0], -1)
+        torch.addcmul(shift, rows, scale, out=target[i].view_as(rows))
+
+
+@lru_cache(maxsize=32)
+def _shift_and_scale(mean_and_std: MeanAndStd, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what normalises rows of interleaved channels, ``[width * 3]``."""
+    mean, std = (torch.tensor(values, dtype=torch.float64) for values in mean_and_std)
+    return tuple(values.float().repeat(width) for values in (-mean / std, 1 / (255 * std)))

@@ -1,0 +1,57 @@
+"""Where a loader gets images: from files, decoded images in memory, or torchvision's archives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from leoclr_plugin.config.datasets import ARCHIVES
+from leoclr_plugin.data.cache import decode_all
+from leoclr_plugin.data.datasets import samples_of
+from leoclr_plugin.data.decode import decode_rgb
+
+
+@dataclass(frozen=True)
+class Source:
+    """The images and targets of a data set.
+
+    Attributes:
+        image: returns the image of a sample index, ``[H, W, 3]`` uint8.
+        targets: the class of each sample ``[N]``, -1 without one, or the labels ``[N, C]``.
+        paths: the path of each sample's file; None for an archive.
+        images: the decoded image of each sample; None if they are not kept in memory.
+    """
+
+    image: Callable[[int], np.ndarray]
+    targets: torch.Tensor
+    paths: list[str] | None
+    images: list[np.ndarray] | None = None
+
+
+def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> Source:
+    """Return the source of a data set.
+
+    Args:
+        dataset: as ``build_dataset`` or ``build_pretrain_dataset`` returns it.
+        name: the data set's name.
+        cache_mb: memory for the decoded images in millions of bytes; 0 decodes a file each time.
+            torchvision's archives are in memory anyway.
+        threads: the number of threads that decode.
+
+    Raises:
+        UserError: if the images take more memory than ``cache_mb``, or one cannot be decoded.
+    """
+    if name in ARCHIVES:
+        targets = torch.tensor([dataset[i][1] for i in range(len(dataset))])
+        return Source(lambda index: np.array(dataset[index][0]), targets, None)
+    samples = samples_of(dataset)
+    paths = [str(path) for path, _ in samples]
+    targets = torch.from_numpy(np.array([target for _, target in samples]))
+    if not cache_mb:
+        return Source(lambda index: decode_rgb(paths[index]), targets, paths)
+    images = decode_all(paths, cache_mb, threads)
+    return Source(lambda index: images[index], targets, paths, images)

@@ -1,0 +1,106 @@
+"""What only the default loader does; tests/data/test_loaders.py holds what all loaders do."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from leoclr_plugin.data.datasets import UnlabelledImages
+from leoclr_plugin.data.image_loader import ImageLoader
+from leoclr_plugin.data.images import unreadable
+from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.sources import Source, build_source
+from leoclr_plugin.data.views import val_view
+from leoclr_plugin.errors import UserError
+from tests.conftest import make_image
+
+
+def make_loader(dataset, source=None, training=False, batch_size=2, threads=2) -> ImageLoader:
+    source = source or build_source(dataset, "custom", 0, 1)
+    sampler = ShardSampler(len(dataset), batch_size, 0, training)
+    views = [val_view("custom", (8, 8))]
+    return ImageLoader(dataset, source, views, sampler, lambda *batch: list(batch), threads)
+
+
+@pytest.fixture
+def images(tmp_path):
+    paths = [tmp_path / f"{i}.png" for i in range(4)]
+    for path in paths:
+        make_image(0, 0).save(path)
+    return UnlabelledImages(paths)
+
+
+def test_bad_images_are_counted_and_named_in_one_line(images):
+    paths = [path for path, _ in images.samples]
+
+    def fail(index: int) -> np.ndarray:
+        raise unreadable(paths[index], "gone for a moment")
+
+    source = Source(fail, torch.zeros(4), paths)
+    with pytest.raises(UserError) as caught:
+        list(make_loader(images, source))
+    assert str(caught.value) == f"{paths[0]} cannot be read: gone for a moment; mend or remove it"
+    for path in paths[2:]:
+        Path(path).write_text("not an image")
+    with pytest.raises(UserError, match=r"^2 of 4 images cannot be read, the first is .*2\.png: "):
+        list(make_loader(images))
+
+
+def test_after_an_error_the_loader_can_be_used_again(images):
+    source = build_source(images, "custom", 0, 1)
+    broken = [True]
+
+    def image(index: int) -> np.ndarray:
+        if broken and index == 3:
+            raise ZeroDivisionError
+        return source.image(index)
+
+    loader = make_loader(images, Source(image, source.targets, source.paths))
+    with pytest.raises(ZeroDivisionError):
+        list(loader)
+    broken.clear()
+    assert [len(indexes) for indexes, _, _ in loader] == [2, 2]
+
+
+def test_images_of_a_batch_are_made_in_parallel(images):
+    barrier = threading.Barrier(2)
+
+    def image(index: int) -> np.ndarray:
+        if index in (0, 4):
+            # Both threads must work at the same time, or the barrier breaks.
+            barrier.wait(timeout=30)
+        return np.zeros((9, 9, 3), np.uint8)
+
+    dataset = UnlabelledImages([f"{i}.png" for i in range(8)])
+    loader = make_loader(dataset, Source(image, torch.zeros(8), None), batch_size=8)
+    assert len(list(loader)) == 1
+
+
+def test_torch_has_one_core_in_each_thread_and_all_of_them_outside(images):
+    seen = []
+
+    def image(index: int) -> np.ndarray:
+        seen.append(torch.get_num_threads())
+        return np.zeros((9, 9, 3), np.uint8)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        list(make_loader(images, Source(image, torch.zeros(4), None)))
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_memory_of_a_batch_is_used_again(images):
+    loader = make_loader(images, training=True)
+    addresses = set()
+    for _ in range(40):
+        for _, (view,), _ in loader:
+            addresses.add(view.data_ptr())
+        del view
+    # Three batches are under way, one is held here, and one is about to be yielded.
+    assert len(addresses) < 10
