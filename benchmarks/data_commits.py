@@ -1,11 +1,12 @@
 """Compare how many images per second several commits turn into three views, on a CPU, in turns.
 
-usage: python benchmarks/data_commits.py FOLDER COMMIT... [--size 224] [--rounds 5]
+usage: python benchmarks/data_commits.py FOLDER COMMIT[:FORMAT]... [--size 224] [--rounds 5]
        --out benchmarks/data-commits.json
 
 Each commit is checked out into a temporary folder and measured by its own ``leoclr bench data``.
-Each measurement has its own process, so that no two pipelines share one. The ratios are to the
-first commit that is named.
+COMMIT:FORMAT measures with ``--format FORMAT``, and COMMIT with the commit's own default. Each
+measurement has its own process, so that no two pipelines share one. The ratios are to the first
+commit that is named.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ def check_out(commit: str, folder: Path) -> None:
     git(folder, "checkout", "--quiet", "--detach", commit)
 
 
-def images_per_second(checkout: Path, commit: str, data: Path, size: int) -> float:
+def images_per_second(checkout: Path, row: str, data: Path, size: int) -> float:
     """Return the speed of the three views, measured by this checkout's own benchmark."""
+    commit, _, form = row.partition(":")
     command = [sys.executable, "-m", "leoclr_plugin", "bench", "data", "--data", str(data)]
     options = ["--size", str(size), "--device", "cpu", "--rounds", str(TURNS), "--json"]
+    options += ["--format", form] if form else []
     result = subprocess.run(
         [*command, *options],
         cwd=checkout,
@@ -76,19 +79,27 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     data = args.folder.resolve()
-    commits = [git(REPOSITORY, "rev-parse", "--short=7", commit) for commit in args.commits]
-    titles = {commit: git(REPOSITORY, "show", "-s", "--format=%s", commit) for commit in commits}
-    raw: dict[str, list[float]] = {commit: [] for commit in commits}
+    named = [word.partition(":") for word in args.commits]
+    commits = [git(REPOSITORY, "rev-parse", "--short=7", commit) for commit, _, _ in named]
+    rows = [
+        f"{commit}{colon}{form}" for commit, (_, colon, form) in zip(commits, named, strict=True)
+    ]
+    titles = {
+        row: git(REPOSITORY, "show", "-s", "--format=%s", commit)
+        for row, commit in zip(rows, commits, strict=True)
+    }
+    raw: dict[str, list[float]] = {row: [] for row in rows}
     with TemporaryDirectory() as temporary:
-        checkouts = {commit: Path(temporary) / commit for commit in raw}
+        checkouts = {commit: Path(temporary) / commit for commit in commits}
         for commit, folder in checkouts.items():
             check_out(commit, folder)
         with tqdm(total=args.rounds * len(raw), desc="Processes", leave=False) as bar:
             for _ in range(args.rounds):
-                for commit, checkout in checkouts.items():
-                    raw[commit].append(images_per_second(checkout, commit, data, args.size))
+                for row in rows:
+                    checkout = checkouts[row.partition(":")[0]]
+                    raw[row].append(images_per_second(checkout, row, data, args.size))
                     bar.update()
-    baseline = raw[commits[0]]
+    baseline = raw[rows[0]]
     ratios = {commit: ratio_spread(values, baseline) for commit, values in raw.items()}
     content = {
         "images_per_second": {commit: median(values) for commit, values in raw.items()},
@@ -99,7 +110,7 @@ def main() -> None:
         "environment": environment(),
     }
     write_json(args.out, content)
-    rows = [
+    table = [
         (
             f"{commit} {titles[commit][:60]}",
             f"{median(raw[commit]):.0f} ({min(raw[commit]):.0f} to {max(raw[commit]):.0f})",
@@ -107,7 +118,7 @@ def main() -> None:
         )
         for commit, ratio in ratios.items()
     ]
-    print(text_table(("", "images/s", "ratio to the first"), rows))
+    print(text_table(("", "images/s", "ratio to the first"), table))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Compare training from files through DALI to training on images that are in memory already.
+"""Compare training from files to training on finished views that are in memory already.
 
-usage: python benchmarks/data_training.py FOLDER [--device gpu] [--backbone resnet50] [--size 224]
-       [--batch-size 256] [--workers 16] [--precision bf16-mixed]
+usage: python benchmarks/data_training.py FOLDER [--format dali] [--device gpu]
+       [--backbone resnet50] [--size 224] [--batch-size 256] [--workers 16] [--precision bf16-mixed]
        [--cache-mb 2000] --out FILE.json
 
 LeOCLR trains on both in turns. A ratio of 1.0 means that reading the files costs no time.
@@ -33,6 +33,7 @@ def main() -> None:
     """Measure, write the file and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--format", choices=("image_folder", "dali"), default="dali")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="gpu")
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--size", type=int, default=224)
@@ -46,11 +47,11 @@ def main() -> None:
     args = parser.parse_args()
 
     cfg = three_views_config(
-        args.folder, "dali", args.size, args.batch_size, args.workers, args.device
+        args.folder, args.format, args.size, args.batch_size, args.workers, args.device
     )
     # The precision decides whether the views are in half precision, as in a training.
     cfg.precision = args.precision
-    cfg.dali.cache_mb = args.cache_mb
+    cfg.data.cache_mb = args.cache_mb
     batches = endless(pretrain_loader(prepare(cfg)))
     runner = StepRunner("leoclr", args.backbone, args.batch_size, args.size, args.precision)
     synthetic = runner.batch

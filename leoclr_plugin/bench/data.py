@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from itertools import count, cycle
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from leoclr_plugin.bench.bounds import decode_and_resize, endless_runs
+from leoclr_plugin.bench.torchvision_reference import torchvision_batches
+from leoclr_plugin.config.datasets import FORMATS
+from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.sampler import sampler_of
@@ -56,13 +60,14 @@ def data_benchmark(
 
     Args:
         folder: a folder of images, with or without subfolders.
-        form: the loader that makes the three views, ``"dali"`` or ``"torchvision"``.
-        device: where DALI runs, ``"cpu"`` or ``"gpu"``.
-        compare: whether to time also decoding alone, decoding and three resizes alone, the
-            torchvision loader and, with the real solo-learn, its own DALI pipeline.
+        form: the loader that makes the three views, ``"image_folder"`` or ``"dali"``.
+        device: where views are finished, ``"cpu"`` or ``"gpu"``; DALI also decodes there.
+        compare: whether to time also decoding alone, decoding and three resizes alone, the other
+            loader, a DataLoader with torchvision's transforms and, with the real solo-learn, its
+            own DALI pipeline.
         size: height and width of a view in pixels.
         batch_size: images per batch.
-        workers: the number of DALI's threads, and of the torchvision loader's processes.
+        workers: the number of threads, and of the DataLoader's processes.
         rounds: the number of timed turns of each.
         batches: the number of batches that are timed in a turn.
 
@@ -70,8 +75,8 @@ def data_benchmark(
         A dictionary with these keys:
 
         - ``images_per_second``: the medians over the rounds, of ``three_views`` and, with
-          ``compare``, of ``decode``, ``decode_resize``, ``torchvision`` and ``host_dali`` (None
-          without the real solo-learn).
+          ``compare``, of ``decode``, ``decode_resize``, the other loader, ``torchvision`` and
+          ``host_dali``. None stands for what is not installed.
         - ``spread``: the smallest and the largest value of each.
         - ``ratios``: ``three_views`` divided by each of the others, medians over the rounds.
         - ``peak_gpu_mib``: how much GPU memory the run took at most (None on a CPU).
@@ -96,22 +101,25 @@ def data_benchmark(
         cfg = three_views_config(folder, format_, **settings)
         return endless(pretrain_loader(prepare(cfg)))
 
-    runs: dict[str, Iterator[Any]] = {
-        "three_views": views("dali" if form == "dali" else "image_folder")
-    }
+    runs: dict[str, Iterator[Any]] = {"three_views": views(form)}
     missing = []
     if compare:
         runs["decode"] = decode_and_resize(paths, 0, **settings)
         runs["decode_resize"] = decode_and_resize(paths, 3, **settings)
-        runs["torchvision"] = views("image_folder")
+        (other,) = set(FORMATS) - {form}
+        if other == "dali" and not has_dali():
+            missing.append("dali")
+        else:
+            runs[other] = views(other)
+        cfg = three_views_config(folder, "image_folder", **settings)
+        runs["torchvision"] = torchvision_batches(paths, cfg.augmentations, batch_size, workers)
         host_dali_batches = host().dali_batches
-        if host_dali_batches is None:
+        if host_dali_batches is None or not has_dali():
             missing.append("host_dali")
         else:
-            cfg = three_views_config(folder, "dali", **settings)
             in_folders = _lie_in_folders(paths, folder)
             host_run = host_dali_batches(cfg.augmentations, folder, in_folders, **settings)
-            runs["host_dali"] = _endless_runs(host_run)
+            runs["host_dali"] = endless_runs(host_run)
 
     speeds: dict[str, list[float]] = {name: [] for name in runs}
     used_gpu_bytes = 0
@@ -199,6 +207,7 @@ def three_views_config(
                 "no_labels": True,
                 "format": form,
                 "num_workers": workers,
+                "augment_on": device if form == "image_folder" else "cpu",
             },
             "dali": {"device": device},
             "augmentations": [crop, original],
@@ -224,41 +233,3 @@ def endless(loader: Any) -> Iterator[Any]:
     for epoch in count():
         sampler_of(loader).set_epoch(epoch)
         yield from loader
-
-
-def _endless_runs(run: Callable[[], Any]) -> Iterator[Any]:
-    while True:
-        yield run()
-
-
-def decode_and_resize(
-    paths: list[str], views: int, size: int, batch_size: int, workers: int, device: str
-) -> Iterator[Any]:
-    """Yield batches that DALI only decodes, and resizes ``views`` times, without end."""
-    from nvidia.dali import Pipeline, fn, types
-
-    from leoclr_plugin.data.dali.files import encode_paths
-    from leoclr_plugin.data.dali.graph import decode
-    from leoclr_plugin.data.dali.operators import operators_on
-    from leoclr_plugin.data.dali.views import View
-
-    files = cycle(paths)
-    resize = operators_on(device, workers).resize
-    pipeline = Pipeline(batch_size, workers, 0 if device == "gpu" else None)
-    with pipeline:
-        path = fn.external_source(
-            lambda: encode_paths([next(files) for _ in range(batch_size)]),
-            dtype=types.UINT8,
-            ndim=1,
-        )
-        images = decode(fn.io.file.read(path), device)
-        # DALI merges equal operators into one, so each of them resizes to a different height.
-        resized = [
-            resize(
-                images, View(OmegaConf.create(), (size - i, size), ((0.0,) * 3, (1.0,) * 3)), None
-            )
-            for i in range(views)
-        ]
-        pipeline.set_outputs(*(resized or [images]))
-    pipeline.build()
-    return _endless_runs(pipeline.run)

@@ -12,6 +12,8 @@ from leoclr_plugin.commands.shared import positive
 EXAMPLE = "leoclr bench step --backbone resnet18 --batch-size 64 --size 64 --json"
 _DATA_EXAMPLE = "leoclr bench data --data datasets/imagenette2-160/train --device cpu --compare"
 
+_NEEDS = {"dali": "NVIDIA DALI", "host_dali": "the real solo-learn or NVIDIA DALI"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
@@ -43,10 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--data", type=Path, required=True, help="folder of images")
     data.add_argument(
-        "--format", choices=("dali", "torchvision"), default="dali", help="loader to measure"
+        "--format",
+        choices=("image_folder", "dali"),
+        default="image_folder",
+        help="loader to measure, as in data.format",
     )
     data.add_argument(
-        "--device", choices=("cpu", "gpu"), default="cpu", help="where DALI makes the views"
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where the views are finished"
     )
     data.add_argument(
         "--compare",
@@ -55,9 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--size", type=positive, default=224, help="height and width in pixels")
     data.add_argument("--batch-size", type=positive, default=32, help="images per batch")
-    data.add_argument(
-        "--workers", type=positive, default=2, help="threads of DALI, or loader processes"
-    )
+    data.add_argument("--workers", type=positive, default=2, help="threads that load")
     data.add_argument("--rounds", type=positive, default=5, help="timed rounds per loader")
     data.add_argument("--json", action="store_true", help="print only the figures, as JSON")
     data.set_defaults(measure=_data)
@@ -107,7 +110,7 @@ def _data(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     lines = []
     for name, speed in result["images_per_second"].items():
         if speed is None:
-            lines.append(f"{name:14} not measured: the real solo-learn is not there")
+            lines.append(f"{name:14} not measured: {_NEEDS[name]} is not there")
             continue
         low, high = result["spread"][name]
         ratio = result["ratios"].get(name)

@@ -9,7 +9,7 @@ _INSTALL_COMMANDS = {
     "umap-learn": 'pip install "leoclr-plugin[umap]"',
     "matplotlib": 'pip install "leoclr-plugin[umap]"',
     "nvidia-dali-cuda130": 'pip install "leoclr-plugin[dali]"  (Linux)',
-    "opencv-python-headless": 'pip install "leoclr-plugin[dali]"',
+    "opencv-python-headless": 'pip install "leoclr-plugin[opencv]"',
     "onnx": 'pip install "leoclr-plugin[onnx]"',
     "wandb": "pip install wandb",
 }
@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> None:
     """Print the report."""
     import torch
 
+    from leoclr_plugin.data.describe import how_dali_loads, how_threads_load
     from leoclr_plugin.host import host
     from leoclr_plugin.methods import METHODS
     from leoclr_plugin.report.environment import (
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"GPU           {machine['gpu']} (CUDA {torch.version.cuda})")
     else:
         print("GPU           none: training runs on the CPU")
+    for name, how in (("image_folder", how_threads_load()), ("dali", how_dali_loads())):
+        print(f"loading       data.format={name}: {how}")
     width = max(map(len, (*PACKAGES, *OPTIONAL_PACKAGES))) + 1
     for name in PACKAGES:
         print(f"{name:{width}}{version_of(name) or 'missing: pip install ' + name}")

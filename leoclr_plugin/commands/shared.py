@@ -49,7 +49,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch_size", type=positive, default=256, help="number of images to encode at once"
     )
-    parser.add_argument("--num_workers", type=not_negative, help="number of loader processes")
+    parser.add_argument("--num_workers", type=not_negative, help="threads that load images")
 
 
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:

@@ -47,7 +47,9 @@ class Data(Node):
     format: Literal[FORMATS] = key(  # type: ignore[valid-type]
         "image_folder", "how images are read: by threads of Python, or by NVIDIA DALI"
     )
-    num_workers: Count = key(None, "threads that load images; 0 means 1", needed=BOTH)
+    num_workers: Count = key(
+        None, "threads that load images; in solo-learn's own scripts, processes", needed=BOTH
+    )
     cache_mb: NotNegative = key(
         0, "memory in MB for the decoded images of a data set; 0 disables the cache", of="leoclr"
     )

@@ -17,7 +17,6 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import MULTILABEL_SETS
-from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.images import EXTENSIONS, list_images, walk_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
@@ -150,8 +149,6 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
             than the data set, or the fraction leaves a class without an image.
     """
     check_part("data", data)
-    if data.get("format") == "dali":
-        require_dali()
     dataset = _whole_dataset(data, split)
     fraction = data.get("fraction", -1)
     if split == "val" or fraction == -1:

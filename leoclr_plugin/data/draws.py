@@ -14,6 +14,8 @@ import numpy as np
 
 from leoclr_plugin.data.views import BLUR_SIGMA, View
 
+# The number of this way to draw. Checkpoints hold it, and it is raised when the draws change.
+VERSION = 2
 # Both numbers are those of torchvision's RandomResizedCrop: how many rectangles it tries before it
 # falls back to the centre, and the range of their ratios of width to height.
 ATTEMPTS = 10

@@ -126,7 +126,7 @@ class ImageLoader:
     def _start(self) -> None:
         """Start batches until enough of them are under way, or none is left."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "images", _use_one_core)
+            self._pool = ThreadPoolExecutor(self._threads, "images", use_one_core)
         while len(self._under_way) <= _AHEAD:
             following = next(self._next, None)
             if following is None:
@@ -182,9 +182,13 @@ class ImageLoader:
         self._next = iter(())
 
 
-def _use_one_core() -> None:
-    # The images of a batch keep all threads busy. If torch divided each image among the cores once
-    # more, the threads would wait for one another. The first call of torch in a new thread sets
-    # the number of cores; it is made here, because it would undo the limit if it came later.
+def use_one_core() -> None:
+    """Let torch use one core in this thread; the other threads of the process keep all cores.
+
+    The images of a batch keep all threads busy. If torch divided each image among the cores once
+    more, the threads would wait for one another.
+    """
+    # In a new thread the first call of torch sets the number of cores. It is made here, because it
+    # would undo the limit if it came later.
     torch.get_num_threads()
     threadpool_limits(1, user_api="openmp")

@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Dataset
 
+from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
@@ -69,6 +70,8 @@ def _loader(
     training: bool,
     collate: Callable[..., list],
 ) -> Loader:
+    if cfg.data.format == "dali":
+        require_dali()
     sampler = _sampler(dataset, cfg, training)
     threads = max(1, cfg.data.num_workers)
     dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32

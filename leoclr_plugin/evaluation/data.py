@@ -30,7 +30,7 @@ def evaluation_cfg(
         train_path: the folder of the labelled training images.
         val_path: the folder of the validation images.
         batch_size: the number of images to encode at once.
-        num_workers: the number of loader processes.
+        num_workers: the number of threads that load images.
         train_list: the list of the training images to take, ``""`` for all; see ``take_lists``.
         val_list: the list of the validation images to take, ``""`` for all.
         train_labels: the labels file of the training images; the default of ``train_path`` is its

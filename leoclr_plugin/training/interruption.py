@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from leoclr_plugin.data import draws
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.system.signals import leaving_signals
 from leoclr_plugin.training.agreement import any_process
@@ -82,13 +83,23 @@ class SaveBeforeLeaving(Callback):
         self._signal_handlers.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of batches that the epoch has done and torch's random state."""
-        return {"batches_done": self._batches_done, "rng": torch.get_rng_state()}
+        """Return the epoch's finished batches, torch's random state and the way views are drawn."""
+        return {
+            "batches_done": self._batches_done,
+            "rng": torch.get_rng_state(),
+            "draws": draws.VERSION,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue where the checkpoint was written."""
         self.sampler.skipped = state_dict["batches_done"]
         torch.set_rng_state(state_dict["rng"].cpu())
+        if state_dict.get("draws") != draws.VERSION:
+            print(
+                "the run was begun by an older leoclr-plugin, which drew its views from other "
+                "random numbers: the result will not be that of an uninterrupted run",
+                file=sys.stderr,
+            )
 
     def _record_signal(self, number: int, frame: Any) -> None:
         self._signal = number

@@ -15,6 +15,7 @@ from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
+from leoclr_plugin.data.describe import how_it_loads
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
@@ -56,6 +57,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None
     model = build_method(cfg)
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
+    print(f"Loading: {how_it_loads(cfg)}", file=sys.stderr)
     # The host compares configurations to find a run to resume. The method has filled in its
     # defaults by now, so the configurations are complete.
     earlier = resume(cfg, cfg.method, model)

@@ -115,6 +115,16 @@ def test_random_numbers_of_the_steps_continue():
     assert sampler.skipped == 3
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_a_run_that_an_older_version_began_is_told_that_its_draws_differ(older, capsys):
+    callback = SaveBeforeLeaving(None, ShardSampler(8, 2, seed=0, training=True))
+    state = callback.state_dict()
+    if older:
+        del state["draws"]
+    callback.load_state_dict(state)
+    assert ("drew its views from other random numbers" in capsys.readouterr().err) == older
+
+
 class Fails(Callback):
     def on_train_batch_end(self, *args):
         raise ValueError("a step failed")
