@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds train and val")
-    parser.add_argument("--num_workers", type=not_negative, default=2, help="threads that load images")
+    parser.add_argument(
+        "--num_workers", type=not_negative, default=2, help="threads that load images"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -18,11 +18,11 @@ from leoclr_plugin.data.draws import Drawn, draw_views
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.make import make_views, resize_views
-from leoclr_plugin.data.memory import BatchMemory
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import View
+from leoclr_plugin.system.batch_memory import BatchMemory
 
 Batch = list[Any]
 # A batch is made and the next ones are under way while a training step takes its time.

@@ -15,7 +15,6 @@ from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
-from leoclr_plugin.data.describe import how_it_loads
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
@@ -24,6 +23,7 @@ from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
+from leoclr_plugin.training.loading import how_it_loads
 from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware

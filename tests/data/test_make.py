@@ -14,9 +14,9 @@ from PIL import Image, ImageFilter, ImageOps
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
 from leoclr_plugin.data.draws import ATTEMPTS, draw, sample_numbers
-from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.views import View, val_view
+from leoclr_plugin.zoo.transform import val_transform
 from tests.configs import pipeline
 from tests.data.makers import MAKERS
 from tests.data.test_views import SHAPES, corners, marked

@@ -4,7 +4,7 @@ import gc
 
 import torch
 
-from leoclr_plugin.data.memory import BatchMemory
+from leoclr_plugin.system.batch_memory import BatchMemory
 
 
 def test_memory_is_used_again_when_its_last_tensor_is_freed():
