@@ -100,6 +100,16 @@ def same(first: list, second: list) -> bool:
     )
 
 
+def alike(first: list, second: list) -> bool:
+    """Compare two lists of batches; the levels of their views may differ by two of 255."""
+    return all(
+        torch.equal(a[0], b[0])
+        and torch.equal(a[2], b[2])
+        and all((x - y).abs().max() <= 2 / 255 for x, y in zip(a[1], b[1], strict=True))
+        for a, b in zip(first, second, strict=True)
+    )
+
+
 def test_views_index_and_target_belong_to_one_image(make_loader, colours):
     loader = make_loader(colours)
     seen = []
@@ -245,11 +255,13 @@ def test_a_data_set_that_fits_is_read_once(make_loader, loading, colours, tmp_pa
     shutil.rmtree(root)
     reading = make_loader(colours)
     for number in range(2):
-        assert same(epoch(cached, number), epoch(reading, number))
+        assert alike(epoch(cached, number), epoch(reading, number))
     expected = val_loader(prepare(config(colours, **loading)), (32, 32))
-    for batch, expected_batch in zip(validation, expected, strict=True):
-        for tensor, expected_tensor in zip(batch, expected_batch, strict=True):
-            assert torch.equal(tensor, expected_tensor)
+    for (images, targets), (expected_images, expected_targets) in zip(
+        validation, expected, strict=True
+    ):
+        assert torch.equal(targets, expected_targets)
+        assert (images - expected_images).abs().max() < 0.02
 
 
 def test_a_corrupt_file_is_named_before_the_training(make_loader, colours, tmp_path):
