@@ -80,8 +80,8 @@ def _loader(
     if cfg.data.format != "dali" or source.in_memory:
         # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.
         device = cfg.dali.device if cfg.data.format == "dali" else cfg.data.get("augment_on")
-        on_gpu = device == "gpu"
-        return ImageLoader(dataset, source, views, sampler, collate, threads, on_gpu, dtype)
+        gpu = torch.device("cuda") if device == "gpu" else None
+        return ImageLoader(dataset, source, views, sampler, collate, threads, gpu, dtype)
     from leoclr_plugin.data.dali.loader import DaliLoader
 
     return DaliLoader(
