@@ -157,12 +157,12 @@ def test_a_failed_download_is_told_with_a_remedy(dataset, kind, tmp_path, monkey
     monkeypatch.setattr(datasets, kind, fail, raising=False)
     node = data(dataset, tmp_path / "imagenette2-160", download=True)
     with pytest.raises(UserError, match=f"downloaded to {tmp_path}.*; check the network"):
-        build_pretrain_dataset(node, as_array)
+        build_pretrain_dataset(node)
 
 
 def test_a_missing_imagenette_is_refused_with_both_remedies(tmp_path):
     with pytest.raises(UserError, match=r"set data\.train_path .*, or data\.download=True"):
-        build_pretrain_dataset(data("imagenette", tmp_path / "imagenette2-160"), as_array)
+        build_pretrain_dataset(data("imagenette", tmp_path / "imagenette2-160"))
 
 
 @pytest.mark.parametrize(
