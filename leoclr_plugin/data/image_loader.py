@@ -29,7 +29,7 @@ Batch = list[Any]
 _AHEAD = 2
 # A thread takes so many images at once. Their crops are computed together, and more images would
 # take more memory.
-_IMAGES_A_JOB = 4
+_IMAGES_A_JOB = 8
 
 
 @dataclass(frozen=True)
