@@ -72,13 +72,13 @@ def test_images_of_a_batch_are_made_in_parallel(images):
     barrier = threading.Barrier(2)
 
     def image(index: int) -> np.ndarray:
-        if index in (0, 4):
+        if index in (0, 15):
             # Both threads must work at the same time, or the barrier breaks.
             barrier.wait(timeout=30)
         return np.zeros((9, 9, 3), np.uint8)
 
-    dataset = UnlabelledImages([f"{i}.png" for i in range(8)])
-    loader = make_loader(dataset, Source(image, torch.zeros(8), None), batch_size=8)
+    dataset = UnlabelledImages([f"{i}.png" for i in range(16)])
+    loader = make_loader(dataset, Source(image, torch.zeros(16), None), batch_size=16)
     assert len(list(loader)) == 1
 
 
