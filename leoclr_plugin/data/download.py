@@ -24,7 +24,8 @@ def downloading(dataset: str, root: Path) -> Iterator[None]:
     try:
         yield
     except (URLError, ConnectionError, TimeoutError) as error:
+        reason = one_line(getattr(error, "reason", error))
         raise UserError(
-            f"data.download=True: {dataset} cannot be downloaded to {root}: {one_line(error)}; "
-            "check the network, or put the files there yourself"
+            f"data.download=True: {dataset} cannot be downloaded to {root}: {reason}; check the "
+            "network, or put the files there yourself"
         ) from error

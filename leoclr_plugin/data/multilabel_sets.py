@@ -88,7 +88,7 @@ def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tu
             lambda: tv.VOCDetection(root, name.removeprefix("voc"), part, download=download),
             f"data.dataset={name}: {root} does not hold VOCdevkit/{name.upper()} with its {part} "
             "set",
-            "name the folder of VOCdevkit, or set data.download=True",
+            "name the folder of VOCdevkit, or fetch it with +data.download=True",
         )
     number = {label: i for i, label in enumerate(VOC_CLASSES)}
     samples = []

@@ -156,7 +156,9 @@ def test_a_failed_download_is_told_with_a_remedy(dataset, kind, tmp_path, monkey
     fail.__name__ = kind
     monkeypatch.setattr(datasets, kind, fail, raising=False)
     node = data(dataset, tmp_path / "imagenette2-160", download=True)
-    with pytest.raises(UserError, match=f"downloaded to {tmp_path}.*; check the network"):
+    with pytest.raises(
+        UserError, match=f"downloaded to {tmp_path}.*: Name or .*; check the network"
+    ):
         build_pretrain_dataset(node)
 
 

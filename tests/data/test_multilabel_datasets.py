@@ -168,7 +168,9 @@ def test_a_voc_class_is_unknown_if_all_its_objects_are_difficult(voc):
 @pytest.mark.parametrize("name", ["voc2007", "voc2012"])
 def test_a_folder_without_voc_is_refused_with_a_remedy(name, tmp_path):
     data = OmegaConf.create({"dataset": name, "train_path": str(tmp_path), "val_path": None})
-    with pytest.raises(UserError, match=f"does not hold VOCdevkit/{name.upper()} .*download=True"):
+    with pytest.raises(
+        UserError, match=f"does not hold VOCdevkit/{name.upper()} .*with \\+data.download=True"
+    ):
         build_dataset(data, "train")
 
 
