@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -336,7 +337,7 @@ def test_bench_refuses_a_batch_size_that_mocov2plus_cannot_queue(capsys):
 
 
 def test_shell_gets_one_line_and_code_2_and_a_traceback_with_debug(tmp_path):
-    run = run_leoclr("knn", tmp_path)
+    run = run_leoclr("knn", tmp_path, python=sys.executable)
     assert run.returncode == 2
     assert run.stderr.strip().splitlines() == [
         f"leoclr knn: {tmp_path} holds no checkpoint (*.ckpt)"

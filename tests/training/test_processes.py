@@ -4,14 +4,14 @@ import csv
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 import torch
 
 from leoclr_plugin.checkpoints.reading import read_checkpoint
 from tests.configs import small_config
-from tests.conftest import ROOT, available_hosts, run_leoclr
+from tests.conftest import available_hosts, run_leoclr
+from tests.programs import ROOT, forked_python
 from tests.training import test_interruption as interrupted
 from tests.training.test_interruption import FORMATS
 
@@ -24,7 +24,7 @@ COMPARED_STEPS = 5
 def train(image_folder, out, processes, batch_size, *overrides):
     """Train two epochs of five steps and return what each process has at the end."""
     out.mkdir()
-    command = [sys.executable, "-m", "tests.training.ranks", str(out), *small_config(image_folder)]
+    command = [forked_python(), "-m", "tests.training.ranks", str(out)]
     settings = [
         *("accelerator=cpu", f"devices={processes}", "data.val_path=null", "max_epochs=2"),
         # All of its batch norm is of maps, which the stand-in for synchronised batch norm takes.
@@ -34,7 +34,7 @@ def train(image_folder, out, processes, batch_size, *overrides):
         *("optimizer.lr=0.01", "optimizer.classifier_lr=0.01", "+enable_progress_bar=False"),
     ]
     run = subprocess.run(
-        [*command, *settings, *overrides],
+        [*command, *small_config(image_folder), *settings, *overrides],
         cwd=out,
         capture_output=True,
         text=True,
@@ -144,7 +144,7 @@ def test_two_processes_validate_on_shards_with_different_numbers_of_batches(
 def test_loaders_share_an_epoch_without_repeats(image_folder, tmp_path, world, form):
     def start(rank: int) -> subprocess.Popen:
         paths = [tmp_path / "store", image_folder / "train", tmp_path / f"{rank}.txt"]
-        command = [sys.executable, "-m", "tests.training.shard", rank, world, form, *paths]
+        command = [forked_python(), "-m", "tests.training.shard", rank, world, form, *paths]
         return subprocess.Popen([str(part) for part in command], cwd=ROOT)
 
     processes = [start(rank) for rank in range(world)]
