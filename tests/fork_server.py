@@ -68,6 +68,8 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
     # All forks would draw the same numbers, and name their runs alike.
     random.seed()
     np.random.seed()
+    if argv[0] == "-u":  # torchrun asks for output without a buffer, which has no effect here.
+        argv = argv[1:]
     if argv[0] == "-m":
         sys.argv, sys.path[0] = argv[1:], cwd
         runpy.run_module(argv[1], run_name="__main__", alter_sys=True)

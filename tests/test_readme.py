@@ -101,7 +101,7 @@ def test_demo_and_tests_are_one_command_each_and_ci_runs_the_tests():
     assert "\n" not in named["tests"]
     assert named["demo"].endswith('pip install ".[umap]" && leoclr demo')
     assert named["tests"].endswith(
-        'pip install -e ".[test]" && python -m pytest -n 2 --dist loadfile'
+        'pip install -e ".[test]" && python -m pytest -n 2 --dist worksteal'
     )
     assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
 
