@@ -18,7 +18,7 @@ from torchvision import datasets as tv
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import MULTILABEL_SETS
 from leoclr_plugin.data.download import downloading
-from leoclr_plugin.data.images import EXTENSIONS, list_images, walk_images
+from leoclr_plugin.data.images import EXTENSIONS, class_folders, list_images, walk_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
     LabelTable,
@@ -74,6 +74,12 @@ class LabelledFolder(tv.ImageFolder):
     """
 
     @staticmethod
+    def find_classes(directory: Path) -> tuple[list[str], dict[str, int]]:
+        """Return the names of the classes and their numbers; torchvision calls this."""
+        names = class_folders(directory)
+        return names, {name: number for number, name in enumerate(names)}
+
+    @staticmethod
     def make_dataset(
         directory: Path, class_to_idx: dict[str, int], *args: Any, **kwargs: Any
     ) -> list[tuple[str, int]]:
@@ -125,8 +131,8 @@ def class_names(data: DictConfig) -> tuple[str, ...] | None:
     return read_classes(Path(path)) if path else None
 
 
-def take_classes_of_labels(data: DictConfig) -> bool:
-    """Set ``data.num_classes`` if images have several labels, because the hosts count folders.
+def take_number_of_classes(data: DictConfig) -> bool:
+    """Set ``data.num_classes`` where the hosts would count all folders as classes.
 
     Returns:
         Whether images have several labels.
@@ -134,6 +140,9 @@ def take_classes_of_labels(data: DictConfig) -> bool:
     names = class_names(data)
     if names:
         data.num_classes = len(names)
+    elif data.dataset == "custom":
+        # Without class folders the classifier still needs a class.
+        data.num_classes = max(1, len(class_folders(Path(data.train_path))))
     return bool(names)
 
 
@@ -310,7 +319,7 @@ def _folder(root: Path, labelled: bool) -> Dataset:
         if not len(dataset):
             raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
         return dataset
-    if not any(entry.is_dir() for entry in root.iterdir()):
+    if not class_folders(root):
         count = len(list_images(root))
         if not count:
             raise UserError(f"the data folder {root} is empty")
@@ -326,7 +335,7 @@ def _number_classes_as_in(train: Path, dataset: tv.ImageFolder) -> None:
     # numbers of all later classes would differ from those of the training.
     if not train.is_dir():
         return
-    names = sorted(entry.name for entry in train.iterdir() if entry.is_dir())
+    names = class_folders(train)
     unknown = sorted(set(dataset.classes) - set(names))
     if unknown:
         raise UserError(

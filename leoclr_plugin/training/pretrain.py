@@ -14,7 +14,7 @@ from torch import nn
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
+from leoclr_plugin.data.datasets import class_names, take_number_of_classes
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
@@ -87,7 +87,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
     cfg = host().parse_pretrain_cfg(cfg)
-    several_labels = take_classes_of_labels(cfg.data)
+    several_labels = take_number_of_classes(cfg.data)
     large = cfg.data.num_large_crops
     if large != 2 and cfg.method not in _METHODS_OF_ANY_VIEWS:
         raise UserError(

@@ -11,7 +11,7 @@ from leoclr_plugin.data.datasets import (
     build_pretrain_dataset,
     class_names,
     samples_of,
-    take_classes_of_labels,
+    take_number_of_classes,
 )
 from leoclr_plugin.data.held_out import hold_out
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES
@@ -54,7 +54,7 @@ def test_items_are_images_with_their_labels(labelled):
     assert [row.tolist() for row in dataset.targets] == labels
     assert len(build_dataset(data, "val")) == 4
     assert class_names(data) == dataset.classes == ("cat", "dog", "owl")
-    take_classes_of_labels(data)
+    take_number_of_classes(data)
     assert data.num_classes == 3
 
 
