@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from leoclr_plugin.config import config_names
 from leoclr_plugin.config.check import check_config
+from leoclr_plugin.config.targets import take_backbone_target
 from leoclr_plugin.data.datasets import class_names, take_number_of_classes
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.data.sampler import ShardSampler, sampler_of
@@ -114,6 +115,7 @@ def parse_linear(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: for a missing or unsupported key, a value out of its range, and missing hardware.
     """
+    take_backbone_target(cfg)
     check_config(cfg, "linear", {"backbone.name": host().BaseMethod._BACKBONES})
     settle_hardware(cfg)
     cfg = host().parse_linear_cfg(cfg)
