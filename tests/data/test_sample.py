@@ -60,5 +60,5 @@ def test_one_image_and_a_damaged_image_are_refused(tmp_path):
     with pytest.raises(UserError, match="holds one image; the measures compare at least two"):
         loader_of(tmp_path)
     (tmp_path / "1.png").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="1 of 2 images cannot be read, the first is .*1.png"):
+    with pytest.raises(UserError, match="1 of 2 images cannot be read, the first is"):
         all_of(loader_of(tmp_path))
