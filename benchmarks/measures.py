@@ -2,12 +2,13 @@
 
 usage: python benchmarks/measures.py RUN ... --data FOLDER --out FILE.json
 
-``FOLDER`` holds ``train`` and ``val`` with labels. A run is ``zoo:NAME``, a run's folder or one of
-its checkpoints. The untrained network of the first run is measured as well. The measures are those
-of ``leoclr measure`` on images of ``FOLDER/train``. The accuracies are those of the card for a
-model of the zoo, and are measured in the same way for all others. The result has Spearman's rank
-correlation of each measure with each accuracy, and the share of all orders of the checkpoints that
-correlate at least as strongly by chance.
+``FOLDER`` holds ``train`` and ``val`` with labels. A run is ``zoo:NAME``, a run's folder, one of its
+checkpoints, or after another run the word ``untrained`` for the network of the first run before its
+first step. The measures are those of ``leoclr measure`` on images of ``FOLDER/train``, and the views
+are those of the first run. The accuracies are those of the card for a model of the zoo, and are
+measured in the same way for all others. The result has Spearman's rank correlation of each measure
+with each accuracy, and the share of all orders of the checkpoints that correlate at least as
+strongly by chance.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from leoclr_plugin.zoo.manifest import find_entry
 from leoclr_plugin.zoo.source import PREFIX, open_source
 
 _ACCURACIES = ("linear", "knn")
+_UNTRAINED = "untrained"
 _SEED = 0
 # All orders of eight checkpoints are tried. Of more checkpoints as many orders are drawn.
 _ORDERS = factorial(8)
@@ -89,15 +91,13 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--num_workers", type=int, default=1)
     args = parser.parse_args()
-    sources = [open_source(run) for run in args.runs]
-    cfg = sources[0].cfg
+    sources = {run: open_source(run) for run in args.runs if run != _UNTRAINED}
+    cfg = next(iter(sources.values())).cfg
     data = zoo_data(cfg.data.dataset, args.data, args.num_workers)
     sample = Sample(data.data, args.images, args.views, _SEED)
-    # All are measured with the views of the first run, so that the rows can be compared.
-    networks = {"untrained": untrained(cfg)}
-    networks |= {str(source.checkpoint): source.load_method() for source in sources}
     rows: list[dict[str, Any]] = []
-    for name, method in networks.items():
+    for name in args.runs:
+        method = untrained(cfg) if name == _UNTRAINED else sources[name].load_method()
         if name.startswith(PREFIX):
             results = find_entry(name.removeprefix(PREFIX)).results
             its_accuracies = {kind: headline(results[kind]) for kind in _ACCURACIES}
@@ -106,17 +106,13 @@ def main() -> None:
         measured = measure(method, cfg, sample, source=name)
         rows.append({"name": name, **its_accuracies, **measured.values})
         print(rows[-1], flush=True)
-    correlations = {
-        part: {
-            measure_name: {
-                kind: {"spearman": rank_correlation(*pair), "chance": chance(*pair)}
-                for kind in _ACCURACIES
-                for pair in [([r[measure_name] for r in its], [r[kind] for r in its])]
-            }
-            for measure_name in ON_COLLAPSE
-        }
-        for part, its in (("all", rows), ("trained", rows[1:]))
-    }
+    correlations: dict[str, dict[str, dict[str, float]]] = {}
+    for measure_name in ON_COLLAPSE:
+        correlations[measure_name] = {}
+        for kind in _ACCURACIES:
+            pair = ([row[measure_name] for row in rows], [row[kind] for row in rows])
+            values = {"spearman": rank_correlation(*pair), "chance": chance(*pair)}
+            correlations[measure_name][kind] = values
     content = {
         "images": args.images,
         "views": args.views,
@@ -127,12 +123,11 @@ def main() -> None:
     write_json(args.out, content)
     header = ["name", *_ACCURACIES, *ON_COLLAPSE]
     print(text_table(header, [[r["name"], *(f"{r[k]:.2f}" for k in header[1:])] for r in rows]))
-    for part, its_correlations in correlations.items():
-        lines = [
-            [name, *(f"{by[kind]['spearman']:+.2f} ({by[kind]['chance']:.2f})" for kind in by)]
-            for name, by in its_correlations.items()
-        ]
-        print(text_table([part, *_ACCURACIES], lines))
+    lines = [
+        [name, *(f"{by[kind]['spearman']:+.2f} ({by[kind]['chance']:.2f})" for kind in _ACCURACIES)]
+        for name, by in correlations.items()
+    ]
+    print(text_table(["measure", *_ACCURACIES], lines))
 
 
 if __name__ == "__main__":
