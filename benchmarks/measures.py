@@ -2,13 +2,12 @@
 
 usage: python benchmarks/measures.py RUN ... --data FOLDER --out FILE.json
 
-``FOLDER`` holds ``train`` and ``val`` with labels. A run is ``zoo:NAME``, a run's folder, one of its
-checkpoints, or after another run the word ``untrained`` for the network of the first run before its
-first step. The measures are those of ``leoclr measure`` on images of ``FOLDER/train``, and the views
-are those of the first run. The accuracies are those of the card for a model of the zoo, and are
-measured in the same way for all others. The result has Spearman's rank correlation of each measure
-with each accuracy, and the share of all orders of the checkpoints that correlate at least as
-strongly by chance.
+``FOLDER`` holds ``train`` and ``val`` with labels. A run is ``zoo:NAME``, a run's folder, or one of
+its checkpoints. The word ``untrained`` among them is the network of the first run before its first
+step. The measures are those of ``leoclr measure`` on images of ``FOLDER/train``. The accuracies are
+those of the card for a model of the zoo, and are measured in the same way for all others. The
+result has Spearman's rank correlation of each measure with each accuracy, and the share of all
+orders of the checkpoints that correlate at least as strongly by chance.
 """
 
 from __future__ import annotations
@@ -103,6 +102,7 @@ def main() -> None:
             its_accuracies = {kind: headline(results[kind]) for kind in _ACCURACIES}
         else:
             its_accuracies = accuracies(method, cfg, data)
+        # All get the views of the first run, so that the rows can be compared.
         measured = measure(method, cfg, sample, source=name)
         rows.append({"name": name, **its_accuracies, **measured.values})
         print(rows[-1], flush=True)
