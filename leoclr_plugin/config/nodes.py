@@ -154,6 +154,18 @@ class KnnEval(Node):
     distance_func: Literal["euclidean", "cosine"] = key("euclidean", "distance between features")
 
 
+class Measures(Node):
+    """``measures``: label-free measures of the features, logged during a pretraining."""
+
+    every_n_epochs: Count = key(
+        0, "epochs from one measurement to the next; 0 measures nothing", of="leoclr"
+    )
+    images: Annotated[int, Field(ge=2)] = key(
+        512, "training images that are measured, the same ones each time", of="leoclr"
+    )
+    views: Annotated[int, Field(ge=2)] = key(4, "augmented views of each image", of="leoclr")
+
+
 class Wandb(Node):
     """``wandb``: logging to Weights & Biases."""
 

@@ -29,6 +29,7 @@ from leoclr_plugin.config.nodes import (
     Dali,
     Data,
     KnnEval,
+    Measures,
     Optimizer,
     Performance,
     Scheduler,
@@ -71,6 +72,7 @@ class Config(Node):
     )
     resume_from_checkpoint: str | None = key(None, "checkpoint of the run to resume", reads="path")
     knn_eval: KnnEval = key(None, "the online kNN", commands=(PRETRAIN,))
+    measures: Measures = key(None, "label-free measures during the training", commands=(PRETRAIN,))
     wandb: Wandb = key(None, "logging to Weights & Biases")
     performance: Performance = key(None, "settings of speed")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = key(5, "seed of all random draws")

@@ -25,10 +25,14 @@ class SaveLastEpoch(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save if this is the last epoch and the host has not saved it."""
-        is_last_epoch = (
-            trainer.should_stop
-            or trainer.current_epoch + 1 == trainer.max_epochs
-            or trainer.global_step == trainer.max_steps
-        )
-        if is_last_epoch and trainer.current_epoch % self.checkpointer.frequency:
+        if is_last_epoch(trainer) and trainer.current_epoch % self.checkpointer.frequency:
             self.checkpointer.save(trainer)
+
+
+def is_last_epoch(trainer: Trainer) -> bool:
+    """Return whether the training ends with the epoch that has just been trained."""
+    return (
+        trainer.should_stop
+        or trainer.current_epoch + 1 == trainer.max_epochs
+        or trainer.global_step == trainer.max_steps
+    )
