@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds train and val")
-    parser.add_argument("--num_workers", type=not_negative, default=2, help="threads that load images")
+    parser.add_argument(
+        "--num_workers", type=not_negative, default=2, help="threads that load images"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -114,13 +116,14 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _eval(args: argparse.Namespace) -> None:
+    from leoclr_plugin.evaluation.data import folder_cfg
     from leoclr_plugin.report.tables import text_table
-    from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+    from leoclr_plugin.zoo.evaluate import evaluate
     from leoclr_plugin.zoo.manifest import find_entry
     from leoclr_plugin.zoo.model import load
 
     entry = find_entry(args.name)
-    data = zoo_data(entry.dataset, args.data, args.num_workers)
+    data = folder_cfg(entry.dataset, args.data, args.num_workers)
     measured = evaluate(entry, load(args.name).backbone, data)
     rows = [
         (f"{kind} {figure} %", f"{entry.results[kind][figure]:.2f}", f"{value:.2f}")
@@ -131,12 +134,12 @@ def _eval(args: argparse.Namespace) -> None:
 
 
 def _pictures(args: argparse.Namespace) -> None:
-    from leoclr_plugin.zoo.evaluate import zoo_data
+    from leoclr_plugin.evaluation.data import folder_cfg
     from leoclr_plugin.zoo.manifest import find_entry, read_manifest
     from leoclr_plugin.zoo.pictures import draw_pictures
 
     for entry in [find_entry(name) for name in args.names or read_manifest()]:
         for path in draw_pictures(
-            entry, zoo_data(entry.dataset, args.data, args.num_workers), args.out
+            entry, folder_cfg(entry.dataset, args.data, args.num_workers), args.out
         ):
             print(f"Written to {path}")

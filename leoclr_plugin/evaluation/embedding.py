@@ -1,0 +1,242 @@
+"""Write the features of a folder of images as Parquet, part by part, so that it can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from leoclr_plugin.data.datasets import UnlabelledImages
+from leoclr_plugin.data.images import EXTENSIONS, list_images
+from leoclr_plugin.data.labels import read_labels
+from leoclr_plugin.data.loaders import source_loader
+from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.views import View
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.features import device
+from leoclr_plugin.evaluation.finite import check_features
+from leoclr_plugin.system.files import read_json, whole_file, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DTYPES = {"float16": np.float16, "float32": np.float32}
+_LABELS = "labels.csv"
+# Readers of a folder of Parquet files skip a name that begins with an underscore.
+_ABOUT = "_about.json"
+# An interruption loses at most the images of one part.
+_IMAGES_A_PART = 4096
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of a folder, in a fixed order.
+
+    Attributes:
+        folder: the folder.
+        paths: the paths of the images.
+        labels: for each image the name of its class, or the names of the classes that it shows;
+            None without one. The list is None if no image has a label.
+        several: whether a label is a list of names.
+    """
+
+    folder: Path
+    paths: list[Path]
+    labels: list[str | list[str] | None] | None
+    several: bool = False
+
+
+def require_pyarrow() -> None:
+    """Check that pyarrow is installed.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if find_spec("pyarrow") is None:
+        raise UserError('writing Parquet needs pyarrow; run: pip install "leoclr-plugin[embed]"')
+
+
+def pictures_of(folder: Path) -> Pictures:
+    """List the images of a folder with their labels.
+
+    A file ``labels.csv`` in the folder gives the classes that each image shows. Without one, the
+    label of an image is the name of the subfolder that it lies in.
+
+    Raises:
+        UserError: if the folder is missing or has no image, or if the file has rows for images
+            that are not in the folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there; name a folder of images")
+    paths = list_images(folder)
+    if not paths:
+        raise UserError(f"the folder {folder} holds no image ({', '.join(EXTENSIONS)})")
+    inner = [path.relative_to(folder) for path in paths]
+    if not (folder / _LABELS).is_file():
+        labels = [path.parts[0] if len(path.parts) > 1 else None for path in inner]
+        return Pictures(folder, paths, labels if any(labels) else None)
+    table = read_labels(folder / _LABELS)
+    known = [table.rows.pop(str(folder.resolve() / path), None) for path in inner]
+    if table.rows:
+        raise UserError(
+            f"{folder / _LABELS} has rows for {len(table.rows)} images that are not in {folder}, "
+            f"the first is {next(iter(table.rows))}; correct their paths, or remove their rows"
+        )
+    labels = [
+        None if row is None else [table.classes[i] for i in np.flatnonzero(row == 1)]
+        for row in known
+    ]
+    return Pictures(folder, paths, labels, several=True)
+
+
+def embed(
+    method: nn.Module,
+    view: View,
+    pictures: Pictures,
+    out: Path,
+    about: dict[str, Any],
+    dtype: str = "float32",
+    batch_size: int = 256,
+    threads: int = 4,
+    source: object = "the network",
+) -> int:
+    """Encode images and write a folder of Parquet files with ``path``, ``label`` and ``vector``.
+
+    Each file is written completely or not at all, and a second call continues after the last of
+    them. Only the images of one file are in memory at a time.
+
+    Args:
+        method: maps images to a dict with the features ``feats`` ``[N, F]``.
+        view: how an image is prepared.
+        pictures: the images. ``path`` is relative to their folder.
+        out: the folder to write.
+        about: what the features depend on besides the images. It is written into the folder, and
+            a call that continues it must have the same.
+        dtype: ``"float16"`` or ``"float32"``, the type of the vectors' values.
+        batch_size: the number of images to encode at once.
+        threads: the number of threads that load images.
+        source: the checkpoint of the method, for error messages.
+
+    Returns:
+        The number of images that an earlier call had written.
+
+    Raises:
+        UserError: if the folder holds something else, an image cannot be read, or features are not
+            finite or too large for ``dtype``.
+    """
+    names = [path.relative_to(pictures.folder).as_posix() for path in pictures.paths]
+    about = {**about, "dtype": dtype, **_described(names, pictures.labels)}
+    parts = _earlier_parts(out, about)
+    done = sum(map(_rows_of, parts))
+    if done == len(names):
+        return done
+    first, number = done, len(parts)
+    for vectors in _vectors(method, view, pictures.paths[done:], batch_size, threads, source, done):
+        rows = slice(first, first + len(vectors))
+        labels = None if pictures.labels is None else pictures.labels[rows]
+        table = _table(names[rows], labels, pictures.several, vectors, dtype, source)
+        if not number:
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(out / _ABOUT, about)
+        _write_part(out / f"part-{number:06}.parquet", table)
+        first, number = rows.stop, number + 1
+    return done
+
+
+def _described(names: list[str], labels: Any) -> dict[str, Any]:
+    content = json.dumps([names, labels]).encode("utf-8", "surrogateescape")
+    return {"images": len(names), "listing": hashlib.sha256(content).hexdigest()}
+
+
+def _earlier_parts(out: Path, about: dict[str, Any]) -> list[Path]:
+    if not out.exists():
+        return []
+    if out.is_dir() and not any(out.iterdir()):
+        return []
+    if not (out / _ABOUT).is_file():
+        raise UserError(f"{out} was not written by leoclr embed; name another --out")
+    earlier = read_json(out / _ABOUT)
+    different = [key for key in about if earlier.get(key) != about[key]]
+    if different:
+        raise UserError(
+            f"{out} holds features that differ in {', '.join(different)}; remove the folder, or "
+            "name another --out"
+        )
+    return sorted(out.glob("part-*.parquet"))
+
+
+def _vectors(
+    method: nn.Module,
+    view: View,
+    paths: list[Path],
+    batch_size: int,
+    threads: int,
+    source: object,
+    done: int,
+) -> Iterator[torch.Tensor]:
+    """Yield the features ``[n, F]`` in float32 of the images of each part."""
+    dataset = UnlabelledImages(paths)
+    loader = source_loader(
+        dataset, build_source(dataset, "custom", 0, threads), view, batch_size, threads
+    )
+    target_device = device()
+    method = method.to(target_device).eval()
+    pending: list[torch.Tensor] = []
+    with tqdm(total=done + len(paths), initial=done, desc="Images", unit=" images") as bar:
+        for images, _ in loader:
+            with torch.no_grad():
+                features = method(images.to(target_device, non_blocking=True))["feats"]
+            pending.append(features.float().cpu())
+            check_features(pending[-1], source)
+            bar.update(len(images))
+            if sum(map(len, pending)) >= _IMAGES_A_PART:
+                yield torch.cat(pending)
+                pending.clear()
+    if pending:
+        yield torch.cat(pending)
+
+
+def _table(
+    names: list[str],
+    labels: list[Any] | None,
+    several: bool,
+    vectors: torch.Tensor,
+    dtype: str,
+    source: object,
+) -> pa.Table:
+    import pyarrow as pa
+
+    values = vectors.numpy().astype(DTYPES[dtype])
+    if not np.isfinite(values).all():
+        raise UserError(f"{source} gives features too large for {dtype}; take --dtype float32")
+    # A file's name may have bytes that are not UTF-8, which Parquet's texts cannot hold.
+    texts = [name.encode("utf-8", "backslashreplace").decode() for name in names]
+    columns = {"path": pa.array(texts)}
+    if labels is not None:
+        columns["label"] = pa.array(labels, pa.list_(pa.string()) if several else pa.string())
+    flat = pa.array(values.reshape(-1))
+    columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    return pa.table(columns)
+
+
+def _write_part(path: Path, table: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    with whole_file(path) as part:
+        # A dictionary of values that never repeat only takes time.
+        pq.write_table(table, part, use_dictionary=False)
+
+
+def _rows_of(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return pq.read_metadata(path).num_rows
