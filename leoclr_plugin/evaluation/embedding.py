@@ -29,7 +29,7 @@ from leoclr_plugin.system.files import read_json, whole_file, write_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DTYPES = {"float16": np.float16, "float32": np.float32}
+DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _LABELS = "labels.csv"
 # Readers of a folder of Parquet files skip a name that begins with an underscore.
 _ABOUT = "_about.json"
@@ -215,7 +215,7 @@ def _table(
 ) -> pa.Table:
     import pyarrow as pa
 
-    values = vectors.numpy().astype(DTYPES[dtype])
+    values = vectors.to(DTYPES[dtype]).numpy()
     if not np.isfinite(values).all():
         raise UserError(f"{source} gives features too large for {dtype}; take --dtype float32")
     # A file's name may have bytes that are not UTF-8, which Parquet's texts cannot hold.
@@ -231,9 +231,10 @@ def _table(
 def _write_part(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq
 
-    with whole_file(path) as part:
-        # A dictionary of values that never repeat only takes time.
-        pq.write_table(table, part, use_dictionary=False)
+    # Python opens the file, because its errors name what is wrong with the disk. A dictionary of
+    # values that never repeat only takes time.
+    with whole_file(path) as part, part.open("wb") as file:
+        pq.write_table(table, file, use_dictionary=False)
 
 
 def _rows_of(path: Path) -> int:
