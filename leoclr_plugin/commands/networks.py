@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from leoclr_plugin.data.views import MeanAndStd, View
 
-ZOO = "zoo:"
 NETWORK_HELP = "folder with a *.ckpt and its args.json, the *.ckpt itself, or zoo:NAME"
 
 
@@ -71,22 +70,16 @@ def open_network(name: str) -> Network:
     Raises:
         UserError: if it is not there, or cannot be read.
     """
-    from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
-    from leoclr_plugin.data.views import mean_and_std, normalization
-    from leoclr_plugin.zoo.evaluate import Encoder
-    from leoclr_plugin.zoo.manifest import find_entry
-    from leoclr_plugin.zoo.model import load
+    from leoclr_plugin.checkpoints.reading import input_size
+    from leoclr_plugin.data.views import normalization
+    from leoclr_plugin.zoo.source import ZooSource, open_source
 
-    if name.startswith(ZOO):
-        entry = find_entry(name.removeprefix(ZOO))
-        method = Encoder(load(entry.name).backbone).eval()
-        return Network(name, method, entry.size, mean_and_std(entry.dataset), name, None)
-    source = CheckpointFolder.open(name)
+    source = open_source(name)
     return Network(
         name,
         source.load_method(),
         input_size(source.cfg),
         normalization(source.cfg.augmentations[0], source.cfg.data.dataset),
         source.checkpoint,
-        source.folder,
+        None if isinstance(source, ZooSource) else source.folder,
     )

@@ -21,10 +21,10 @@ from leoclr_plugin.data.labels import read_labels
 from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.data.views import View
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.evaluation.features import device
 from leoclr_plugin.evaluation.finite import check_features
-from leoclr_plugin.system.files import read_json, whole_file, write_json
+from leoclr_plugin.system.files import check_writable, read_json, whole_file, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +33,7 @@ DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _LABELS = "labels.csv"
 # Readers of a folder of Parquet files skip a name that begins with an underscore.
 _ABOUT = "_about.json"
+_PART = "part-{:06}.parquet"
 # An interruption loses at most the images of one part.
 _IMAGES_A_PART = 4096
 
@@ -139,6 +140,8 @@ def embed(
     done = sum(map(_rows_of, parts))
     if done == len(names):
         return done
+    # Encoding the images of the first file takes a while, so check its place before.
+    check_writable(next(path for path in (out, *out.absolute().parents) if path.exists()))
     first, number = done, len(parts)
     for vectors in _vectors(method, view, pictures.paths[done:], batch_size, threads, source, done):
         rows = slice(first, first + len(vectors))
@@ -147,7 +150,7 @@ def embed(
         if not number:
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / _ABOUT, about)
-        _write_part(out / f"part-{number:06}.parquet", table)
+        _write_part(out / _PART.format(number), table)
         first, number = rows.stop, number + 1
     return done
 
@@ -171,7 +174,12 @@ def _earlier_parts(out: Path, about: dict[str, Any]) -> list[Path]:
             f"{out} holds features that differ in {', '.join(different)}; remove the folder, or "
             "name another --out"
         )
-    return sorted(out.glob("part-*.parquet"))
+    parts = sorted(out.glob("part-*.parquet"))
+    if [path.name for path in parts] != [_PART.format(number) for number in range(len(parts))]:
+        raise UserError(
+            f"{out} lacks a file between others; remove the folder, or name another --out"
+        )
+    return parts
 
 
 def _vectors(
@@ -218,14 +226,23 @@ def _table(
     values = vectors.to(DTYPES[dtype]).numpy()
     if not np.isfinite(values).all():
         raise UserError(f"{source} gives features too large for {dtype}; take --dtype float32")
-    # A file's name may have bytes that are not UTF-8, which Parquet's texts cannot hold.
-    texts = [name.encode("utf-8", "backslashreplace").decode() for name in names]
-    columns = {"path": pa.array(texts)}
+    columns = {"path": pa.array(map(_text, names))}
     if labels is not None:
-        columns["label"] = pa.array(labels, pa.list_(pa.string()) if several else pa.string())
+        kind = pa.list_(pa.string()) if several else pa.string()
+        columns["label"] = pa.array(map(_text, labels), kind)
     flat = pa.array(values.reshape(-1))
     columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     return pa.table(columns)
+
+
+def _text(name: Any) -> Any:
+    """Return a name, or each name of a list, without bytes that are not UTF-8.
+
+    The name of a file may have such bytes, which Parquet's texts cannot hold.
+    """
+    if isinstance(name, list):
+        return [_text(one) for one in name]
+    return name and name.encode("utf-8", "backslashreplace").decode()
 
 
 def _write_part(path: Path, table: pa.Table) -> None:
@@ -238,6 +255,10 @@ def _write_part(path: Path, table: pa.Table) -> None:
 
 
 def _rows_of(path: Path) -> int:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_metadata(path).num_rows
+    try:
+        return pq.read_metadata(path).num_rows
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path} is damaged: {one_line(error)}; remove {path.parent}") from error

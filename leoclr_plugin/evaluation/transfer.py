@@ -133,9 +133,12 @@ def _outputs(
     """
     # A regression has a free intercept, so this only changes what a strength means: it is the same
     # for features of any length. The steps to the optimum are fewer.
+    features, test = features.astype(float), test.astype(float)
     mean = features.mean(axis=0)
-    length = np.sqrt(np.mean((features - mean) ** 2)) or 1.0
-    features, test = (features - mean) / length, (test - mean) / length
+    features -= mean
+    length = np.sqrt(np.mean(features**2)) or 1.0
+    features /= length
+    test = (test - mean) / length
     if targets.ndim == 1:
         return [
             (model.predict(test), converged)
@@ -217,4 +220,4 @@ def _too_few(name: str) -> UserError:
 
 def _arrays(part: Features) -> tuple[np.ndarray, np.ndarray]:
     features, targets = part
-    return features.double().numpy(), targets.long().numpy()
+    return features.numpy(), targets.long().numpy()

@@ -1,6 +1,7 @@
 """Test ``leoclr embed`` as a user types it, and the table that it writes."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -140,6 +141,34 @@ def test_features_of_something_else_are_not_continued(run, image_folder, tmp_pat
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_file_that_is_missing_between_others_is_noticed(
+    run, image_folder, tmp_path, capsys, small_parts
+):
+    out = tmp_path / "out"
+    command = (run, image_folder / "train", "--out", out, "--batch_size", 4)
+    assert embed(*command) == 0
+    before = pd.read_parquet(out)["path"]
+    (out / "part-000004.parquet").unlink()
+    assert embed(*command) == 0
+    assert pd.read_parquet(out)["path"].equals(before)
+    (out / "part-000001.parquet").unlink()
+    assert embed(*command) == 2
+    assert "lacks a file between others; remove the folder" in capsys.readouterr().err
+    (out / "part-000001.parquet").write_text("no table")
+    assert embed(*command) == 2
+    assert f"{out}/part-000001.parquet is damaged: " in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8_are_escaped(run, tmp_path):
+    folder = os.fsencode(tmp_path / "photos") + b"/caf\xe9"
+    os.makedirs(folder)
+    make_image(0, 0).save(os.fsdecode(folder + b"/a.png"))
+    assert embed(run, tmp_path / "photos", "--out", tmp_path / "out") == 0
+    table = pd.read_parquet(tmp_path / "out")
+    assert table["path"].tolist() == ["caf\\udce9/a.png"]
+    assert table["label"].tolist() == ["caf\\udce9"]
+
+
 def test_folder_without_class_folders_has_no_labels(run, tmp_path):
     (tmp_path / "photos").mkdir()
     make_image(0, 0).save(tmp_path / "photos/a.png")
@@ -189,7 +218,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
         ((run, "bad", "--out", "out"), "1 of 1 images cannot be read, the first is bad/a.png"),
         ((run, images, "--out", "file"), "file was not written by leoclr embed; name another"),
         ((run, images, "--out", run), "run was not written by leoclr embed; name another --out"),
-        ((run, images, "--out", "file/out"), "file/out: Not a directory; check the path"),
+        ((run, images, "--out", "file/out"), "file: Not a directory; check the path"),
     ):
         assert embed(*arguments) == 2
         line = capsys.readouterr().err.strip().splitlines()[-1]

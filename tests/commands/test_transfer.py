@@ -11,6 +11,7 @@ import torch
 from leoclr_plugin.commands import networks
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.evaluation import features as features_module
+from leoclr_plugin.zoo.manifest import read_manifest
 from leoclr_plugin.zoo.model import load
 from tests.conftest import available_hosts, make_image, run_leoclr
 from tests.pages import Page
@@ -146,6 +147,12 @@ def test_network_of_the_zoo_is_the_one_that_users_load(zoo):
     assert network.size == (32, 32)
     expected = load(NAME).backbone(images)
     assert torch.equal(network.method(images)["feats"], expected)
+
+
+# The manifest is read here, before the fixtures replace it with that of the tests.
+@pytest.mark.parametrize("entry", read_manifest().values(), ids=lambda entry: entry.name)
+def test_models_of_the_zoo_have_the_size_of_their_cards(entry):
+    assert networks.open_network(f"zoo:{entry.name}").size == entry.size
 
 
 @pytest.mark.parametrize(
