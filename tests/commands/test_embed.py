@@ -160,9 +160,9 @@ def test_file_that_is_missing_between_others_is_noticed(
 
 
 def test_names_that_are_not_utf8_are_escaped(run, tmp_path):
-    folder = os.fsencode(tmp_path / "photos") + b"/caf\xe9"
-    os.makedirs(folder)
-    make_image(0, 0).save(os.fsdecode(folder + b"/a.png"))
+    folder = tmp_path / "photos" / os.fsdecode(b"caf\xe9")
+    folder.mkdir(parents=True)
+    make_image(0, 0).save(folder / "a.png")
     assert embed(run, tmp_path / "photos", "--out", tmp_path / "out") == 0
     table = pd.read_parquet(tmp_path / "out")
     assert table["path"].tolist() == ["caf\\udce9/a.png"]

@@ -44,7 +44,9 @@ def test_item_that_cannot_be_read_is_named():
         def __getitem__(self, index):
             raise OSError("truncated\nfile")
 
-    with pytest.raises(UserError, match="^image 3 of items cannot be read: truncated file; remove"):
+    with pytest.raises(
+        UserError, match=r"^image 3 of items cannot be read: truncated file; remove"
+    ):
         item_source(Broken(), "items").image(3)
 
 
