@@ -11,11 +11,13 @@ import pytest
 import torch
 import torchvision
 import trustme
+from omegaconf import OmegaConf
 from torch import nn
 
 from leoclr_plugin.checkpoints.weights import write_weights
 from leoclr_plugin.zoo import manifest
 from leoclr_plugin.zoo.fetch import sha256
+from tests.configs import method_cfg
 
 NAME = "leoclr-resnet18-stripes"
 
@@ -68,6 +70,7 @@ def empty_zoo(weights, tmp_path, monkeypatch):
     folder = tmp_path / "zoo"
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"models": {NAME: fields(weights)}}))
+    (folder / f"{NAME}.json").write_text(json.dumps(OmegaConf.to_container(method_cfg())))
     for module in ("manifest", "fetch", "source"):
         monkeypatch.setattr(f"leoclr_plugin.zoo.{module}.zoo_folder", lambda: folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,3 +51,15 @@ def read_weights(path: Path) -> State:
     return {
         name: value.float() if value.is_floating_point() else value for name, value in state.items()
     }
+
+
+def fingerprint(state: Mapping[str, torch.Tensor]) -> str:
+    """Return the SHA-256 of a state dict's names and values, as 64 hexadecimal digits.
+
+    Files are not compared, because a checkpoint also holds the state of its training.
+    """
+    hashed = hashlib.sha256()
+    for name, value in state.items():
+        hashed.update(name.encode())
+        hashed.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return hashed.hexdigest()

@@ -11,6 +11,7 @@ _INSTALL_COMMANDS = {
     "nvidia-dali-cuda130": 'pip install "leoclr-plugin[dali]"  (Linux)',
     "opencv-python-headless": 'pip install "leoclr-plugin[opencv]"',
     "onnx": 'pip install "leoclr-plugin[onnx]"',
+    "pyarrow": 'pip install "leoclr-plugin[embed]"',
     "wandb": "pip install wandb",
 }
 

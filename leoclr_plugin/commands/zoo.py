@@ -116,13 +116,14 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _eval(args: argparse.Namespace) -> None:
+    from leoclr_plugin.evaluation.data import folder_cfg
     from leoclr_plugin.report.tables import text_table
-    from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+    from leoclr_plugin.zoo.evaluate import evaluate
     from leoclr_plugin.zoo.manifest import find_entry
     from leoclr_plugin.zoo.model import load
 
     entry = find_entry(args.name)
-    data = zoo_data(entry.dataset, args.data, args.num_workers)
+    data = folder_cfg(entry.dataset, args.data, args.num_workers)
     measured = evaluate(entry, load(args.name).backbone, data)
     rows = [
         (f"{kind} {figure} %", f"{entry.results[kind][figure]:.2f}", f"{value:.2f}")
@@ -133,12 +134,12 @@ def _eval(args: argparse.Namespace) -> None:
 
 
 def _pictures(args: argparse.Namespace) -> None:
-    from leoclr_plugin.zoo.evaluate import zoo_data
+    from leoclr_plugin.evaluation.data import folder_cfg
     from leoclr_plugin.zoo.manifest import find_entry, read_manifest
     from leoclr_plugin.zoo.pictures import draw_pictures
 
     for entry in [find_entry(name) for name in args.names or read_manifest()]:
         for path in draw_pictures(
-            entry, zoo_data(entry.dataset, args.data, args.num_workers), args.out
+            entry, folder_cfg(entry.dataset, args.data, args.num_workers), args.out
         ):
             print(f"Written to {path}")

@@ -17,5 +17,5 @@ DATASETS = (
 # torchvision reads these data sets from its own archives instead of image files.
 ARCHIVES = ("cifar10", "cifar100", "stl10")
 # All images of these data sets are square, so an int crop_size gives all views the same shape.
-SQUARE_DATASETS = ("cifar10", "cifar100", "stl10")
+SQUARE_DATASETS = ("cifar10", "cifar100", "stl10", "eurosat")
 FORMATS = ("image_folder", "dali")

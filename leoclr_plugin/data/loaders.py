@@ -14,7 +14,7 @@ from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.sampler import ShardSampler, processes
-from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.sources import Source, build_source
 from leoclr_plugin.data.views import View, linear_train_view, pretrain_views, val_view
 from leoclr_plugin.errors import UserError
 
@@ -48,6 +48,22 @@ def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
 def plain_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     """Return a loader of the training set in order, without augmentation, as for validation."""
     return _plain_loader("train", cfg, size)
+
+
+def source_loader(
+    dataset: Dataset, source: Source, view: View, batch_size: int, threads: int
+) -> ImageLoader:
+    """Return a loader of batches ``[images, targets]`` of a source that was built before, in order.
+
+    Args:
+        dataset: the data set that the samples belong to.
+        source: gives the images and targets.
+        view: the view of each image.
+        batch_size: the number of images of a batch; the last batch may be smaller.
+        threads: the number of threads; 0 counts as 1.
+    """
+    sampler = ShardSampler(len(dataset), batch_size, seed=0, training=False)
+    return ImageLoader(dataset, source, [view], sampler, _labelled_batch, max(1, threads))
 
 
 def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:

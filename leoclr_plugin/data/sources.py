@@ -13,6 +13,7 @@ from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.cache import decode_all
 from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.decode import decode_rgb
+from leoclr_plugin.errors import UserError, one_line
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,37 @@ def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> 
         return Source(lambda index: decode_rgb(paths[index]), targets, paths)
     images = decode_all(paths, cache_mb, threads)
     return Source(lambda index: images[index], targets, paths, in_memory=True)
+
+
+def item_source(dataset: Dataset, name: str) -> Source:
+    """Return the source of a data set that only gives items (PIL image, class).
+
+    torchvision's data sets of image files give an image and its class together. So a class is -1
+    in ``targets`` until its image was read, and the loader asks for it afterwards. Reading all
+    items beforehand would decode every image twice.
+
+    Args:
+        dataset: the data set.
+        name: the data set's name, for errors.
+
+    Raises:
+        UserError: from ``image``, if an image cannot be read.
+    """
+    targets = torch.full((len(dataset),), -1)
+
+    def image(index: int) -> np.ndarray:
+        try:
+            picture, target = dataset[index]
+            pixels = np.array(picture.convert("RGB"))
+        except MemoryError:
+            raise
+        # A damaged file can raise almost any kind of error in PIL's many readers.
+        except Exception as error:
+            raise UserError(
+                f"image {index} of {name} cannot be read: {one_line(error)}; remove the data set's "
+                "folder and fetch it again"
+            ) from error
+        targets[index] = target
+        return pixels
+
+    return Source(image, targets, None)

@@ -1,1 +1,1 @@
-"""The evaluations of a checkpoint: kNN, linear probe and linear SVM."""
+"""The evaluations of a checkpoint: kNN, linear probe, linear SVM, transfer and embeddings."""

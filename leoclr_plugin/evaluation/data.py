@@ -9,6 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.errors import UserError
 
+# In a folder of images that show several classes, this file says which.
+_LABELS = "labels.csv"
+
 
 def evaluation_cfg(
     trained: DictConfig,
@@ -67,6 +70,47 @@ def evaluation_cfg(
     cfg = OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
     take_lists(cfg.data, default)
     return cfg
+
+
+def folder_cfg(
+    dataset: str, folder: Path, num_workers: int, option: str = "--data", batch_size: int = 256
+) -> DictConfig:
+    """Build the configuration of an evaluation on ``folder/train`` and ``folder/val``.
+
+    Args:
+        dataset: the name of the data set, which decides how its images are resized and normalised.
+        folder: the folder that holds ``train`` and ``val``. Each has class folders, or a file
+            ``labels.csv`` if images have several labels.
+        num_workers: the number of threads that load images.
+        option: the option that names the folder, for the error.
+        batch_size: the number of images to encode at once.
+
+    Raises:
+        UserError: if one of the two folders is missing, or only one of them has labels.
+    """
+    labels = {}
+    for key, part in (("labels", "train"), ("val_labels", "val")):
+        if not (folder / part).is_dir():
+            raise UserError(
+                f"{folder / part} is not there; {option} needs a folder that holds train and val"
+            )
+        if (folder / part / _LABELS).is_file():
+            labels[key] = str(folder / part / _LABELS)
+    if len(labels) == 1:
+        there, missing = ("train", "val") if "labels" in labels else ("val", "train")
+        raise UserError(
+            f"{folder / there / _LABELS} is there and {folder / missing / _LABELS} is not; give "
+            "both folders a labels file, or neither"
+        )
+    data = {
+        "format": "image_folder",
+        "dataset": dataset,
+        "train_path": str(folder / "train"),
+        "val_path": str(folder / "val"),
+        "num_workers": num_workers,
+        **labels,
+    }
+    return OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
 
 
 def take_lists(data: DictConfig, trained: DictConfig) -> None:

@@ -33,6 +33,7 @@ OPTIONAL_PACKAGES = (
     "nvidia-dali-cuda130",
     "opencv-python-headless",
     "onnx",
+    "pyarrow",
     "wandb",
 )
 # Other distributions of the same modules: DALI for another CUDA version, and OpenCV with graphical

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from math import sqrt
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
-from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn, knn_scores
 from leoclr_plugin.evaluation.probe import linear_probe
@@ -21,8 +19,6 @@ from leoclr_plugin.zoo.manifest import Entry
 
 _PROBE_SEEDS = (0, 1, 2)
 _DIGITS = 2
-# In a folder of images that show several classes, this file says which.
-_LABELS = "labels.csv"
 
 
 class Encoder(nn.Module):
@@ -37,37 +33,13 @@ class Encoder(nn.Module):
         return {"feats": self.backbone(images)}
 
 
-def zoo_data(dataset: str, folder: Path, num_workers: int) -> DictConfig:
-    """Return the configuration of an evaluation on ``folder/train`` and ``folder/val``.
-
-    Raises:
-        UserError: when one of the two folders is missing.
-    """
-    for part in ("train", "val"):
-        if not (folder / part).is_dir():
-            raise UserError(
-                f"{folder / part} is not there; --data needs a folder that holds train and val"
-            )
-    data = {
-        "format": "image_folder",
-        "dataset": dataset,
-        "train_path": str(folder / "train"),
-        "val_path": str(folder / "val"),
-        "num_workers": num_workers,
-    }
-    for key, part in (("labels", "train"), ("val_labels", "val")):
-        if (folder / part / _LABELS).is_file():
-            data[key] = str(folder / part / _LABELS)
-    return OmegaConf.create({"data": data, "optimizer": {"batch_size": 256}})
-
-
 def evaluate(entry: Entry, backbone: nn.Module, cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """Evaluate by kNN (k = 20, cosine, temperature 0.07) and linear probe, in percent.
 
     Args:
         entry: the model's entry in the manifest, which gives the size of the images.
         backbone: network that maps images ``[N, 3, H, W]`` to features ``[N, F]``.
-        cfg: configuration made by ``zoo_data``.
+        cfg: configuration made by ``evaluation.data.folder_cfg``.
 
     Returns:
         ``knn`` and ``linear``, each with ``top1``, ``top5`` and ``spread``, or with ``mAP`` and

@@ -29,7 +29,7 @@ def draw_pictures(entry: Entry, cfg: DictConfig, out: Path) -> list[Path]:
 
     Args:
         entry: the model's entry in the manifest.
-        cfg: configuration made by ``zoo_data``.
+        cfg: configuration made by ``evaluation.data.folder_cfg``.
         out: folder to write the pictures to.
 
     Returns:

@@ -20,10 +20,11 @@ from leoclr_plugin.checkpoints.backbone import backbone_state
 from leoclr_plugin.checkpoints.reading import CheckpointFolder, epoch_of, input_size
 from leoclr_plugin.checkpoints.weights import read_weights, write_weights
 from leoclr_plugin.data.datasets import build_pretrain_dataset, class_names
+from leoclr_plugin.evaluation.data import folder_cfg
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, whole_file, write_json, write_text
 from leoclr_plugin.zoo.card import card
-from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+from leoclr_plugin.zoo.evaluate import evaluate
 from leoclr_plugin.zoo.fetch import sha256
 from leoclr_plugin.zoo.manifest import Entry, make_entry, zoo_folder
 from leoclr_plugin.zoo.model import build_backbone
@@ -93,7 +94,7 @@ def publish(
     write_json(config, _without_machine_settings(read_json(source.folder / "args.json")))
 
     machine = environment()
-    evaluated = zoo_data(cfg.data.dataset, data, cfg.data.num_workers)
+    evaluated = folder_cfg(cfg.data.dataset, data, cfg.data.num_workers)
     fields = {
         **about,
         "file": weights.name,

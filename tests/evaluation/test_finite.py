@@ -7,10 +7,10 @@ from torch import nn
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.data import evaluation_cfg, folder_cfg
 from leoclr_plugin.evaluation.features import extract_features
 from leoclr_plugin.evaluation.finite import check_features, check_score
-from leoclr_plugin.zoo.evaluate import Encoder, evaluate, zoo_data
+from leoclr_plugin.zoo.evaluate import Encoder, evaluate
 from tests.runs import run_folder
 from tests.zoo_fixtures import NAME
 
@@ -75,7 +75,7 @@ class Overflow(nn.Module):
 
 
 def test_features_that_overflow_end_the_evaluation(image_folder, zoo, entry):
-    cfg = zoo_data(entry.dataset, image_folder, 0)
+    cfg = folder_cfg(entry.dataset, image_folder, 0)
     loader = val_loader(cfg, (32, 32))
     with pytest.raises(UserError, match=r"^run/a\.ckpt gives 20 of 20 images features that are no"):
         extract_features(Encoder(Overflow()), loader, ["backbone"], "Images", "run/a.ckpt")

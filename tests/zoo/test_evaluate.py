@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from leoclr_plugin.evaluation.data import folder_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.zoo import evaluate as module
@@ -21,7 +22,7 @@ def test_three_seeds_are_probed_at_one_rate_and_summarised(zoo, entry, image_fol
         return {"top1": 40.0 + 10 * seed, "top5": 90.0}
 
     monkeypatch.setattr(module, "linear_probe", probe)
-    data = module.zoo_data(entry.dataset, image_folder, 0)
+    data = folder_cfg(entry.dataset, image_folder, 0)
     figures = module.evaluate(entry, load(NAME).backbone, data)
     assert calls == [(seed, module.ZOO_RATE) for seed in (0, 1, 2)]
     assert figures["linear"] == {"top1": 50.0, "top5": 90.0, "spread": 10.0}
@@ -36,7 +37,7 @@ def test_images_of_several_labels_are_measured_by_map(zoo, entry, image_folder, 
             for i, path in enumerate(images)
         ]
         (tmp_path / part / "labels.csv").write_text("\n".join(["image,a,b", *lines]) + "\n")
-    data = module.zoo_data("custom", tmp_path, 0)
+    data = folder_cfg("custom", tmp_path, 0)
     figures = module.evaluate(entry, load(NAME).backbone, data)
     train, val = train_and_val_features(
         module.Encoder(load(NAME).backbone), data, entry.size, entry.name

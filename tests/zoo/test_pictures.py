@@ -4,14 +4,14 @@ import pytest
 from PIL import Image
 
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.evaluation.data import folder_cfg
 from leoclr_plugin.zoo import pictures
-from leoclr_plugin.zoo.evaluate import zoo_data
 
 
 def test_three_pictures_are_drawn(zoo, entry, image_folder, tmp_path):
     pytest.importorskip("umap")
     drawn = pictures.draw_pictures(
-        entry, zoo_data(entry.dataset, image_folder, 0), tmp_path / "out"
+        entry, folder_cfg(entry.dataset, image_folder, 0), tmp_path / "out"
     )
     assert [path.name for path in drawn] == [
         f"{entry.name}-{kind}.png" for kind in ("umap", "neighbours", "similarity")
@@ -26,5 +26,5 @@ def test_missing_package_is_named_and_nothing_is_written(
 ):
     monkeypatch.setattr("leoclr_plugin.plots.scatter.find_spec", lambda name: None)
     with pytest.raises(UserError, match="UMAP needs umap"):
-        pictures.draw_pictures(entry, zoo_data(entry.dataset, image_folder, 0), tmp_path / "out")
+        pictures.draw_pictures(entry, folder_cfg(entry.dataset, image_folder, 0), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -8,11 +8,11 @@ import torch
 
 from leoclr_plugin import zoo as zoo_api
 from leoclr_plugin.checkpoints.reading import CheckpointFolder
-from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.data import evaluation_cfg, folder_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
 from leoclr_plugin.zoo.card import card
-from leoclr_plugin.zoo.evaluate import evaluate, zoo_data
+from leoclr_plugin.zoo.evaluate import evaluate
 from leoclr_plugin.zoo.manifest import find_entry
 from leoclr_plugin.zoo.model import load
 from leoclr_plugin.zoo.publish import publish
@@ -61,7 +61,7 @@ def test_published_files_and_entry_agree_with_the_run(published, run, zoo, image
 
 
 def test_published_figures_are_measured_on_the_published_file(published, run, image_folder):
-    cfg = zoo_data(published.dataset, image_folder, 0)
+    cfg = folder_cfg(published.dataset, image_folder, 0)
     assert evaluate(published, load(NAME).backbone, cfg) == published.results
     # They differ from the run's figures only by the effect of half precision.
     source = CheckpointFolder.open(run)

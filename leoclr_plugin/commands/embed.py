@@ -1,0 +1,62 @@
+"""Write the features of a folder's images as Parquet; an interrupted call can be repeated."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from leoclr_plugin.commands.networks import NETWORK_HELP, add_loading_arguments, open_network
+
+EXAMPLE = "leoclr embed trained_models/leoclr/offline-1a2b3c4d photos --out features.parquet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("run_name", metavar="RUN", help=NETWORK_HELP)
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="images, in class folders or beside a labels.csv if they have labels",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="folder of Parquet files to write; what an earlier call left in it is continued",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float16", "float32"),
+        default="float32",
+        help="type of the vectors' values",
+    )
+    add_loading_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Encode the images and write the features."""
+    from leoclr_plugin.checkpoints.weights import fingerprint
+    from leoclr_plugin.evaluation.embedding import embed, pictures_of, require_pyarrow
+
+    require_pyarrow()
+    pictures = pictures_of(args.folder)
+    network = open_network(args.run_name)
+    about = {
+        "network": fingerprint(network.method.backbone.state_dict()),
+        "size": list(network.size),
+    }
+    done = embed(
+        network.method,
+        network.view("custom"),
+        pictures,
+        args.out,
+        about,
+        args.dtype,
+        args.batch_size,
+        args.num_workers,
+        network.source,
+    )
+    earlier = f", {done} of them by an earlier call" if done else ""
+    print(f"{len(pictures.paths)} images are in {args.out}{earlier}")

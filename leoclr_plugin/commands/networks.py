@@ -1,0 +1,85 @@
+"""The networks that commands measure: a run's, or a model of the zoo."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leoclr_plugin.commands.shared import not_negative, positive
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from leoclr_plugin.data.views import MeanAndStd, View
+
+NETWORK_HELP = "folder with a *.ckpt and its args.json, the *.ckpt itself, or zoo:NAME"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network and how its images are prepared.
+
+    Attributes:
+        name: the network as the user names it.
+        method: in evaluation mode; it maps images ``[N, 3, H, W]`` to a dict with the backbone's
+            features ``feats`` ``[N, F]``. Its ``backbone`` has the weights.
+        size: height and width of the images in pixels.
+        mean_and_std: the normalisation of the images in the network's own training.
+        source: the checkpoint or the model of the zoo, for error messages.
+        folder: the run's folder; None for a model of the zoo.
+    """
+
+    name: str
+    method: nn.Module
+    size: tuple[int, int]
+    mean_and_std: MeanAndStd
+    source: object
+    folder: Path | None
+
+    def view(self, dataset: str) -> View:
+        """Return how an image of ``dataset`` is prepared, without augmentation.
+
+        The data set decides how an image is resized and cropped. The normalisation stays that of
+        the training, because the network knows no other one.
+        """
+        from dataclasses import replace
+
+        from leoclr_plugin.data.views import val_view
+
+        return replace(val_view(dataset, self.size), mean_and_std=self.mean_and_std)
+
+
+def add_loading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of how images are loaded."""
+    parser.add_argument(
+        "--batch_size", type=positive, default=256, help="number of images to encode at once"
+    )
+    parser.add_argument(
+        "--num_workers", type=not_negative, default=4, help="threads that load images"
+    )
+
+
+def open_network(name: str) -> Network:
+    """Open a run's folder, one of its checkpoints, or a model of the zoo.
+
+    Args:
+        name: the path of the folder or of the checkpoint, or ``zoo:NAME``.
+
+    Raises:
+        UserError: if it is not there, or cannot be read.
+    """
+    from leoclr_plugin.checkpoints.reading import input_size
+    from leoclr_plugin.data.views import normalization
+    from leoclr_plugin.zoo.source import ZooSource, open_source
+
+    source = open_source(name)
+    return Network(
+        name,
+        source.load_method(),
+        input_size(source.cfg),
+        normalization(source.cfg.augmentations[0], source.cfg.data.dataset),
+        source.checkpoint,
+        None if isinstance(source, ZooSource) else source.folder,
+    )

@@ -1,0 +1,264 @@
+"""Write the features of a folder of images as Parquet, part by part, so that it can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from leoclr_plugin.data.datasets import UnlabelledImages
+from leoclr_plugin.data.images import EXTENSIONS, list_images
+from leoclr_plugin.data.labels import read_labels
+from leoclr_plugin.data.loaders import source_loader
+from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.views import View
+from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.evaluation.features import device
+from leoclr_plugin.evaluation.finite import check_features
+from leoclr_plugin.system.files import check_writable, read_json, whole_file, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DTYPES = {"float16": torch.float16, "float32": torch.float32}
+_LABELS = "labels.csv"
+# Readers of a folder of Parquet files skip a name that begins with an underscore.
+_ABOUT = "_about.json"
+_PART = "part-{:06}.parquet"
+# An interruption loses at most the images of one part.
+_IMAGES_A_PART = 4096
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of a folder, in a fixed order.
+
+    Attributes:
+        folder: the folder.
+        paths: the paths of the images.
+        labels: for each image the name of its class, or the names of the classes that it shows;
+            None without one. The list is None if no image has a label.
+        several: whether a label is a list of names.
+    """
+
+    folder: Path
+    paths: list[Path]
+    labels: list[str | list[str] | None] | None
+    several: bool = False
+
+
+def require_pyarrow() -> None:
+    """Check that pyarrow is installed.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if find_spec("pyarrow") is None:
+        raise UserError('writing Parquet needs pyarrow; run: pip install "leoclr-plugin[embed]"')
+
+
+def pictures_of(folder: Path) -> Pictures:
+    """List the images of a folder with their labels.
+
+    A file ``labels.csv`` in the folder gives the classes that each image shows. Without one, the
+    label of an image is the name of the subfolder that it lies in.
+
+    Raises:
+        UserError: if the folder is missing or has no image, or if the file has rows for images
+            that are not in the folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there; name a folder of images")
+    paths = list_images(folder)
+    if not paths:
+        raise UserError(f"the folder {folder} holds no image ({', '.join(EXTENSIONS)})")
+    inner = [path.relative_to(folder) for path in paths]
+    if not (folder / _LABELS).is_file():
+        labels = [path.parts[0] if len(path.parts) > 1 else None for path in inner]
+        return Pictures(folder, paths, labels if any(labels) else None)
+    table = read_labels(folder / _LABELS)
+    known = [table.rows.pop(str(folder.resolve() / path), None) for path in inner]
+    if table.rows:
+        raise UserError(
+            f"{folder / _LABELS} has rows for {len(table.rows)} images that are not in {folder}, "
+            f"the first is {next(iter(table.rows))}; correct their paths, or remove their rows"
+        )
+    labels = [
+        None if row is None else [table.classes[i] for i in np.flatnonzero(row == 1)]
+        for row in known
+    ]
+    return Pictures(folder, paths, labels, several=True)
+
+
+def embed(
+    method: nn.Module,
+    view: View,
+    pictures: Pictures,
+    out: Path,
+    about: dict[str, Any],
+    dtype: str = "float32",
+    batch_size: int = 256,
+    threads: int = 4,
+    source: object = "the network",
+) -> int:
+    """Encode images and write a folder of Parquet files with ``path``, ``label`` and ``vector``.
+
+    Each file is written completely or not at all, and a second call continues after the last of
+    them. Only the images of one file are in memory at a time.
+
+    Args:
+        method: maps images to a dict with the features ``feats`` ``[N, F]``.
+        view: how an image is prepared.
+        pictures: the images. ``path`` is relative to their folder.
+        out: the folder to write.
+        about: what the features depend on besides the images. It is written into the folder, and
+            a call that continues it must have the same.
+        dtype: ``"float16"`` or ``"float32"``, the type of the vectors' values.
+        batch_size: the number of images to encode at once.
+        threads: the number of threads that load images.
+        source: the checkpoint of the method, for error messages.
+
+    Returns:
+        The number of images that an earlier call had written.
+
+    Raises:
+        UserError: if the folder holds something else, an image cannot be read, or features are not
+            finite or too large for ``dtype``.
+    """
+    names = [path.relative_to(pictures.folder).as_posix() for path in pictures.paths]
+    about = {**about, "dtype": dtype, **_described(names, pictures.labels)}
+    parts = _earlier_parts(out, about)
+    done = sum(map(_rows_of, parts))
+    if done == len(names):
+        return done
+    # Encoding the images of the first file takes a while, so check its place before.
+    check_writable(next(path for path in (out, *out.absolute().parents) if path.exists()))
+    first, number = done, len(parts)
+    for vectors in _vectors(method, view, pictures.paths[done:], batch_size, threads, source, done):
+        rows = slice(first, first + len(vectors))
+        labels = None if pictures.labels is None else pictures.labels[rows]
+        table = _table(names[rows], labels, pictures.several, vectors, dtype, source)
+        if not number:
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(out / _ABOUT, about)
+        _write_part(out / _PART.format(number), table)
+        first, number = rows.stop, number + 1
+    return done
+
+
+def _described(names: list[str], labels: Any) -> dict[str, Any]:
+    content = json.dumps([names, labels]).encode("utf-8", "surrogateescape")
+    return {"images": len(names), "listing": hashlib.sha256(content).hexdigest()}
+
+
+def _earlier_parts(out: Path, about: dict[str, Any]) -> list[Path]:
+    if not out.exists():
+        return []
+    if out.is_dir() and not any(out.iterdir()):
+        return []
+    if not (out / _ABOUT).is_file():
+        raise UserError(f"{out} was not written by leoclr embed; name another --out")
+    earlier = read_json(out / _ABOUT)
+    different = [key for key in about if earlier.get(key) != about[key]]
+    if different:
+        raise UserError(
+            f"{out} holds features that differ in {', '.join(different)}; remove the folder, or "
+            "name another --out"
+        )
+    parts = sorted(out.glob("part-*.parquet"))
+    if [path.name for path in parts] != [_PART.format(number) for number in range(len(parts))]:
+        raise UserError(
+            f"{out} lacks a file between others; remove the folder, or name another --out"
+        )
+    return parts
+
+
+def _vectors(
+    method: nn.Module,
+    view: View,
+    paths: list[Path],
+    batch_size: int,
+    threads: int,
+    source: object,
+    done: int,
+) -> Iterator[torch.Tensor]:
+    """Yield the features ``[n, F]`` in float32 of the images of each part."""
+    dataset = UnlabelledImages(paths)
+    loader = source_loader(
+        dataset, build_source(dataset, "custom", 0, threads), view, batch_size, threads
+    )
+    target_device = device()
+    method = method.to(target_device).eval()
+    pending: list[torch.Tensor] = []
+    with tqdm(total=done + len(paths), initial=done, desc="Images", unit=" images") as bar:
+        for images, _ in loader:
+            with torch.no_grad():
+                features = method(images.to(target_device, non_blocking=True))["feats"]
+            pending.append(features.float().cpu())
+            check_features(pending[-1], source)
+            bar.update(len(images))
+            if sum(map(len, pending)) >= _IMAGES_A_PART:
+                yield torch.cat(pending)
+                pending.clear()
+    if pending:
+        yield torch.cat(pending)
+
+
+def _table(
+    names: list[str],
+    labels: list[Any] | None,
+    several: bool,
+    vectors: torch.Tensor,
+    dtype: str,
+    source: object,
+) -> pa.Table:
+    import pyarrow as pa
+
+    values = vectors.to(DTYPES[dtype]).numpy()
+    if not np.isfinite(values).all():
+        raise UserError(f"{source} gives features too large for {dtype}; take --dtype float32")
+    columns = {"path": pa.array(map(_text, names))}
+    if labels is not None:
+        kind = pa.list_(pa.string()) if several else pa.string()
+        columns["label"] = pa.array(map(_text, labels), kind)
+    flat = pa.array(values.reshape(-1))
+    columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    return pa.table(columns)
+
+
+def _text(name: Any) -> Any:
+    """Return a name, or each name of a list, without bytes that are not UTF-8.
+
+    The name of a file may have such bytes, which Parquet's texts cannot hold.
+    """
+    if isinstance(name, list):
+        return [_text(one) for one in name]
+    return name and name.encode("utf-8", "backslashreplace").decode()
+
+
+def _write_part(path: Path, table: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    # Python opens the file, because its errors name what is wrong with the disk. A dictionary of
+    # values that never repeat only takes time.
+    with whole_file(path) as part, part.open("wb") as file:
+        pq.write_table(table, file, use_dictionary=False)
+
+
+def _rows_of(path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(path).num_rows
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path} is damaged: {one_line(error)}; remove {path.parent}") from error
