@@ -13,6 +13,7 @@ from leoclr_plugin.data import opencv
 from leoclr_plugin.data.color import UNCHANGED, channel_maps
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
 from leoclr_plugin.data.views import MeanAndStd, View
 
@@ -36,7 +37,7 @@ def make_views(
     """
     if not opencv.has_opencv():
         resized = [
-            torch.from_numpy(np.stack(resize_images(images, *view)))
+            torch.from_numpy(np.stack(_resize(images, *view)))
             for view in zip(views, drawn, strict=True)
         ]
         for target, finished in zip(
@@ -68,8 +69,18 @@ def resize_views(
     It is used if a GPU finishes the views.
     """
     for view, view_drawn, target in zip(views, drawn, out, strict=True):
-        for place, image in zip(target, resize_images(images, view, view_drawn), strict=True):
+        for place, image in zip(target, _resize(images, view, view_drawn), strict=True):
             place.copy_(torch.from_numpy(image))
+
+
+def _resize(images: Sequence[np.ndarray], view: View, drawn: Drawn) -> list[np.ndarray]:
+    resized = resize_images(images, view, drawn)
+    if view.rand_augment is None:
+        return resized
+    return [
+        change_image(image, view.rand_augment, changes)
+        for image, changes in zip(resized, drawn["changes"], strict=True)
+    ]
 
 
 def _make_view(
@@ -83,7 +94,7 @@ def _make_view(
         factors = (drawn.get(name, off + unchanged) for name, unchanged in UNCHANGED.items())
         maps, greys = channel_maps(*factors)
     shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
-    for i, image in enumerate(resize_images(images, view, drawn)):
+    for i, image in enumerate(_resize(images, view, drawn)):
         if colored[i]:
             image = opencv.change_colors(image, maps[i], greys[i])
         if blurred[i]:
