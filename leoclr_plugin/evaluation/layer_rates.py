@@ -11,7 +11,7 @@ from torchvision.models import ResNet
 
 # The layers of torchvision's ResNets, in the form of timm's ``group_matcher``: the stem, and each
 # residual block.
-_RESNET = {"stem": r"^(conv1|bn1)\.", "blocks": r"^layer(\d+)\.(\d+)\."}
+_RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\.(\d+)\."}
 
 
 def layer_groups(network: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
