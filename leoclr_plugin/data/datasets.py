@@ -17,6 +17,7 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS
+from leoclr_plugin.data.download import downloading
 from leoclr_plugin.data.images import EXTENSIONS, list_images, walk_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
@@ -124,11 +125,16 @@ def class_names(data: DictConfig) -> tuple[str, ...] | None:
     return read_classes(Path(path)) if path else None
 
 
-def take_classes_of_labels(data: DictConfig) -> None:
-    """Set ``data.num_classes`` if images have several labels, because the hosts count folders."""
+def take_classes_of_labels(data: DictConfig) -> bool:
+    """Set ``data.num_classes`` if images have several labels, because the hosts count folders.
+
+    Returns:
+        Whether images have several labels.
+    """
     names = class_names(data)
     if names:
         data.num_classes = len(names)
+    return bool(names)
 
 
 def build_dataset(data: DictConfig, split: str) -> Dataset:
@@ -179,7 +185,12 @@ def _whole_dataset(data: DictConfig, split: str) -> Dataset:
     if name == "stl10":
         split = "test" if split == "val" else split
         return _torchvision(tv.STL10, root, download, split=split)
-    if name == "imagenette" and download and not root.is_dir():
+    if name == "imagenette" and not root.is_dir():
+        if not download:
+            raise UserError(
+                f"the data folder {root} is not there; set data.train_path and data.val_path, or "
+                "data.download=True to fetch it"
+            )
         _download_imagenette(root)
     labelled = not data.get("no_labels", False)
     part = "val" if split == "val" else "train"
@@ -286,7 +297,8 @@ def _check_unlabelled(dataset: MultilabelImages, root: Path, split: str) -> None
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
     try:
-        return make(root, download=download, **kwargs)
+        with downloading(make.__name__, root):
+            return make(root, download=download, **kwargs)
     except RuntimeError as error:
         raise UserError(
             f"{make.__name__} is missing in {root} or damaged: {error}; "
@@ -304,7 +316,8 @@ def _download_imagenette(root: Path) -> None:
             "data.download=True makes a folder imagenette2-160, imagenette2-320 or imagenette2, "
             f"but the path is {root}; write .../imagenette2-160/{root.name}"
         )
-    tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
+    with downloading(name, root.parents[1]):
+        tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
 
 
 def _folder(root: Path, labelled: bool) -> Dataset:

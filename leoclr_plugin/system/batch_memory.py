@@ -25,6 +25,8 @@ class BatchMemory:
         self._pinned = pinned
         self._free: deque[np.ndarray] = deque(maxlen=_KEPT)
 
+    # Lightning validates in inference mode, and other threads may not write to tensors of that mode.
+    @torch.inference_mode(False)
     def empty(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
         """Return an uninitialised CPU tensor."""
         if self._pinned:

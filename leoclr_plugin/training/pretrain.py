@@ -87,14 +87,14 @@ def prepare(cfg: DictConfig) -> DictConfig:
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
     cfg = host().parse_pretrain_cfg(cfg)
-    take_classes_of_labels(cfg.data)
+    several_labels = take_classes_of_labels(cfg.data)
     large = cfg.data.num_large_crops
     if large != 2 and cfg.method not in _METHODS_OF_ANY_VIEWS:
         raise UserError(
             f"method={cfg.method} takes two views with the first pipeline's crop_size, but the "
             f"augmentations make {large}; change num_crops"
         )
-    if class_names(cfg.data):
+    if several_labels:
         _settle_several_labels(cfg)
     if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
         # Without validation images the online kNN would collect features and never evaluate them.

@@ -91,15 +91,16 @@ def mixed(model: FineTuning, monkeypatch, batch_idx: int = 0) -> tuple:
     """Return the images and labels that a training step makes of a batch of 4."""
     given = []
 
-    def loss(logits, targets):
-        given.append(targets)
-        return logits.sum()
+    class Loss(nn.Module):
+        def forward(self, logits, targets):
+            given.append(targets)
+            return logits.sum()
 
     def forward(images):
         given.append(images.clone())
         return {"logits": torch.zeros(len(images), 5, requires_grad=True)}
 
-    monkeypatch.setattr(model, "loss_func", loss)
+    monkeypatch.setattr(model, "loss_func", Loss())
     monkeypatch.setattr(model, "forward", forward)
     monkeypatch.setattr(model, "log", lambda *args, **kwargs: None)
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 8, 8)
@@ -250,7 +251,10 @@ def test_a_training_with_other_settings_is_not_resumed(key, image_folder, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mixup": 0.5, "optimizer__batch_size": 7}, "mixup=0.5 mixes .* batch_size=7 even"),
+        (
+            {"mixup": 0.5, "optimizer__batch_size": 7},
+            r"mixup=0.5 mixes .* optimizer.batch_size=7 even",
+        ),
         ({"cutmix": -1}, "cutmix=-1 must be a number of at least 0"),
         ({"label_smoothing": 1.0}, "label_smoothing=1.0 must be a number of at least 0 and below"),
         ({"rand_augment__magnitude": 31}, "magnitude=31 must be a whole number from 0 to 30"),
@@ -269,7 +273,7 @@ def test_bad_settings_are_refused(changes, message, image_folder, tmp_path):
 
 def test_fine_tuning_keys_are_refused_by_the_linear_probe(image_folder, tmp_path):
     cfg = small_cfg(image_folder, tmp_path, "linear", mixup=0.2)
-    with pytest.raises(UserError, match="mixup=0.2 is for fine-tuning: .* leoclr finetune"):
+    with pytest.raises(UserError, match=r"mixup=0.2 is for fine-tuning: .* leoclr finetune"):
         parse_linear(cfg)
 
 
@@ -278,5 +282,5 @@ def test_soft_labels_need_one_class_for_each_image(image_folder, tmp_path):
     labels.write_text("image,dog,cat\nx.png,1,0\n")
     changes = {"data__labels": str(labels), "data__val_labels": str(labels)}
     parse_finetune(small_cfg(image_folder, tmp_path, **changes))
-    with pytest.raises(UserError, match="label_smoothing=0.1 takes one class for each image"):
+    with pytest.raises(UserError, match=r"label_smoothing=0.1 takes one class for each image"):
         parse_finetune(small_cfg(image_folder, tmp_path, **changes, label_smoothing=0.1))
