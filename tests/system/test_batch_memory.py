@@ -38,3 +38,9 @@ def test_a_graph_that_saved_a_tensor_holds_its_memory():
     memory.empty((3,), torch.float32).fill_(-1)
     product.backward()
     assert weight.grad.tolist() == [5, 5, 5]
+
+
+def test_threads_can_write_to_memory_that_was_taken_in_inference_mode():
+    with torch.inference_mode():
+        tensor = BatchMemory(pinned=False).empty((3,), torch.float32)
+    assert tensor.fill_(2).tolist() == [2, 2, 2]
