@@ -38,21 +38,22 @@ def run(args: argparse.Namespace) -> None:
     from lightning.pytorch.utilities import rank_zero_only
 
     from leoclr_plugin.checkpoints.reading import input_size
-    from leoclr_plugin.commands.on_checkpoint import load_config_for, open_pretrained
+    from leoclr_plugin.commands.on_checkpoint import load_config_for
     from leoclr_plugin.config.keys import FINETUNE
     from leoclr_plugin.data.label_lists import take_labels
     from leoclr_plugin.data.loaders import linear_train_loader, val_loader
     from leoclr_plugin.evaluation.finetune import finetune, parse_finetune
     from leoclr_plugin.evaluation.results import in_words
     from leoclr_plugin.training.batch_of_one import check_batch_norm
+    from leoclr_plugin.zoo.source import open_source
 
-    source = open_pretrained(args.checkpoint_dir)
+    source = open_source(args.checkpoint_dir)
     cfg = load_config_for(source, FINETUNE, args.config, args.overrides)
     cfg = parse_finetune(cfg)
     if not cfg.get("fast_dev_run"):
         # Check before the training, which may take hours, that the results can be written.
         results_folder(args.out, source.folder)
-    backbone = source.load_backbone()
+    backbone = source.load_method().backbone
     size = (cfg.crop_size, cfg.crop_size) if cfg.crop_size else input_size(source.cfg)
     check_batch_norm(backbone, cfg, [size])
     labels = "all"
@@ -75,4 +76,4 @@ def run(args: argparse.Namespace) -> None:
     content = {**result, "labels": labels, "images": images, "size": list(size)}
     suffix = f"-{labels}" if args.labels else ""
     name = f"finetune{suffix}.json"
-    write_result(args.out, source.folder, name, {**content, "checkpoint": source.name})
+    write_result(args.out, source.folder, name, {**content, "checkpoint": source.checkpoint.name})

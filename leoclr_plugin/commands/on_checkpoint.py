@@ -1,71 +1,19 @@
-"""The network and the configuration of the commands that train a classifier on a checkpoint."""
+"""The configuration of the commands that train a classifier on a checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from torch import nn
 
     from leoclr_plugin.checkpoints.reading import CheckpointFolder
-
-_ZOO = "zoo:"
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A network that was pretrained: a run's checkpoint, or a model of the zoo.
-
-    Attributes:
-        checkpoint: the path of the checkpoint, or ``zoo:NAME``.
-        folder: the folder for results, unless the user names another one.
-        cfg: the configuration of the pretraining; that of a zoo model has no paths of data.
-        load_backbone: builds the backbone with its weights, in evaluation mode.
-    """
-
-    checkpoint: str
-    folder: Path
-    cfg: DictConfig
-    load_backbone: Callable[[], nn.Module]
-
-    @property
-    def name(self) -> str:
-        """The name of the checkpoint's file, or ``zoo:NAME``."""
-        return Path(self.checkpoint).name
-
-
-def open_pretrained(source: str) -> Pretrained:
-    """Open a run's folder, one of its checkpoints, or ``zoo:NAME``.
-
-    Raises:
-        UserError: see ``CheckpointFolder.open`` and ``find_entry``.
-    """
-    from leoclr_plugin.checkpoints.reading import CheckpointFolder
-
-    if source.startswith(_ZOO):
-        return _zoo_model(source)
-    run = CheckpointFolder.open(source)
-    return Pretrained(str(run.checkpoint), run.folder, run.cfg, lambda: run.load_method().backbone)
-
-
-def _zoo_model(source: str) -> Pretrained:
-    from omegaconf import OmegaConf
-
-    from leoclr_plugin.system.files import read_json
-    from leoclr_plugin.zoo.manifest import find_entry, zoo_folder
-    from leoclr_plugin.zoo.model import load
-
-    entry = find_entry(source.removeprefix(_ZOO))
-    cfg = OmegaConf.create(read_json(zoo_folder() / entry.config))
-    return Pretrained(source, Path(entry.name), cfg, lambda: load(entry.name).backbone)
+    from leoclr_plugin.zoo.source import ZooSource
 
 
 def load_config_for(
-    source: Pretrained | CheckpointFolder,
+    source: CheckpointFolder | ZooSource,
     command: str,
     config: str | None,
     overrides: Sequence[str],
@@ -75,7 +23,7 @@ def load_config_for(
     The data is the checkpoint's own, unless the user names other data.
 
     Args:
-        source: the checkpoint.
+        source: the checkpoint, or the model of the zoo.
         command: ``"linear"`` or ``"finetune"``.
         config: a name under ``scripts/<command>`` or a file; None for that of the data set.
         overrides: the user's changes in Hydra's syntax.
@@ -105,7 +53,7 @@ def load_config_for(
     return cfg
 
 
-def _fixed_keys(source: Pretrained | CheckpointFolder) -> dict[str, Any]:
+def _fixed_keys(source: CheckpointFolder | ZooSource) -> dict[str, Any]:
     """Return the keys that must have the checkpoint's values."""
     return {
         "pretrained_feature_extractor": source.checkpoint,
@@ -114,7 +62,7 @@ def _fixed_keys(source: Pretrained | CheckpointFolder) -> dict[str, Any]:
     }
 
 
-def _default_data(source: Pretrained | CheckpointFolder, changed: set[str]) -> dict[str, Any]:
+def _default_data(source: CheckpointFolder | ZooSource, changed: set[str]) -> dict[str, Any]:
     """Return the checkpoint's data, which is used unless the user names other data."""
     from omegaconf import OmegaConf
 
