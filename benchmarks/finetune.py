@@ -27,7 +27,7 @@ _ALL = (
     *("sync_batchnorm=False", "+num_sanity_val_steps=0", "+enable_progress_bar=False"),
 )
 _RECIPE = (
-    *("crop_size=64", "optimizer.batch_size=32", "optimizer.lr=0.1", "optimizer.classifier_lr=1"),
+    *("crop_size=64", "optimizer.batch_size=32", "optimizer.lr=0.02", "optimizer.classifier_lr=1"),
     *("scheduler.warmup_epochs=0", "checkpoint.enabled=False"),
 )
 

@@ -27,7 +27,8 @@ def take_labels(data: DictConfig, labels: str, folder: Path) -> str:
     images of a smaller share are part of those of a larger share.
 
     Args:
-        data: the ``data`` node of a configuration; its ``train_list`` is set.
+        data: the ``data`` node of a configuration; its ``train_list`` is set, and its ``fraction``
+            reset, which the listed images have been drawn from.
         labels: ``"1%"`` or another share of each class, ``"N-per-class"``, or the path of a list.
         folder: the folder that the list is written to, as ``labels-<description>.txt``.
 
@@ -57,6 +58,8 @@ def take_labels(data: DictConfig, labels: str, folder: Path) -> str:
     path = folder / f"labels-{description}.txt"
     write_text(path, "".join(f"{name}\n" for name in sorted(names)))
     data.train_list = str(path)
+    # The list is already drawn from this fraction of the images.
+    data.fraction = -1
     return description
 
 

@@ -81,6 +81,11 @@ def test_images_that_the_training_leaves_out_are_not_drawn(train, tmp_path):
     assert set(names) < set(clean.read_text().splitlines())
 
 
+def test_a_fraction_applies_once(train, tmp_path):
+    names = listed(train, "50%", tmp_path, fraction=0.5)
+    assert len(names) in (15, 16, 17)
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
