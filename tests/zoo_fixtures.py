@@ -68,7 +68,7 @@ def empty_zoo(weights, tmp_path, monkeypatch):
     folder = tmp_path / "zoo"
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"models": {NAME: fields(weights)}}))
-    for module in ("manifest", "fetch"):
+    for module in ("manifest", "fetch", "source"):
         monkeypatch.setattr(f"leoclr_plugin.zoo.{module}.zoo_folder", lambda: folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("LEOCLR_ZOO_URL", raising=False)

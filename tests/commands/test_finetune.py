@@ -41,7 +41,7 @@ def test_the_command_prints_and_writes_beside_the_run(run, host, tmp_path):
     names = (run.folder / "labels-2-per-class.txt").read_text().splitlines()
     assert len(names) == 10
     (trained,) = (tmp_path / "trained_models/finetune").iterdir()
-    assert {path.suffix for path in trained.iterdir()} == {".ckpt", ".csv", ".json", ".yaml"}
+    assert {path.suffix for path in trained.iterdir()} == {".ckpt", ".csv", ".json"}
 
 
 def test_hosts_methods_and_seeds_get_the_same_labels_and_hosts_the_same_figures(
