@@ -34,7 +34,7 @@ def scripts_folder() -> Path:
 
 
 def config_names(kind: str) -> list[str]:
-    """Return the names of the packaged configurations of a kind, ``pretrain`` or ``linear``."""
+    """Return the names of the packaged configurations of a kind, such as ``pretrain``."""
     folder = scripts_folder() / kind
     names = (path.relative_to(folder).with_suffix("") for path in folder.glob("*/*.yaml"))
     return sorted(name.as_posix() for name in names)
@@ -45,7 +45,7 @@ def find_config(config: str, kind: str) -> Path:
 
     Args:
         config: a name under ``scripts/<kind>`` such as ``imagenette/leoclr``, or a path.
-        kind: ``"pretrain"`` or ``"linear"``.
+        kind: ``"pretrain"``, ``"linear"`` or ``"finetune"``.
 
     Raises:
         UserError: if there is none; it suggests similar names.

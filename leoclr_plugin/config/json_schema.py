@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leoclr_plugin.config.keys import BOTH, PRETRAIN, Node, about, node_of, readers, value_schemas
+from leoclr_plugin.config.keys import ALL, PRETRAIN, Node, about, node_of, readers, value_schemas
 from leoclr_plugin.config.leoclr import LeOCLRSettings
 from leoclr_plugin.config.schema import Config
 
@@ -17,7 +17,7 @@ _HYDRA = {
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema, which is the same for ``scripts/pretrain`` and ``scripts/linear``.
+    """Return the schema, which is the same for all folders of ``scripts``.
 
     No key is required, because a file may be only a part of a configuration. The top level accepts
     additional keys, which may be arguments of Lightning's Trainer. The nodes accept none.
@@ -29,12 +29,12 @@ def json_schema() -> dict[str, Any]:
     schema["then"] = {"properties": {"method_kwargs": _node(LeOCLRSettings, (PRETRAIN,))}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A configuration of leoclr pretrain or leoclr linear",
+        "title": "A configuration of leoclr pretrain, leoclr linear or leoclr finetune",
         **schema,
     }
 
 
-def _node(node: type[Node], commands: Sequence[str] = BOTH) -> dict[str, Any]:
+def _node(node: type[Node], commands: Sequence[str] = ALL) -> dict[str, Any]:
     properties = {}
     for name, field in node.model_fields.items():
         inner, read_by = node_of(field), readers(field, commands)
@@ -44,7 +44,7 @@ def _node(node: type[Node], commands: Sequence[str] = BOTH) -> dict[str, Any]:
             value = _node(inner, read_by)
         else:
             value = {"type": "array", "minItems": 1, "items": _node(inner, read_by)}
-        only = "" if read_by == list(BOTH) else f"; only leoclr {read_by[0]}"
+        only = "" if read_by == list(ALL) else f"; only leoclr {' and leoclr '.join(read_by)}"
         value["description"] = f"{field.description} ({about(field).of}{only})"
         if field.default is not None:
             value["default"] = field.default

@@ -10,8 +10,10 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-PRETRAIN, LINEAR = "pretrain", "linear"
-BOTH = (PRETRAIN, LINEAR)
+PRETRAIN, LINEAR, FINETUNE = "pretrain", "linear", "finetune"
+ALL = (PRETRAIN, LINEAR, FINETUNE)
+# The commands that train with labels on a checkpoint.
+ON_A_CHECKPOINT = (LINEAR, FINETUNE)
 
 Natural = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -46,7 +48,7 @@ class About:
     """
 
     of: str = "solo-learn"
-    commands: Sequence[str] = BOTH
+    commands: Sequence[str] = ALL
     needed: Sequence[str] = ()
     needed_with: str = ""
     reads: str = ""
@@ -75,7 +77,7 @@ def about(field: FieldInfo) -> About:
     return field.json_schema_extra["about"]  # type: ignore[index, return-value]
 
 
-def readers(field: FieldInfo, commands: Sequence[str] = BOTH) -> list[str]:
+def readers(field: FieldInfo, commands: Sequence[str] = ALL) -> list[str]:
     """Return which of ``commands``, those that read a node, read one of its fields."""
     return [command for command in commands if command in about(field).commands]
 

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from leoclr_plugin.config.datasets import DATASETS, FORMATS
 from leoclr_plugin.config.keys import (
-    BOTH,
-    LINEAR,
+    ALL,
+    FINETUNE,
+    ON_A_CHECKPOINT,
     PRETRAIN,
     Count,
     Natural,
@@ -26,11 +27,11 @@ class Data(Node):
     """``data``: the images and how they are read."""
 
     dataset: Literal[DATASETS] = key(  # type: ignore[valid-type]
-        None, "the data set; custom is a folder, and its class folders are counted", needed=BOTH
+        None, "the data set; custom is a folder, and its class folders are counted", needed=ALL
     )
-    train_path: str = key(None, "folder of the training images", needed=BOTH, reads="path")
+    train_path: str = key(None, "folder of the training images", needed=ALL, reads="path")
     val_path: str | None = key(
-        None, "folder of the validation images", needed=(LINEAR,), reads="path"
+        None, "folder of the validation images", needed=ON_A_CHECKPOINT, reads="path"
     )
     train_list: str | None = key(
         None, "file that lists the training images to use", of="leoclr", reads="path"
@@ -48,7 +49,7 @@ class Data(Node):
         "image_folder", "how images are read: by threads of Python, or by NVIDIA DALI"
     )
     num_workers: Count = key(
-        None, "threads that load images; in solo-learn's own scripts, processes", needed=BOTH
+        None, "threads that load images; in solo-learn's own scripts, processes", needed=ALL
     )
     cache_mb: NotNegative = key(
         0, "memory in MB for the decoded images of a data set; 0 disables the cache", of="leoclr"
@@ -72,7 +73,7 @@ class Backbone(Node):
     """``backbone``: the encoder."""
 
     name: str = key(
-        None, "solo-learn's or timm's name of the network, or the path of a class", needed=BOTH
+        None, "solo-learn's or timm's name of the network, or the path of a class", needed=ALL
     )
     kwargs: dict[str, Any] = key({}, "arguments of the network's constructor")
     weights: str | None = key(
@@ -90,33 +91,35 @@ class Backbone(Node):
 class Optimizer(Node):
     """``optimizer``: the optimizer, its learning rates and the batch size."""
 
-    name: Literal["sgd", "lars", "adam", "adamw"] = key(None, "the optimizer", needed=BOTH)
-    batch_size: Natural = key(None, "images in a batch of one process", needed=BOTH)
+    name: Literal["sgd", "lars", "adam", "adamw"] = key(None, "the optimizer", needed=ALL)
+    batch_size: Natural = key(None, "images in a batch of one process", needed=ALL)
     lr: NotNegative = key(
-        None, "learning rate; multiplied by batch size x devices x nodes / 256", needed=BOTH
+        None, "learning rate; multiplied by batch size x devices x nodes / 256", needed=ALL
     )
     classifier_lr: NotNegative = key(
         None,
-        "learning rate of the online classifier; multiplied like lr if there is a validation set",
-        needed=(PRETRAIN,),
-        commands=(PRETRAIN,),
+        "learning rate of the classifier; multiplied like lr, in pretraining only if there is a "
+        "validation set",
+        needed=(PRETRAIN, FINETUNE),
+        commands=(PRETRAIN, FINETUNE),
     )
-    weight_decay: NotNegative = key(None, "weight decay", needed=BOTH)
+    weight_decay: NotNegative = key(None, "weight decay", needed=ALL)
     kwargs: dict[str, Any] = key({}, "arguments of the optimizer's constructor")
     exclude_bias_n_norm_wd: bool = key(
         False, "exclude biases and normalisation layers from weight decay"
     )
     layer_decay: NotNegative = key(
         0.0,
-        "factor of the learning rate from each layer to the one before; real solo-learn only",
-        commands=(LINEAR,),
+        "factor of the learning rate from each layer to the one before, 0 for none; leoclr linear "
+        "needs the real solo-learn for it",
+        commands=ON_A_CHECKPOINT,
     )
 
 
 class Scheduler(Node):
     """``scheduler``: how the learning rate changes."""
 
-    name: Literal["warmup_cosine", "step", "none"] = key(None, "the schedule", needed=BOTH)
+    name: Literal["warmup_cosine", "step", "none"] = key(None, "the schedule", needed=ALL)
     warmup_epochs: NotNegative = key(10, "epochs of warmup; for warmup_cosine")
     warmup_start_lr: NotNegative = key(3e-5, "learning rate at the first step; for warmup_cosine")
     min_lr: NotNegative = key(0.0, "learning rate at the last step; for warmup_cosine")
@@ -197,4 +200,13 @@ class Dali(Node):
     )
     encode_indexes_into_labels: bool = key(
         False, "setting of solo-learn's DALI loader; the loader of leoclr does not need it"
+    )
+
+
+class RandAugment(Node):
+    """``rand_augment``: random changes of each image, those of torchvision's ``RandAugment``."""
+
+    num_ops: Count = key(0, "number of changes; 0 makes none", of="leoclr")
+    magnitude: Annotated[int, Field(ge=0, le=30)] = key(
+        9, "strength of the changes, from 0 to 30", of="leoclr"
     )

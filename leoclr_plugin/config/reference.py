@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic.fields import FieldInfo
 
-from leoclr_plugin.config.keys import BOTH, Node, about, node_of, readers, wanted
+from leoclr_plugin.config.keys import ALL, Node, about, node_of, readers, wanted
 from leoclr_plugin.config.leoclr import LeOCLRSettings
 from leoclr_plugin.config.schema import Config
 
@@ -15,12 +15,13 @@ _HEAD = """# Configuration reference
 <!-- Written by `leoclr config reference > docs/config.md`. To change this page, change the
 declarations in leoclr_plugin/config/. -->
 
-A configuration is a YAML file of `scripts/pretrain` or `scripts/linear`, or one of your own.
+A configuration is a YAML file of `scripts/pretrain`, `scripts/linear` or `scripts/finetune`, or one
+of your own.
 You can change every key on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
 To add a key that the file does not have, write a plus: `+on_nonfinite=skip`.
 
 The column *of* says which program reads a key: solo-learn (and the bundled host), leoclr, or
-Lightning. The column *command* says `pretrain` or `linear` if only this command reads the key.
+Lightning. The column *command* names the commands that read the key, if not all three do.
 """
 _TOP = "The top of the file may also have any argument of `lightning.pytorch.Trainer`."
 _OPEN = "Other methods have their own settings here, which the host documents."
@@ -29,7 +30,7 @@ _TABLE = "| key | value | default | meaning | of | command |\n|---|---|---|---|-
 
 def reference() -> str:
     """Return the page in Markdown."""
-    parts = [_HEAD, _section("The top of the file", Config, BOTH, _TOP)]
+    parts = [_HEAD, _section("The top of the file", Config, ALL, _TOP)]
     for name, field in Config.model_fields.items():
         node, commands = node_of(field), readers(field)
         if node is not None:
@@ -51,7 +52,7 @@ def _rows(node: type[Node], name: str, commands: Sequence[str], prefix: str = ""
     field = node.model_fields[name]
     inner, read_by = node_of(field), readers(field, commands)
     if inner is None:
-        command = "" if read_by == list(BOTH) else ", ".join(read_by)
+        command = "" if read_by == list(ALL) else ", ".join(read_by)
         value = wanted(node, name)
         cells = (
             f"`{prefix}{name}`",
@@ -79,5 +80,5 @@ def _default(field: FieldInfo, read_by: Sequence[str]) -> str:
     return (
         "required"
         if list(declared.needed) == list(read_by)
-        else f"{default}, required by {declared.needed[0]}"
+        else f"{default}, required by {', '.join(declared.needed)}"
     )

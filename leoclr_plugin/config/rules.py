@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from leoclr_plugin.config.datasets import ARCHIVES, SQUARE_DATASETS
-from leoclr_plugin.config.keys import BOTH, LINEAR, PRETRAIN, Node
+from leoclr_plugin.config.keys import ALL, FINETUNE, LINEAR, PRETRAIN, Node
 from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 
 _TAUS = ("momentum.base_tau", "momentum.final_tau")
@@ -19,6 +19,7 @@ _REPLACED_BY_COMMANDS = {
     "debug_augmentations": "leoclr views FOLDER",
 }
 _FINE_TUNING = ("mixup", "cutmix", "label_smoothing", "auto_augment")
+_MIXING = ("mixup", "cutmix")
 
 
 def broken_rules(
@@ -28,7 +29,7 @@ def broken_rules(
 
     Args:
         values: the configuration.
-        command: ``"pretrain"`` or ``"linear"``.
+        command: ``"pretrain"``, ``"linear"`` or ``"finetune"``.
         bad: keys with invalid values; rules about these keys are skipped.
     """
     for rule, keys, commands in _RULES:
@@ -75,7 +76,7 @@ def value_of(values: Mapping[str, Any], key: str, default: Any = None) -> Any:
     return value
 
 
-def _rule(*keys: str, commands: Collection[str] = BOTH) -> Callable[[Rule], Rule]:
+def _rule(*keys: str, commands: Collection[str] = ALL) -> Callable[[Rule], Rule]:
     def add(rule: Rule) -> Rule:
         _RULES.append((rule, keys, commands))
         return rule
@@ -204,10 +205,27 @@ def _other_commands_replace_keys(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 @_rule(*_FINE_TUNING, commands=(LINEAR,))
-def _fine_tuning_is_the_hosts(values: Mapping[str, Any]) -> Iterator[str]:
+def _fine_tuning_has_its_own_command(values: Mapping[str, Any]) -> Iterator[str]:
     for key in _FINE_TUNING:
         if value_of(values, key):
             yield (
-                f"{key}={values[key]} is not supported: leave it out, or train on the same "
-                "checkpoint with solo-learn's main_linear.py"
+                f"{key}={values[key]} is for fine-tuning: leave it out, or run leoclr finetune on "
+                "the same checkpoint"
             )
+
+
+@_rule(*_MIXING, "optimizer.batch_size", commands=(FINETUNE,))
+def _images_are_mixed_in_pairs(values: Mapping[str, Any]) -> Iterator[str]:
+    batch_size = value_of(values, "optimizer.batch_size", 0)
+    for key in _MIXING:
+        if value_of(values, key) and batch_size % 2:
+            yield (
+                f"{key}={values[key]} mixes the images of a batch in pairs: make "
+                f"optimizer.batch_size={batch_size} even"
+            )
+
+
+@_rule("rand_augment", "data.format", commands=(FINETUNE,))
+def _dali_has_no_rand_augment(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "rand_augment.num_ops") and value_of(values, "data.format") == "dali":
+        yield "rand_augment needs data.format=image_folder: leave it out, or do not use dali"

@@ -1,4 +1,4 @@
-"""All keys of a configuration of ``scripts/pretrain`` or ``scripts/linear``."""
+"""All keys of a configuration of a folder of ``scripts``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pydantic import Field
 
 from leoclr_plugin.config.devices import WANTED, Devices
 from leoclr_plugin.config.keys import (
-    BOTH,
+    ALL,
+    FINETUNE,
     LINEAR,
+    ON_A_CHECKPOINT,
     PRETRAIN,
     Count,
     Endless,
@@ -32,13 +34,14 @@ from leoclr_plugin.config.nodes import (
     Measures,
     Optimizer,
     Performance,
+    RandAugment,
     Scheduler,
     Wandb,
 )
 from leoclr_plugin.config.views import Pipeline
 
 _LIGHTNING = {"of": "Lightning"}
-_FINE_TUNING = "not supported; solo-learn's main_linear.py supports it"
+_FINE_TUNING = {"of": "leoclr", "commands": (FINETUNE,)}
 
 
 class Config(Node):
@@ -48,7 +51,7 @@ class Config(Node):
     any key, because each method has its own; those of LeOCLR are declared in ``LeOCLRSettings``.
     """
 
-    name: str = key(None, "name of the run; its files begin with it", needed=BOTH, reads="text")
+    name: str = key(None, "name of the run; its files begin with it", needed=ALL, reads="text")
     method: str = key(
         None, "solo-learn's name of the method", needed=(PRETRAIN,), commands=(PRETRAIN,)
     )
@@ -86,21 +89,45 @@ class Config(Node):
     )
 
     pretrained_feature_extractor: str | None = key(
-        None, "the checkpoint; set by leoclr linear", commands=(LINEAR,), reads="path"
+        None, "the checkpoint; set by the command", commands=ON_A_CHECKPOINT, reads="path"
     )
     pretrain_method: str | None = key(
-        None, "the checkpoint's method; set by leoclr linear", commands=(LINEAR,)
+        None, "the checkpoint's method; set by the command", commands=ON_A_CHECKPOINT
     )
     finetune: bool = key(False, "train the backbone too", commands=(LINEAR,))
-    mixup: NotNegative = key(0.0, _FINE_TUNING, commands=(LINEAR,))
-    cutmix: NotNegative = key(0.0, _FINE_TUNING, commands=(LINEAR,))
-    label_smoothing: NotNegative = key(0.0, _FINE_TUNING, commands=(LINEAR,))
-    auto_augment: bool = key(False, _FINE_TUNING, commands=(LINEAR,))
+    mixup: NotNegative = key(
+        0.0, "alpha of mixup, which blends two images and their labels; 0 is off", **_FINE_TUNING
+    )
+    cutmix: NotNegative = key(
+        0.0, "alpha of cutmix, which pastes a part of another image; 0 is off", **_FINE_TUNING
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = key(
+        0.0, "share of a label that is divided among all classes", **_FINE_TUNING
+    )
+    rand_augment: RandAugment = key(
+        None, "random changes of each image (RandAugment)", commands=(FINETUNE,)
+    )
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = key(
+        0.0,
+        "highest decay of a moving average of the weights, which is evaluated instead of them; 0 "
+        "is off",
+        of="leoclr",
+        commands=(FINETUNE,),
+    )
+    crop_size: Natural | None = key(
+        None,
+        "height and width of the images in pixels; null for the size of the pretraining",
+        of="leoclr",
+        commands=(FINETUNE,),
+    )
+    auto_augment: bool = key(
+        False, "not supported; rand_augment of leoclr finetune replaces it", commands=(LINEAR,)
+    )
     debug_augmentations: bool = key(False, "not supported; use leoclr views", commands=(PRETRAIN,))
     auto_umap: dict[str, Any] = key({}, "not supported; use leoclr umap", commands=(PRETRAIN,))
 
     max_epochs: Endless | Natural = key(
-        None, "epochs to train; -1 trains without end", needed=BOTH, **_LIGHTNING
+        None, "epochs to train; -1 trains without end", needed=ALL, **_LIGHTNING
     )
     max_steps: Endless | Natural = key(-1, "maximum number of steps; -1 is no limit", **_LIGHTNING)
     limit_train_batches: Natural | Annotated[float, Field(gt=0, le=1)] | None = key(

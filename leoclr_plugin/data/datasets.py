@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.config.check import check_part
-from leoclr_plugin.config.datasets import MULTILABEL_SETS
+from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS
 from leoclr_plugin.data.download import downloading
 from leoclr_plugin.data.images import EXTENSIONS, class_folders, list_images, walk_images
 from leoclr_plugin.data.labels import (
@@ -234,6 +234,24 @@ def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
         samples = samples_of(dataset.dataset)
         return [samples[i] for i in dataset.indices]
     return list(dataset.samples)
+
+
+def named_train_images(data: DictConfig) -> list[tuple[str, Any]]:
+    """Return the training images of a ``data`` node as pairs (name, target).
+
+    The names are those of lists: the paths under ``data.train_path``.
+
+    Raises:
+        UserError: see ``build_dataset``; and if the data set is an archive.
+    """
+    dataset = build_dataset(data, "train")
+    if data.dataset in ARCHIVES:
+        raise UserError(
+            f"data.dataset={data.dataset} is an archive, whose images cannot be listed; use a data "
+            "set of image files"
+        )
+    root = data.train_path
+    return [(str(Path(path).relative_to(root)), target) for path, target in samples_of(dataset)]
 
 
 def _labelled_by_file(data: DictConfig, root: Path, split: str) -> MultilabelImages:

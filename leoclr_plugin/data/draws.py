@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from leoclr_plugin.data.color import channel_maps
+from leoclr_plugin.data.rand_augment import draw_changes
 from leoclr_plugin.data.views import BLUR_SIGMA, View
 
 # The number of this way to draw. Checkpoints hold it, and it is raised when the draws change.
@@ -46,6 +47,7 @@ _WIDTHS = {
     "mirror": 1,
 }
 NUMBERS = sum(_WIDTHS.values())
+_RAND_AUGMENT = 1
 _ENDS = np.cumsum(list(_WIDTHS.values())).tolist()
 _PLACES = {
     name: slice(end - width, end) if width > 1 else end - 1
@@ -64,12 +66,18 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
         indexes: the samples' indexes in the data set, ``[n]``.
 
     Returns:
-        For each view what ``draw`` returns.
+        For each view what ``draw`` returns, and with RandAugment ``changes``
+        ``[n, num_ops, 2]``, see ``draw_changes``.
     """
-    return [
-        draw(view.node, sample_numbers([seed, epoch, number], indexes))
-        for number, view in enumerate(views)
-    ]
+    drawn = []
+    for number, view in enumerate(views):
+        stream = [seed, epoch, number]
+        drawn.append(draw(view.node, sample_numbers(stream, indexes)))
+        if view.rand_augment is not None:
+            # These numbers have a stream of their own, so all other draws stay the same.
+            numbers = sample_numbers([*stream, _RAND_AUGMENT], indexes)
+            drawn[-1]["changes"] = draw_changes(view.rand_augment, numbers)
+    return drawn
 
 
 def sample_numbers(stream: Sequence[int], indexes: np.ndarray) -> np.ndarray:

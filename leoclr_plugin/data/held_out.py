@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from leoclr_plugin.data.datasets import build_dataset, samples_of
+from leoclr_plugin.data.datasets import named_train_images
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import write_text
 
@@ -31,15 +31,7 @@ def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, str]:
     Raises:
         UserError: if the data set is an archive, or there are too few images.
     """
-    dataset = build_dataset(data, "train")
-    try:
-        samples = samples_of(dataset)
-    except AttributeError as error:
-        raise UserError(
-            f"data.dataset={data.dataset} is an archive, and images can only be held out of "
-            "folders; use a data set of image files"
-        ) from error
-    names = [str(Path(path).relative_to(data.train_path)) for path, _ in samples]
+    names = [name for name, _ in named_train_images(data)]
     if count >= len(names):
         raise UserError(f"{count} images cannot be held out of {len(names)}; hold out fewer")
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(_SEED)).tolist()

@@ -14,8 +14,9 @@ from leoclr_plugin.system.files import read_text
 def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     """Remove the images that are not listed from a data set, which keeps its own order.
 
-    A name is the image's path under ``root`` or its absolute path. Blank lines and a byte order
-    mark are ignored, as are spaces and carriage returns around a name, unless they are part of the
+    A name is the image's path under ``root``, its absolute path, or the name of the file alone if
+    only one image has it, as in the published lists of ImageNet. Blank lines and a byte order mark
+    are ignored, as are spaces and carriage returns around a name, unless they are part of the
     file's name. An image that is listed twice is taken once, and a message on stderr says so.
 
     Args:
@@ -33,6 +34,7 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     # Normalised absolute paths are the same for all spellings, such as a.png and ./a.png.
     cwd = Path.cwd()
     indexes = {os.path.normpath(cwd / path): i for i, (path, _) in enumerate(dataset.samples)}
+    alone: dict[str, int] = {}
     taken: set[int] = set()
     missing, repeated = [], []
     for line in read_text(listed).split("\n"):
@@ -41,6 +43,9 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
         spellings = (line, line.rstrip("\r"), line.strip())
         paths = (os.path.normpath(cwd / root / name) for name in spellings)
         index = next((indexes[path] for path in paths if path in indexes), None)
+        if index is None and "/" not in line:
+            alone = alone or _by_file_name(indexes)
+            index = alone.get(line.strip())
         if index is None:
             missing.append(line.strip())
         elif index in taken:
@@ -63,3 +68,15 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
         )
     dataset.samples = [dataset.samples[index] for index in sorted(taken)]
     dataset.targets = [target for _, target in dataset.samples]
+
+
+def _by_file_name(indexes: dict[str, int]) -> dict[str, int]:
+    """Return the indexes of images by the names of their files, without those of several images."""
+    found: dict[str, int] = {}
+    repeated = set()
+    for path, index in indexes.items():
+        name = path.rpartition(os.sep)[2]
+        if name in found:
+            repeated.add(name)
+        found[name] = index
+    return {name: index for name, index in found.items() if name not in repeated}

@@ -13,6 +13,7 @@ from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
+from leoclr_plugin.data.rand_augment import RandAugment
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.data.sources import Source, build_source
 from leoclr_plugin.data.views import View, linear_train_view, pretrain_views, val_view
@@ -40,8 +41,13 @@ def val_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
 
 
 def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
-    """Return a loader of shuffled batches ``[images, targets]`` of the augmented training set."""
-    view = linear_train_view(cfg.data.dataset, size)
+    """Return a loader of shuffled batches ``[images, targets]`` of the augmented training set.
+
+    The images are changed by RandAugment as well if ``cfg.rand_augment.num_ops`` is above 0.
+    """
+    settings = cfg.get("rand_augment") or {}
+    rand_augment = RandAugment(**settings) if settings.get("num_ops") else None
+    view = linear_train_view(cfg.data.dataset, size, rand_augment)
     return _loader(build_dataset(cfg.data, "train"), cfg, [view], True, _labelled_batch)
 
 

@@ -12,6 +12,7 @@ from torchvision.transforms.functional import equalize
 from leoclr_plugin.data import opencv
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
 from leoclr_plugin.data.views import MeanAndStd, View
 
@@ -35,7 +36,7 @@ def make_views(
     """
     if not opencv.has_opencv():
         resized = [
-            torch.from_numpy(np.stack(resize_images(images, *view)))
+            torch.from_numpy(np.stack(_resize(images, *view)))
             for view in zip(views, drawn, strict=True)
         ]
         for target, finished in zip(
@@ -67,8 +68,18 @@ def resize_views(
     It is used if a GPU finishes the views.
     """
     for view, view_drawn, target in zip(views, drawn, out, strict=True):
-        for place, image in zip(target, resize_images(images, view, view_drawn), strict=True):
+        for place, image in zip(target, _resize(images, view, view_drawn), strict=True):
             place.copy_(torch.from_numpy(image))
+
+
+def _resize(images: Sequence[np.ndarray], view: View, drawn: Drawn) -> list[np.ndarray]:
+    resized = resize_images(images, view, drawn)
+    if view.rand_augment is None:
+        return resized
+    return [
+        change_image(image, view.rand_augment, changes)
+        for image, changes in zip(resized, drawn["changes"], strict=True)
+    ]
 
 
 def _make_view(
@@ -79,7 +90,7 @@ def _make_view(
         drawn.get(name, off) for name in ("colored", "blurred", "solarized", "equalized", "mirror")
     )
     levels = np.empty((len(images), *view.size, 3), np.uint8)
-    for i, image in enumerate(resize_images(images, view, drawn)):
+    for i, image in enumerate(_resize(images, view, drawn)):
         if colored[i]:
             image = opencv.change_colors(image, drawn["maps"][i], drawn["greys"][i])
         if blurred[i]:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from leoclr_plugin.config.datasets import SQUARE_DATASETS
+from leoclr_plugin.data.rand_augment import RandAugment
 
 MeanAndStd = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -48,6 +49,7 @@ class View:
         bicubic: whether the interpolation is bicubic; it is bilinear if False.
         whole: whether an image that ``resize_shorter`` does not bring to ``size`` is refused
             instead of cropped.
+        rand_augment: the settings of RandAugment, which follows the resize; None leaves it out.
     """
 
     node: Any
@@ -56,6 +58,7 @@ class View:
     resize_shorter: int | None = None
     bicubic: bool = True
     whole: bool = False
+    rand_augment: RandAugment | None = None
 
 
 def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
@@ -86,11 +89,14 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
     return views
 
 
-def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
-    """Return the training view of the linear probe: a random resized crop and a flip."""
+def linear_train_view(
+    dataset: str, size: tuple[int, int], rand_augment: RandAugment | None = None
+) -> View:
+    """Return the view that classifiers are trained on: a random resized crop and a flip."""
     crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
     node = {**UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
-    return View(_plain(node), size, mean_and_std(dataset), bicubic=False)
+    normalization = mean_and_std(dataset)
+    return View(_plain(node), size, normalization, bicubic=False, rand_augment=rand_augment)
 
 
 def val_view(dataset: str, size: tuple[int, int]) -> View:

@@ -11,9 +11,11 @@ import torch
 from omegaconf import DictConfig
 
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.keys import LINEAR
 from leoclr_plugin.config.overrides import quote
+from leoclr_plugin.evaluation.classifier import config_of
 from leoclr_plugin.evaluation.features import Features
-from leoclr_plugin.evaluation.linear import linear_config_name, linear_on_features, parse_linear
+from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES
 from leoclr_plugin.evaluation.results import headline
 from leoclr_plugin.training.multilabel import ValidationMAP
@@ -42,7 +44,7 @@ def linear_probe(
         ranking: keeps the scores of the validation images, if they have several labels.
 
     Returns:
-        See ``evaluation.linear.linear``.
+        See ``evaluation.classifier.train_classifier``.
     """
     with tempfile.TemporaryDirectory() as temporary, _one_thread():
         keys = ("dataset", "train_path", "val_path", "labels", "val_labels")
@@ -53,7 +55,7 @@ def linear_probe(
             f"optimizer.lr={lr}",
             f"checkpoint.dir={quote(temporary)}",
         ]
-        cfg = load_config(linear_config_name(data.dataset), "linear", overrides)
+        cfg = load_config(config_of(data.dataset, LINEAR), LINEAR, overrides)
         cfg.optimizer.batch_size = min(cfg.optimizer.batch_size, len(train[0]))
         if seed is not None:
             cfg.seed = seed
@@ -75,7 +77,7 @@ def tuned_linear_probe(
         ranking: see ``linear_probe``.
 
     Returns:
-        The result of ``evaluation.linear.linear``, and the chosen rate as ``lr``.
+        The result of ``train_classifier``, and the chosen rate as ``lr``.
     """
     features, targets = train
     generator = torch.Generator().manual_seed(_SPLIT_SEED)

@@ -31,6 +31,12 @@ _COMPARED_SETTINGS = (
     "accumulate_grad_batches",
     "gradient_clip_val",
     "finetune",
+    "mixup",
+    "cutmix",
+    "label_smoothing",
+    "rand_augment",
+    "ema_decay",
+    "crop_size",
 )
 
 
@@ -59,7 +65,8 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
 
     Args:
         cfg: a parsed configuration that contains the method's defaults.
-        folder: folder of the runs under ``checkpoint.dir``: the method's name, or ``linear``.
+        folder: folder of the runs under ``checkpoint.dir``: the method's name, ``linear`` or
+            ``finetune``.
         model: the model that receives the weights.
 
     Raises:

@@ -38,6 +38,16 @@ def test_every_data_set_has_configs_of_both_methods_and_kinds(kind, folder, meth
     assert cfg.backbone.name in ("resnet18", "resnet50", "small_convnet")
 
 
+@pytest.mark.parametrize("folder", ["custom", "imagenet", "imagenette"])
+def test_fine_tuning_has_one_recipe_for_all_methods(folder):
+    cfg = load_config(f"{folder}/leoclr", "finetune", NEEDED_LINEAR.get(folder, []))
+    check_config(cfg, "finetune")
+    linear = load_config(f"{folder}/leoclr", "linear", NEEDED_LINEAR.get(folder, []))
+    assert (cfg.data, cfg.backbone) == (linear.data, linear.backbone)
+    recipe = load_config("imagenet/leoclr", "finetune")
+    assert (cfg.optimizer, cfg.scheduler) == (recipe.optimizer, recipe.scheduler)
+
+
 def test_imagenet_has_the_papers_recipe():
     cfg = load_config("imagenet/leoclr", "pretrain")
     crop, original = cfg.augmentations

@@ -12,7 +12,9 @@ from leoclr_plugin.config import load_config, scripts_folder
 from leoclr_plugin.config.json_schema import json_schema
 
 FILES = sorted(
-    path for kind in ("pretrain", "linear") for path in (scripts_folder() / kind).glob("*/*.yaml")
+    path
+    for kind in ("pretrain", "linear", "finetune")
+    for path in (scripts_folder() / kind).glob("*/*.yaml")
 )
 OPEN = ["data.train_path=x", "data.val_path=x"]
 

@@ -37,6 +37,8 @@ def taken(train, content: bytes, **changes) -> list[str]:
         (b"./a/0.png\n././b//0.png\nb/../a/1.png", ["a/0.png", "a/1.png", "b/0.png"]),
         (b"a/0.png  \n\tb/0.png", ["a/0.png", "b/0.png"]),
         (b"b/odd .png\n", ["b/odd .png"]),
+        # As in ImageNet's published lists, a file's name is enough if only one image has it.
+        (b"odd .png\n  a/1.png", ["a/1.png", "b/odd .png"]),
     ],
 )
 def test_every_spelling_of_a_name_is_found(content, expected, no_labels, train):
@@ -62,6 +64,8 @@ def test_absolute_paths_and_other_spellings_of_the_folder_are_found(train, monke
         (b"../other/0.png\na/0.png\n", r"1 names of 2 that are .*, the first is \.\./other/0\.png"),
         (b"/etc/0.png\n", r"1 names of 1 that are not .*, the first is /etc/0\.png; correct"),
         (b"A/0.png\n", "the first is A/0.png"),
+        # Two images have this name.
+        (b"0.png\n", r"the first is 0\.png"),
         (b"\r\n\n", "names no image"),
     ],
 )

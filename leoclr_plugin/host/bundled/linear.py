@@ -37,14 +37,10 @@ class LinearModel(pl.LightningModule):
     ) -> None:
         super().__init__()
         set_defaults(cfg, _DEFAULTS)
-        if cfg.optimizer.layer_decay:
-            raise UserError(
-                f"optimizer.layer_decay={cfg.optimizer.layer_decay} needs the real solo-learn; "
-                "set SOLO_LEARN_HOME"
-            )
         self.backbone = backbone
         self.classifier = nn.Linear(features_dim(backbone), cfg.data.num_classes)
         self.loss_func = loss_func or cross_entropy
+        self.layer_decay: float = cfg.optimizer.layer_decay
         self.finetune: bool = cfg.finetune
         self.backbone.requires_grad_(self.finetune)
         optimizers.take_settings(self, cfg)
@@ -52,7 +48,16 @@ class LinearModel(pl.LightningModule):
         self.validation_step_outputs: list[dict[str, Any]] = []
 
     def configure_optimizers(self) -> Any:
-        """Build the optimizer and the schedule for the parameters that learn."""
+        """Build the optimizer and the schedule for the parameters that learn.
+
+        Raises:
+            UserError: if the configuration wants a layer decay.
+        """
+        if self.layer_decay:
+            raise UserError(
+                f"optimizer.layer_decay={self.layer_decay} needs the real solo-learn, or leoclr "
+                "finetune; set SOLO_LEARN_HOME"
+            )
         groups = [{"params": self.classifier.parameters()}]
         if self.finetune:
             groups.append({"params": self.backbone.parameters()})

@@ -35,7 +35,7 @@ DEFAULTS = {
 class LinearWarmupCosineAnnealingLR(LRScheduler):
     """The rate rises linearly from ``warmup_start_lr``, then falls to ``eta_min`` on a cosine.
 
-    Each parameter group has its own highest rate.
+    Each parameter group has its own highest rate. Without a ``warmup_start_lr`` it starts there.
 
     Attributes:
         warmup_epochs: the number of calls of ``step`` until the highest rate.
@@ -47,7 +47,7 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         optimizer: torch.optim.Optimizer,
         warmup_epochs: float,
         max_epochs: float,
-        warmup_start_lr: float,
+        warmup_start_lr: float | None,
         eta_min: float,
     ) -> None:
         self.warmup_epochs, self.max_epochs = warmup_epochs, max_epochs
@@ -71,7 +71,7 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
 
     def _warmup_rate(self, step: int, base_lr: float) -> float:
         if step == 0:
-            return self.warmup_start_lr
+            return base_lr if self.warmup_start_lr is None else self.warmup_start_lr
         if step == self.warmup_epochs:
             return base_lr
         slope = (base_lr - self.warmup_start_lr) / (self.warmup_epochs - 1)
@@ -106,13 +106,15 @@ def take_settings(module: Any, cfg: DictConfig, rate_scale: float = 1.0) -> None
     module.scheduler_interval = cfg.scheduler.interval
 
 
-def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
+def configure_optimizers(module: Any, groups: list[dict[str, Any]], own_rates: bool = False) -> Any:
     """Build the optimizer and schedule that ``module``'s attributes describe.
 
     Args:
         module: a method or a linear model after ``take_settings``. A schedule by steps also needs
             its ``trainer``.
         groups: the parameter groups.
+        own_rates: whether ``warmup_cosine`` without a warmup starts each group at its own rate.
+            As in solo-learn, it starts all groups at ``module.lr`` otherwise.
 
     Returns:
         A value that Lightning's ``configure_optimizers`` may return.
@@ -123,10 +125,10 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]]) -> Any:
     check_known("optimizer.name", module.optimizer, _OPTIMIZERS)
     check_known("scheduler.name", module.scheduler, _SCHEDULERS)
     with refused_values("optimizer or scheduler", RuntimeError):
-        return _build(module, groups)
+        return _build(module, groups, own_rates)
 
 
-def _build(module: Any, groups: list[dict[str, Any]]) -> Any:
+def _build(module: Any, groups: list[dict[str, Any]], own_rates: bool) -> Any:
     kwargs, excluded = dict(module.extra_optimizer_args), {}
     if module.optimizer == "lars":
         kwargs["trust_coeff"] = kwargs.pop("eta", 1e-3)
@@ -150,11 +152,14 @@ def _build(module: Any, groups: list[dict[str, Any]]) -> Any:
     if interval == "step":
         max_steps = module.trainer.estimated_stepping_batches
         per_epoch = max_steps / module.max_epochs
+    start = module.warmup_start_lr
+    if module.warmup_epochs == 0:
+        start = None if own_rates else module.lr
     schedule = LinearWarmupCosineAnnealingLR(
         optimizer,
         warmup_epochs=module.warmup_epochs * per_epoch,
         max_epochs=max_steps,
-        warmup_start_lr=module.warmup_start_lr if module.warmup_epochs > 0 else module.lr,
+        warmup_start_lr=start,
         eta_min=module.min_lr,
     )
     return [optimizer], [{"scheduler": schedule, "interval": interval, "frequency": 1}]

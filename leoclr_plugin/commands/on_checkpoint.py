@@ -1,0 +1,73 @@
+"""The configuration of the commands that train a classifier on a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from leoclr_plugin.checkpoints.reading import CheckpointFolder
+    from leoclr_plugin.zoo.source import ZooSource
+
+
+def load_config_for(
+    source: CheckpointFolder | ZooSource,
+    command: str,
+    config: str | None,
+    overrides: Sequence[str],
+) -> DictConfig:
+    """Compose the configuration of a command for a checkpoint.
+
+    The data is the checkpoint's own, unless the user names other data.
+
+    Args:
+        source: the checkpoint, or the model of the zoo.
+        command: ``"linear"`` or ``"finetune"``.
+        config: a name under ``scripts/<command>`` or a file; None for that of the data set.
+        overrides: the user's changes in Hydra's syntax.
+
+    Raises:
+        UserError: see ``load_config``; and if a change contradicts the checkpoint.
+    """
+    from omegaconf import OmegaConf
+
+    from leoclr_plugin.config import load_config
+    from leoclr_plugin.config.overrides import parse_overrides, quote
+    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.evaluation.classifier import config_of
+    from leoclr_plugin.evaluation.data import take_lists
+
+    config = config or config_of(source.cfg.data.dataset, command)
+    fixed = _fixed_keys(source)
+    changed = {override.key_or_group for override in parse_overrides(overrides)}
+    from_checkpoint = {**fixed, **_default_data(source, changed)}
+    defaults = [f"++{key}={quote(str(value))}" for key, value in from_checkpoint.items()]
+    cfg = load_config(config, command, [*defaults, *overrides])
+    for key, value in fixed.items():
+        given = OmegaConf.select(cfg, key)
+        if str(given) != str(value):
+            raise UserError(f"{key}={given}, but the checkpoint's is {value}; leave it out")
+    take_lists(cfg.data, source.cfg.data)
+    return cfg
+
+
+def _fixed_keys(source: CheckpointFolder | ZooSource) -> dict[str, Any]:
+    """Return the keys that must have the checkpoint's values."""
+    return {
+        "pretrained_feature_extractor": source.checkpoint,
+        "pretrain_method": source.cfg.method,
+        "backbone.name": source.cfg.backbone.name,
+    }
+
+
+def _default_data(source: CheckpointFolder | ZooSource, changed: set[str]) -> dict[str, Any]:
+    """Return the checkpoint's data, which is used unless the user names other data."""
+    from omegaconf import OmegaConf
+
+    keys = ("data.dataset", "data.train_path", "data.val_path")
+    # The labels files belong to the checkpoint's own images.
+    labels = () if changed.intersection(keys) else ("data.labels", "data.val_labels")
+    values = {key: OmegaConf.select(source.cfg, key) for key in (*keys, *labels)}
+    return {key: value for key, value in values.items() if value}
