@@ -33,6 +33,7 @@ from leoclr_plugin.commands import (
     views,
     zoo,
 )
+from leoclr_plugin.commands.zoo_weights import with_zoo_files
 from leoclr_plugin.errors import UserError, of_file
 from leoclr_plugin.system.memory import shortage
 from leoclr_plugin.version import __version__
@@ -143,6 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     _limit_spinning_of_threads()
     try:
+        if "overrides" in args:
+            args.overrides = with_zoo_files(args.overrides)
         args.run(args)
         # Flush here: an error at interpreter exit could not be reported.
         sys.stdout.flush()

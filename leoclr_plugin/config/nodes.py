@@ -78,7 +78,7 @@ class Backbone(Node):
     kwargs: dict[str, Any] = key({}, "arguments of the network's constructor")
     weights: str | None = key(
         None,
-        "weights to start from: a file, or timm for its pretrained weights",
+        "weights to start from: a file, zoo:NAME, or timm for its pretrained weights",
         of="leoclr",
         commands=(PRETRAIN,),
         reads="path",
