@@ -74,9 +74,8 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
         sys.argv, sys.path[0] = argv[1:], cwd
         runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
     else:
-        script = Path(cwd, argv[0])
-        sys.argv, sys.path[0] = argv, str(script.parent)
-        runpy.run_path(str(script), run_name="__main__")
+        sys.argv, sys.path[0] = argv, str(Path(cwd, argv[0]).parent)
+        runpy.run_path(argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":
