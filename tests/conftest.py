@@ -20,8 +20,8 @@ from PIL import Image
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.select import choose_host
 from leoclr_plugin.report.environment import OPTIONAL_PACKAGES, version_of
+from tests.programs import ROOT, forked_python
 
-ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["tests.figures", "tests.zoo_fixtures"]
 # Jobs on clusters often run in the C locale. The last two variables stop Python from switching to
 # UTF-8 by itself.
@@ -65,11 +65,15 @@ def run_leoclr(
     cwd: Path | None = None,
     host: str = "bundled",
     stdout: int | IO[bytes] = subprocess.PIPE,
+    python: str | None = None,
     **env: str,
 ):
-    """Run the console script in a subprocess and return the completed process."""
+    """Run the console script in a subprocess and return the completed process.
+
+    Give ``sys.executable`` as ``python`` to test how a command starts.
+    """
     return subprocess.run(
-        [sys.executable, "-m", "leoclr_plugin", *map(str, args)],
+        [python or forked_python(), "-m", "leoclr_plugin", *map(str, args)],
         cwd=cwd,
         env={**os.environ, "LEOCLR_HOST": host, "PYTHONPATH": str(ROOT), **env},
         stdout=stdout,

@@ -11,7 +11,8 @@ import pytest
 
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.report.environment import version_of
-from tests.conftest import ROOT, make_folder, make_image
+from tests.conftest import make_folder, make_image
+from tests.programs import ROOT, forked_python
 from tests.runs import run_folder
 
 README = (ROOT / "README.md").read_text()
@@ -53,9 +54,12 @@ exec "{python}" "$@"
 def run_block(commands: str, cwd: Path, host: str = "bundled", **env: str):
     bin_folder = cwd / "bin"
     bin_folder.mkdir(exist_ok=True)
-    for name, text in (("leoclr", _LEOCLR_SHIM), ("python", _PYTHON_SHIM)):
+    for name, text, python in (
+        ("leoclr", _LEOCLR_SHIM, forked_python()),
+        ("python", _PYTHON_SHIM, sys.executable),
+    ):
         shim = bin_folder / name
-        shim.write_text(text.format(python=sys.executable))
+        shim.write_text(text.format(python=python))
         shim.chmod(0o755)
     return subprocess.run(
         ["bash", "-euc", commands],
@@ -97,7 +101,7 @@ def test_demo_and_tests_are_one_command_each_and_ci_runs_the_tests():
     assert "\n" not in named["tests"]
     assert named["demo"].endswith('pip install ".[umap]" && leoclr demo')
     assert named["tests"].endswith(
-        'pip install -e ".[test]" && python -m pytest -n 2 --dist loadfile'
+        'pip install -e ".[test]" && python -m pytest -n 2 --dist worksteal'
     )
     assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
 

@@ -150,11 +150,13 @@ def hub(server, monkeypatch):
     """The server as a replacement for the Hugging Face hub."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    addresses = {
+    constants = {
+        # The environment may say that there is no network.
+        "HF_HUB_OFFLINE": False,
         "ENDPOINT": address,
         "HUGGINGFACE_CO_URL_TEMPLATE": address + "/{repo_id}/resolve/{revision}/{filename}",
     }
-    for name, value in addresses.items():
+    for name, value in constants.items():
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
         # Before version 0.25, the module that downloads holds copies of these constants.
         monkeypatch.setattr(f"huggingface_hub.file_download.{name}", value, raising=False)

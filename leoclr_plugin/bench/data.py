@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from leoclr_plugin.bench.bounds import decode_and_resize, endless_runs
+from leoclr_plugin.bench.recipe import CROP_SCALE, recipe
 from leoclr_plugin.bench.torchvision_reference import torchvision_batches
 from leoclr_plugin.config.datasets import FORMATS
 from leoclr_plugin.data.dali import has_dali
@@ -42,7 +43,6 @@ _APPEARANCE = {
     "equalization": {"prob": 0.0},
     "horizontal_flip": {"prob": 0.5},
 }
-_RRC = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
 
 
 def data_benchmark(
@@ -189,15 +189,21 @@ def three_views_config(
     folder: Path, form: str, size: int, batch_size: int, workers: int, device: str
 ) -> DictConfig:
     """Return an unparsed configuration of three views of ``folder``'s images, as in MoCo-v2."""
-    crop = {**_APPEARANCE, "crop_size": size, "num_crops": 2, "rrc": {"enabled": True, **_RRC}}
+    crop = {
+        **_APPEARANCE,
+        "crop_size": size,
+        "num_crops": 2,
+        "rrc": {"enabled": True, **CROP_SCALE},
+    }
     original = {
         **_APPEARANCE,
         "crop_size": [size, size],
         "num_crops": 1,
-        "rrc": {"enabled": False, **_RRC},
+        "rrc": {"enabled": False, **CROP_SCALE},
     }
     return OmegaConf.create(
         {
+            **recipe(batch_size),
             "name": "bench",
             "method": "leoclr",
             "backbone": {"name": "resnet18"},
@@ -211,18 +217,6 @@ def three_views_config(
             },
             "dali": {"device": device},
             "augmentations": [crop, original],
-            "method_kwargs": {"proj_hidden_dim": 2048, "proj_output_dim": 128, "temperature": 0.2},
-            "momentum": {"base_tau": 0.999, "final_tau": 0.999},
-            "optimizer": {
-                "name": "sgd",
-                "batch_size": batch_size,
-                "lr": 0.03,
-                "classifier_lr": 0.03,
-                "weight_decay": 1e-4,
-            },
-            "scheduler": {"name": "none"},
-            "max_epochs": 1,
-            "devices": [0],
             "accelerator": "gpu" if device == "gpu" else "cpu",
         }
     )

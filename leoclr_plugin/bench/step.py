@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from leoclr_plugin.bench.memory import peak_mib
+from leoclr_plugin.bench.recipe import CROP_SCALE, QUEUE_SIZE, recipe
 from leoclr_plugin.bench.spread import ratio_spread, spread
 from leoclr_plugin.data.views import UNCHANGED
 from leoclr_plugin.errors import UserError
@@ -21,7 +22,6 @@ from leoclr_plugin.evaluation.features import device
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.training.pretrain import build_method, prepare
 
-_QUEUE_SIZE = 65536
 _WARMUP_STEPS = 2
 # Each of these changes of leoclr's configuration is compared to leoclr without it.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -149,9 +149,9 @@ def step_benchmark(
     Raises:
         UserError: if the batch size does not divide the queue of mocov2plus.
     """
-    if _QUEUE_SIZE % batch_size:
+    if QUEUE_SIZE % batch_size:
         raise UserError(
-            f"--batch-size {batch_size} does not divide mocov2plus's queue of {_QUEUE_SIZE}; "
+            f"--batch-size {batch_size} does not divide mocov2plus's queue of {QUEUE_SIZE}; "
             "take a power of two"
         )
     shared = (backbone, batch_size, size, precision)
@@ -182,7 +182,7 @@ def step_benchmark(
             "size": size,
             "precision": precision,
             "steps": steps,
-            "queue_size": _QUEUE_SIZE,
+            "queue_size": QUEUE_SIZE,
         },
         "environment": environment(),
     }
@@ -192,34 +192,18 @@ def _config(
     method: str, backbone: str, batch_size: int, size: int, crops: int, precision: str
 ) -> Any:
     # The images are synthetic; these pipelines only give the number of views and their size.
-    scale = {"crop_min_scale": 0.2, "crop_max_scale": 1.0}
-    crop = {"crop_size": size, "num_crops": crops, "rrc": {"enabled": True, **scale}, **UNCHANGED}
+    rrc = {"enabled": True, **CROP_SCALE}
+    crop = {"crop_size": size, "num_crops": crops, "rrc": rrc, **UNCHANGED}
     original = {**crop, "crop_size": [size, size], "num_crops": 1, "rrc": {"enabled": False}}
     # Both have MoCo v2's projector and queue, so that only the methods differ.
     return OmegaConf.create(
         {
+            **recipe(batch_size),
             "method": method,
             "name": method,
             "backbone": {"name": backbone, "kwargs": _backbone_kwargs(backbone, size)},
-            "method_kwargs": {
-                "proj_hidden_dim": 2048,
-                "proj_output_dim": 128,
-                "temperature": 0.2,
-                "queue_size": _QUEUE_SIZE,
-            },
-            "momentum": {"base_tau": 0.999, "final_tau": 0.999},
             "data": {"dataset": "imagenet", "train_path": "synthetic", "num_workers": 0},
             "augmentations": [crop, original] if method == "leoclr" else [crop],
-            "optimizer": {
-                "name": "sgd",
-                "batch_size": batch_size,
-                "lr": 0.03,
-                "classifier_lr": 0.03,
-                "weight_decay": 1e-4,
-            },
-            "scheduler": {"name": "none"},
-            "max_epochs": 1,
-            "devices": [0],
             "accelerator": "auto",
             "precision": precision,
         }

@@ -77,13 +77,27 @@ class CheckpointFolder:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint's tensors and plain values without running code from it.
+    """Read a checkpoint with a ``state_dict`` of tensors, as ``load_safely`` does.
+
+    Raises:
+        UserError: if the file is missing, damaged, contains code, or has no ``state_dict``.
+    """
+    content = load_safely(path)
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    tensors = state.values() if isinstance(state, dict) else [None]
+    if not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
+        raise UserError(f"{path} is not a checkpoint: it has no state_dict of tensors")
+    return content
+
+
+def load_safely(path: Path) -> Any:
+    """Read a file of torch's tensors and plain values without running code from it.
 
     Raises:
         UserError: if the file is missing, damaged, or contains code.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"the checkpoint {path} is not there") from error
     except OSError:
@@ -95,11 +109,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"it holds {code[1]}, which is code" if code else "it is damaged, or not a checkpoint"
         )
         raise UserError(f"the checkpoint {path} cannot be read safely: {reason}") from error
-    state = content.get("state_dict") if isinstance(content, dict) else None
-    tensors = state.values() if isinstance(state, dict) else [None]
-    if not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
-        raise UserError(f"{path} is not a checkpoint: it has no state_dict of tensors")
-    return content
 
 
 def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:

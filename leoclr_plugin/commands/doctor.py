@@ -24,7 +24,6 @@ def run(args: argparse.Namespace) -> None:
     """Print the report."""
     import torch
 
-    from leoclr_plugin.data.describe import how_dali_loads, how_threads_load
     from leoclr_plugin.host import host
     from leoclr_plugin.methods import METHODS
     from leoclr_plugin.report.environment import (
@@ -33,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
         environment,
         version_of,
     )
+    from leoclr_plugin.training.loading import how_dali_loads, how_threads_load
 
     machine = environment()
     print(f"leoclr-plugin {machine['leoclr']}, Python {machine['python']}")

@@ -42,8 +42,10 @@ def check_config(
         value = value_of(values, key)
         if value not in _NO_VALUE:
             problems.pop(key, None)
-        if value not in (*_NO_VALUE, *names):
-            problems[key] = _problem(key, value, f"one of {', '.join(sorted(names))}", names)
+        if value not in _NO_VALUE and value not in names:
+            others = getattr(names, "others", None)
+            listed = [*sorted(names), *([others] if others else [])]
+            problems[key] = _problem(key, value, f"one of {', '.join(listed)}", names)
     if command == PRETRAIN and value_of(values, "method") == "leoclr":
         problems |= _problems(
             LeOCLRSettings, _mapping(values.get("method_kwargs")), "method_kwargs.", command

@@ -71,8 +71,20 @@ class Data(Node):
 class Backbone(Node):
     """``backbone``: the encoder."""
 
-    name: str = key(None, "solo-learn's name of the network", needed=BOTH)
+    name: str = key(
+        None, "solo-learn's or timm's name of the network, or the path of a class", needed=BOTH
+    )
     kwargs: dict[str, Any] = key({}, "arguments of the network's constructor")
+    weights: str | None = key(
+        None,
+        "weights to start from: a file, or timm for its pretrained weights",
+        of="leoclr",
+        commands=(PRETRAIN,),
+        reads="path",
+    )
+    weights_partial: bool = key(
+        False, "accept weights of a part of the network", of="leoclr", commands=(PRETRAIN,)
+    )
 
 
 class Optimizer(Node):

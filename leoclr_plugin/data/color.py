@@ -13,8 +13,6 @@ import torch
 
 from leoclr_plugin.data.transfer import to_device
 
-# The factors, and the degrees of hue, that leave an image as it is.
-UNCHANGED = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
 # PIL makes its grey images by this luma, that of Rec. 601.
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # The rows are luma and the two axes of chroma (NTSC, FCC 1953). Saturation stretches the plane of
@@ -23,17 +21,17 @@ _YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _RGB = np.linalg.inv(_YIQ)
 
 
-def torch_color(rows: torch.Tensor, *factors: np.ndarray) -> torch.Tensor:
+def torch_color(rows: torch.Tensor, maps: np.ndarray, greys: np.ndarray) -> torch.Tensor:
     """Change the colours of a batch on any device, without rounding to whole levels.
 
     Args:
         rows: the images as ``[n, H, 3, W]``, float16 or float32; 128 is subtracted from each level.
-        factors: the arguments of ``channel_maps``.
+        maps: each image's map of its channels, as ``channel_maps`` returns them.
+        greys: each image's factor of its mean grey.
 
     Returns:
         The changed images in the same form.
     """
-    maps, greys = channel_maps(*factors)
     # The maps turn a grey into a grey, so the 128 that was subtracted changes by the same amount
     # in all channels.
     shift = np.column_stack([greys[:, None] * LUMA, 128 * (maps[:, 0].sum(axis=1) + greys - 1)])
@@ -54,7 +52,7 @@ def channel_maps(
     saturation: Sequence[np.ndarray],
     hue: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the linear maps of the channels of n images from the draws of ``draw``.
+    """Compute the linear maps of the channels of n images.
 
     Args:
         brightness: factors of the brightness, >= 0.

@@ -17,7 +17,8 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import MULTILABEL_SETS
-from leoclr_plugin.data.images import EXTENSIONS, list_images, walk_images
+from leoclr_plugin.data.download import downloading
+from leoclr_plugin.data.images import EXTENSIONS, class_folders, list_images, walk_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
     LabelTable,
@@ -73,6 +74,12 @@ class LabelledFolder(tv.ImageFolder):
     """
 
     @staticmethod
+    def find_classes(directory: Path) -> tuple[list[str], dict[str, int]]:
+        """Return the names of the classes and their numbers; torchvision calls this."""
+        names = class_folders(directory)
+        return names, {name: number for number, name in enumerate(names)}
+
+    @staticmethod
     def make_dataset(
         directory: Path, class_to_idx: dict[str, int], *args: Any, **kwargs: Any
     ) -> list[tuple[str, int]]:
@@ -124,11 +131,19 @@ def class_names(data: DictConfig) -> tuple[str, ...] | None:
     return read_classes(Path(path)) if path else None
 
 
-def take_classes_of_labels(data: DictConfig) -> None:
-    """Set ``data.num_classes`` if images have several labels, because the hosts count folders."""
+def take_number_of_classes(data: DictConfig) -> bool:
+    """Set ``data.num_classes`` where the hosts would count all folders as classes.
+
+    Returns:
+        Whether images have several labels.
+    """
     names = class_names(data)
     if names:
         data.num_classes = len(names)
+    elif data.dataset == "custom":
+        # Without class folders the classifier still needs a class.
+        data.num_classes = max(1, len(class_folders(Path(data.train_path))))
+    return bool(names)
 
 
 def build_dataset(data: DictConfig, split: str) -> Dataset:
@@ -179,7 +194,12 @@ def _whole_dataset(data: DictConfig, split: str) -> Dataset:
     if name == "stl10":
         split = "test" if split == "val" else split
         return _torchvision(tv.STL10, root, download, split=split)
-    if name == "imagenette" and download and not root.is_dir():
+    if name == "imagenette" and not root.is_dir():
+        if not download:
+            raise UserError(
+                f"the data folder {root} is not there; set data.train_path and data.val_path, or "
+                "data.download=True to fetch it"
+            )
         _download_imagenette(root)
     labelled = not data.get("no_labels", False)
     part = "val" if split == "val" else "train"
@@ -268,7 +288,8 @@ def _check_unlabelled(dataset: MultilabelImages, root: Path, split: str) -> None
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
     try:
-        return make(root, download=download, **kwargs)
+        with downloading(make.__name__, root):
+            return make(root, download=download, **kwargs)
     except RuntimeError as error:
         raise UserError(
             f"{make.__name__} is missing in {root} or damaged: {error}; "
@@ -286,7 +307,8 @@ def _download_imagenette(root: Path) -> None:
             "data.download=True makes a folder imagenette2-160, imagenette2-320 or imagenette2, "
             f"but the path is {root}; write .../imagenette2-160/{root.name}"
         )
-    tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
+    with downloading(name, root.parents[1]):
+        tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
 
 
 def _folder(root: Path, labelled: bool) -> Dataset:
@@ -297,7 +319,7 @@ def _folder(root: Path, labelled: bool) -> Dataset:
         if not len(dataset):
             raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
         return dataset
-    if not any(entry.is_dir() for entry in root.iterdir()):
+    if not class_folders(root):
         count = len(list_images(root))
         if not count:
             raise UserError(f"the data folder {root} is empty")
@@ -313,7 +335,7 @@ def _number_classes_as_in(train: Path, dataset: tv.ImageFolder) -> None:
     # numbers of all later classes would differ from those of the training.
     if not train.is_dir():
         return
-    names = sorted(entry.name for entry in train.iterdir() if entry.is_dir())
+    names = class_folders(train)
     unknown = sorted(set(dataset.classes) - set(names))
     if unknown:
         raise UserError(

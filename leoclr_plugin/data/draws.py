@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from leoclr_plugin.data.color import channel_maps
 from leoclr_plugin.data.views import BLUR_SIGMA, View
 
 # The number of this way to draw. Checkpoints hold it, and it is raised when the draws change.
@@ -101,18 +102,22 @@ def draw(node: Any, numbers: np.ndarray) -> Drawn:
 
         - The crop has ``area`` and ``ratio`` ``[n, ATTEMPTS]``, and ``place`` ``[n, 2]``: y and x
           in [0, 1).
-        - The colours have ``brightness``, ``contrast`` and ``saturation`` (factors) and ``hue``
-          (degrees), and ``colored`` (bool): whether any of them changes the image.
+        - The colours have ``maps`` ``[n, 3, 3]`` and ``greys``, as ``channel_maps`` returns them,
+          and ``colored`` (bool): whether they change the image.
         - The blur has ``sigma`` (pixels), ``window`` (pixels, odd, int) and ``blurred`` (bool):
           whether it is applied.
         - ``solarized``, ``equalized`` and ``mirror`` (bool) say whether the image is solarised,
           equalised and flipped.
     """
-    given = {name: numbers[:, place] for name, place in _PLACES.items()}
+    given = by_name(numbers)
     drawn = {}
     if node.rrc.enabled:
         drawn |= _crop(node.rrc, given)
-    drawn |= _color(node.color_jitter, node.grayscale.prob, given)
+    jitter, grey_prob = node.color_jitter, node.grayscale.prob
+    if jitter.prob or grey_prob:
+        maps, greys = channel_maps(**color_factors(jitter, grey_prob, given))
+        colored = (given["colored"] < jitter.prob) | (given["grey"] < grey_prob)
+        drawn |= {"colored": colored, "maps": maps, "greys": greys}
     if node.gaussian_blur.prob:
         drawn |= _blur(node.gaussian_blur.prob, given)
     for name, prob in (
@@ -123,6 +128,11 @@ def draw(node: Any, numbers: np.ndarray) -> Drawn:
         if prob:
             drawn[name] = given[name] < prob
     return drawn
+
+
+def by_name(numbers: np.ndarray) -> Drawn:
+    """Return the numbers of each parameter, ``[n]`` or ``[n, its width]``."""
+    return {name: numbers[:, place] for name, place in _PLACES.items()}
 
 
 def _between(low: float, high: float, numbers: np.ndarray) -> np.ndarray:
@@ -138,24 +148,18 @@ def _crop(rrc: Any, given: Drawn) -> Drawn:
     }
 
 
-def _color(jitter: Any, grey_prob: float, given: Drawn) -> Drawn:
-    drawn: Drawn = {}
-    colored = given["colored"] < jitter.prob
-    if jitter.prob:
-        for name in ("brightness", "contrast", "saturation"):
-            strength = getattr(jitter, name)
-            if strength:
-                factor = _between(max(0.0, 1 - strength), 1 + strength, given[name])
-                drawn[name] = np.where(colored, factor, 1.0)
-        if jitter.hue:
-            degrees = 360 * _between(-jitter.hue, jitter.hue, given["hue"])
-            drawn["hue"] = np.where(colored, degrees, 0.0)
-    if grey_prob:
-        # A grey image has the saturation 0, whichever saturation the jitter drew.
-        grey = given["grey"] < grey_prob
-        drawn["saturation"] = np.where(grey, 0.0, drawn.get("saturation", 1.0))
-        colored = colored | grey
-    return {"colored": colored, **drawn} if drawn else {}
+def color_factors(jitter: Any, grey_prob: float, given: Drawn) -> Drawn:
+    """Return the arguments of ``channel_maps`` from a node's settings and numbers in [0, 1)."""
+    jittered = given["colored"] < jitter.prob
+    factors = {}
+    for name in ("brightness", "contrast", "saturation"):
+        strength = getattr(jitter, name)
+        factor = _between(max(0.0, 1 - strength), 1 + strength, given[name])
+        factors[name] = np.where(jittered, factor, 1.0)
+    # A grey image has the saturation 0, whichever saturation the jitter drew.
+    factors["saturation"] = np.where(given["grey"] < grey_prob, 0.0, factors["saturation"])
+    degrees = 360 * _between(-jitter.hue, jitter.hue, given["hue"])
+    return {**factors, "hue": np.where(jittered, degrees, 0.0)}
 
 
 def _blur(prob: float, given: Drawn) -> Drawn:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torchvision.transforms.functional import equalize
 
 from leoclr_plugin.data.blur import torch_blur
-from leoclr_plugin.data.color import UNCHANGED, torch_color
+from leoclr_plugin.data.color import torch_color
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import MeanAndStd, View
@@ -76,15 +77,17 @@ def _change(rows: torch.Tensor, drawn: Sequence[Drawn]) -> torch.Tensor:
     n = len(rows) // len(drawn)
     names = {name for view in drawn for name in view}
 
-    def joined(name: str, unchanged: float, switch: str) -> np.ndarray:
+    def joined(name: str, unchanged: Any, switch: str) -> np.ndarray:
         """Join a parameter of all views; ``unchanged`` stands where the switch is off."""
-        off = np.zeros(n, bool)
-        views = ((view.get(switch, off), view.get(name, unchanged)) for view in drawn)
-        return np.concatenate([np.where(is_on, value, unchanged) for is_on, value in views])
+        off, values = np.zeros(n, bool), []
+        for view in drawn:
+            is_on = view.get(switch, off).reshape(n, *(1 for _ in np.shape(unchanged)))
+            values.append(np.where(is_on, view.get(name, unchanged), unchanged))
+        return np.concatenate(values)
 
     if "colored" in names:
-        factors = (joined(name, unchanged, "colored") for name, unchanged in UNCHANGED.items())
-        rows = torch_color(rows, *factors)
+        maps = joined("maps", np.eye(3, dtype=np.float32), "colored")
+        rows = torch_color(rows, maps, joined("greys", np.float32(0), "colored"))
     if names & {"blurred", "mirror"}:
         sigma, window = joined("sigma", 1.0, "blurred"), joined("window", 1, "blurred")
         rows = torch_blur(rows, sigma, window, joined("mirror", False, "mirror"))

@@ -18,18 +18,18 @@ from leoclr_plugin.data.draws import Drawn, draw_views
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.make import make_views, resize_views
-from leoclr_plugin.data.memory import BatchMemory
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import View
+from leoclr_plugin.system.batch_memory import BatchMemory
 
 Batch = list[Any]
 # A batch is made and the next ones are under way while a training step takes its time.
 _AHEAD = 2
 # A thread takes so many images at once. Their crops are computed together, and more images would
 # take more memory.
-_IMAGES_A_JOB = 4
+_IMAGES_A_JOB = 8
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ImageLoader:
         sampler: ShardSampler,
         collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
         threads: int,
-        finish_on_gpu: bool = False,
+        finish_on: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Keep the settings; the threads start at the first iteration.
@@ -76,13 +76,14 @@ class ImageLoader:
                 sample's index, all random draws.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets.
             threads: the number of threads, at least 1.
-            finish_on_gpu: whether the current GPU does what follows the resize.
-            dtype: dtype of the views if the GPU finishes them; on a CPU they are float32.
+            finish_on: a device on which torch does what follows the resize, for a whole batch; None
+                lets the threads do it.
+            dtype: dtype of the views that are finished there; the threads make float32.
         """
         self.dataset = dataset
         self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._source, self._views, self._sampler, self._collate = source, views, sampler, collate
-        self._threads, self._finish_on_gpu, self._dtype = threads, finish_on_gpu, dtype
+        self._threads, self._finish_on, self._dtype = threads, finish_on, dtype
         self._memory = BatchMemory(pinned=torch.cuda.is_available())
         self._pool: ThreadPoolExecutor | None = None
         self._next: Iterator[tuple[int, int, np.ndarray]] = iter(())
@@ -136,7 +137,7 @@ class ImageLoader:
             images = [
                 self._memory.empty(
                     (len(indexes), *view.size, 3),
-                    torch.uint8 if self._finish_on_gpu else torch.float32,
+                    torch.float32 if self._finish_on is None else torch.uint8,
                 )
                 for view in self._views
             ]
@@ -155,7 +156,7 @@ class ImageLoader:
         part: slice,
     ) -> None:
         images = [self._source.image(index) for index in indexes[part].tolist()]
-        make = resize_views if self._finish_on_gpu else make_views
+        make = make_views if self._finish_on is None else resize_views
         make(
             images,
             self._views,
@@ -166,13 +167,13 @@ class ImageLoader:
     def _finished(self, batch: _UnderWay) -> Batch:
         indexes = torch.from_numpy(batch.indexes)
         targets = self._source.targets[indexes]
-        if not self._finish_on_gpu:
+        if self._finish_on is None:
             views = [view.permute(0, 3, 1, 2) for view in batch.images]
             return self._collate(indexes, views, targets)
-        gpu = torch.device("cuda", torch.cuda.current_device())
-        resized = [view.to(gpu, non_blocking=True) for view in batch.images]
+        device = self._finish_on
+        resized = [view.to(device, non_blocking=True) for view in batch.images]
         views = finish_views(resized, self._views, batch.drawn, self._dtype)
-        return self._collate(to_device(indexes, gpu), views, to_device(targets, gpu))
+        return self._collate(to_device(indexes, device), views, to_device(targets, device))
 
     def _drop(self) -> None:
         for batch in self._under_way:

@@ -13,6 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from leoclr_plugin.data.grey import eight_bits
+from leoclr_plugin.data.left_out import LeftOut, is_left
 from leoclr_plugin.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def walk_images(folder: Path) -> Iterator[tuple[str | None, str, list[str]]]:
     """Walk through ``folder`` and all folders under it.
 
     Links are followed, because a subset of ImageNet is often a folder of links to its classes.
+    What tools leave in folders is left out: hidden files and folders, and others that ``is_left``
+    names. A line on stderr says what was left out, and which files have other endings.
 
     Yields:
         For each folder: the name of the top folder, which lies directly in ``folder`` and is or
@@ -128,7 +131,7 @@ def walk_images(folder: Path) -> Iterator[tuple[str | None, str, list[str]]]:
     Raises:
         UserError: if a link leads to images that are listed without it.
     """
-    listed_folders = _ListedFolders(folder)
+    listed_folders, left_out = _ListedFolders(folder), LeftOut(folder, EXTENSIONS)
     pending: list[tuple[str | None, str]] = [(None, os.fspath(folder))]
     with listing(folder) as bar:
         while pending:
@@ -136,18 +139,26 @@ def walk_images(folder: Path) -> Iterator[tuple[str | None, str, list[str]]]:
             names, folders, files = [], [], 0
             with os.scandir(inner) as entries:
                 for entry in entries:
+                    if left_out.takes(entry):
+                        continue
                     if _is_folder(entry):
                         folders.append(entry)
                         continue
                     files += 1
-                    if entry.name.lower().endswith(EXTENSIONS):
-                        names.append(entry.name)
+                    names.append(entry.name)
             for entry in sorted(folders, key=lambda entry: entry.name, reverse=True):
                 if entry.is_symlink():
                     listed_folders.add(entry.path)
                 pending.append((top or entry.name, entry.path))
             bar.update(files)
             yield top, inner, names
+    left_out.tell()
+
+
+def class_folders(root: Path) -> list[str]:
+    """Return the sorted names of the folders in ``root`` that are classes."""
+    with os.scandir(root) as entries:
+        return sorted(entry.name for entry in entries if _is_folder(entry) and not is_left(entry))
 
 
 class _ListedFolders:

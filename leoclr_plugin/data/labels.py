@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from leoclr_plugin.errors import UserError, suggestion
-from leoclr_plugin.system.files import read_text
+from leoclr_plugin.system.files import open_text
 
 UNKNOWN = -1
 _IMAGE = "image"
 _VALUES = {"0": 0, "1": 1, "": UNKNOWN}
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ def read_classes(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: if the file is missing or empty, or has another header.
     """
-    with io.StringIO(_text_of(path)) as lines:
-        return _check_header(next(csv.reader(lines)), path)
+    with closing(_read_rows(path)) as rows:
+        return _read_header(rows, path)
 
 
 def read_labels(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
@@ -61,29 +60,25 @@ def read_labels(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
         UserError: if the file is missing or has no row, has other separators, another header or
             other classes, or if it has another value as a label or two rows for an image.
     """
-    with io.StringIO(_text_of(path)) as lines:
-        reader = csv.reader(lines)
-        header = _check_header(next(reader), path)
+    rows: dict[str, np.ndarray] = {}
+    folder = path.parent.resolve()
+    with closing(_read_rows(path)) as read:
+        header = _read_header(read, path)
         order = _order(header, classes, path)
-        rows: dict[str, np.ndarray] = {}
-        folder = path.parent.resolve()
-        for fields in reader:
-            if not fields:
-                continue
+        for line, fields in read:
             if len(fields) != 1 + len(header):
                 raise UserError(
-                    f"{path}, line {reader.line_num}: {len(fields)} fields, but the header has "
+                    f"{path}, line {line}: {len(fields)} fields, but the header has "
                     f"{1 + len(header)}; give each row an image and a label for each class"
                 )
             try:
                 labels = np.array([_VALUES[field.strip()] for field in fields[1:]], np.int8)
             except KeyError as error:
-                raise _bad_label(fields, header, path, reader.line_num) from error
+                raise _bad_label(fields, header, path, line) from error
             image = os.path.normpath(folder / fields[0].strip())
             if image in rows:
                 raise UserError(
-                    f"{path}, line {reader.line_num}: {fields[0]} has a row already; give each "
-                    "image one row"
+                    f"{path}, line {line}: {fields[0]} has a row already; give each image one row"
                 )
             rows[image] = labels[order]
     if not rows:
@@ -102,20 +97,23 @@ def tell_classes_without_positive(table: LabelTable) -> None:
         )
 
 
-def _text_of(path: Path) -> str:
+def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each line and its fields, without the lines that have no text."""
     try:
-        text = read_text(path)
+        lines = open_text(path)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"the labels file {path} is not there") from error
-    if text.startswith(_BYTE_ORDER_MARK):
-        print(f"{path} begins with a byte order mark, which is ignored", file=sys.stderr)
-        text = text.removeprefix(_BYTE_ORDER_MARK)
-    if not text.strip():
+    with lines:
+        reader = csv.reader(lines)
+        for fields in reader:
+            if "".join(fields).strip():
+                yield reader.line_num, fields
+
+
+def _read_header(rows: Iterator[tuple[int, list[str]]], path: Path) -> tuple[str, ...]:
+    _, header = next(rows, (0, None))
+    if header is None:
         raise UserError(f"the labels file {path} is empty; begin it with image,<class>,...")
-    return text
-
-
-def _check_header(header: list[str], path: Path) -> tuple[str, ...]:
     first, *classes = (name.strip() for name in header)
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if not classes and separator in first:

@@ -10,8 +10,6 @@ from typing import Any
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import read_text
 
-_BYTE_ORDER_MARK = "\ufeff"
-
 
 def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     """Remove the images that are not listed from a data set, which keeps its own order.
@@ -37,7 +35,7 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     indexes = {os.path.normpath(cwd / path): i for i, (path, _) in enumerate(dataset.samples)}
     taken: set[int] = set()
     missing, repeated = [], []
-    for line in read_text(listed).removeprefix(_BYTE_ORDER_MARK).split("\n"):
+    for line in read_text(listed).split("\n"):
         if not line.strip():
             continue
         spellings = (line, line.rstrip("\r"), line.strip())

@@ -92,10 +92,12 @@ def _loader(
     threads = max(1, cfg.data.num_workers)
     dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32
     with naming_unreadable_images(dataset):
-        source = build_source(dataset, cfg.data.dataset, _cache_mb(cfg), threads)
-    if cfg.data.format != "dali":
-        on_gpu = cfg.data.get("augment_on") == "gpu"
-        return ImageLoader(dataset, source, views, sampler, collate, threads, on_gpu, dtype)
+        source = build_source(dataset, cfg.data.dataset, cache_mb(cfg), threads)
+    if cfg.data.format != "dali" or source.in_memory:
+        # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.
+        device = cfg.dali.device if cfg.data.format == "dali" else cfg.data.get("augment_on")
+        gpu = torch.device("cuda") if device == "gpu" else None
+        return ImageLoader(dataset, source, views, sampler, collate, threads, gpu, dtype)
     from leoclr_plugin.data.dali.loader import DaliLoader
 
     return DaliLoader(
@@ -112,8 +114,8 @@ def _loader(
     )
 
 
-def _cache_mb(cfg: DictConfig) -> float:
-    # Configurations from before data.cache_mb have it in the node dali.
+def cache_mb(cfg: DictConfig) -> float:
+    """Return the memory for decoded images; older configurations have it in the node ``dali``."""
     return cfg.data.get("cache_mb") or OmegaConf.select(cfg, "dali.cache_mb", default=0)
 
 

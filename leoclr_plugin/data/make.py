@@ -10,7 +10,6 @@ import torch
 from torchvision.transforms.functional import equalize
 
 from leoclr_plugin.data import opencv
-from leoclr_plugin.data.color import UNCHANGED, channel_maps
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.resize import resize_images
@@ -79,25 +78,24 @@ def _make_view(
     colored, blurred, solarized, equalized, mirror = (
         drawn.get(name, off) for name in ("colored", "blurred", "solarized", "equalized", "mirror")
     )
-    if colored.any():
-        factors = (drawn.get(name, off + unchanged) for name, unchanged in UNCHANGED.items())
-        maps, greys = channel_maps(*factors)
-    shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
+    levels = np.empty((len(images), *view.size, 3), np.uint8)
     for i, image in enumerate(resize_images(images, view, drawn)):
         if colored[i]:
-            image = opencv.change_colors(image, maps[i], greys[i])
+            image = opencv.change_colors(image, drawn["maps"][i], drawn["greys"][i])
         if blurred[i]:
             image = opencv.blur(image, drawn["sigma"][i], drawn["window"][i])
         if solarized[i]:
             image = np.where(image >= 128, 255 - image, image)
         if equalized[i]:
             channels_first = torch.from_numpy(image).permute(2, 0, 1)
-            image = equalize(channels_first).permute(1, 2, 0).contiguous().numpy()
+            image = equalize(channels_first).permute(1, 2, 0).numpy()
         if mirror[i]:
-            image = opencv.flip(image)
-        # Rows of all three channels are long enough for torch's vector instructions.
-        rows = torch.from_numpy(image).view(view.size[0], -1)
-        torch.addcmul(shift, rows, scale, out=target[i].view_as(rows))
+            image = opencv.flip(np.ascontiguousarray(image))
+        levels[i] = image
+    # Rows of all three channels are long enough for torch's vector instructions.
+    rows = torch.from_numpy(levels).view(len(images), view.size[0], -1)
+    shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
+    torch.addcmul(shift, rows, scale, out=target.view_as(rows))
 
 
 @lru_cache(maxsize=32)

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 from torchvision import datasets as tv
 
+from leoclr_plugin.data.download import downloading
 from leoclr_plugin.data.labels import UNKNOWN
 from leoclr_plugin.errors import UserError
 
@@ -82,11 +83,13 @@ def multilabel_classes(name: str, root: Path) -> tuple[str, ...]:
 
 def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tuple[str, ...]]:
     part = _VOC_SPLITS[name][split]
-    dataset = _open(
-        lambda: tv.VOCDetection(root, name.removeprefix("voc"), part, download=download),
-        f"data.dataset={name}: {root} does not hold VOCdevkit/{name.upper()} with its {part} set",
-        "name the folder of VOCdevkit, or set data.download=True",
-    )
+    with downloading(name, root):
+        dataset = _open(
+            lambda: tv.VOCDetection(root, name.removeprefix("voc"), part, download=download),
+            f"data.dataset={name}: {root} does not hold VOCdevkit/{name.upper()} with its {part} "
+            "set",
+            "name the folder of VOCdevkit, or fetch it with +data.download=True",
+        )
     number = {label: i for i, label in enumerate(VOC_CLASSES)}
     samples = []
     for image, annotation in zip(dataset.images, dataset.annotations, strict=True):

@@ -26,8 +26,10 @@ def change_colors(image: np.ndarray, channels: np.ndarray, greys: float) -> np.n
         channels: the matrix ``[3, 3]``.
         greys: the factor of the image's mean grey.
     """
-    shift = greys * (cv2.mean(image)[:3] @ LUMA)
-    return cv2.transform(image, np.column_stack([channels, np.repeat(shift, 3)]))
+    matrix = np.empty((3, 4), np.float32)
+    matrix[:, :3] = channels
+    matrix[:, 3] = greys * np.dot(cv2.mean(image)[:3], LUMA)
+    return cv2.transform(image, matrix)
 
 
 def blur(image: np.ndarray, sigma: float, window: int) -> np.ndarray:

@@ -24,13 +24,13 @@ class Source:
         image: returns the image of a sample index, ``[H, W, 3]`` uint8.
         targets: the class of each sample ``[N]``, -1 without one, or the labels ``[N, C]``.
         paths: the path of each sample's file; None for an archive.
-        images: the decoded image of each sample; None if they are not kept in memory.
+        in_memory: whether all images are decoded already.
     """
 
     image: Callable[[int], np.ndarray]
     targets: torch.Tensor
     paths: list[str] | None
-    images: list[np.ndarray] | None = None
+    in_memory: bool = False
 
 
 def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> Source:
@@ -48,14 +48,14 @@ def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> 
     """
     if name in ARCHIVES:
         targets = torch.tensor([dataset[i][1] for i in range(len(dataset))])
-        return Source(lambda index: np.array(dataset[index][0]), targets, None)
+        return Source(lambda index: np.array(dataset[index][0]), targets, None, in_memory=True)
     samples = samples_of(dataset)
     paths = [str(path) for path, _ in samples]
     targets = torch.from_numpy(np.array([target for _, target in samples]))
     if not cache_mb:
         return Source(lambda index: decode_rgb(paths[index]), targets, paths)
     images = decode_all(paths, cache_mb, threads)
-    return Source(lambda index: images[index], targets, paths, images)
+    return Source(lambda index: images[index], targets, paths, in_memory=True)
 
 
 def item_source(dataset: Dataset, name: str) -> Source:

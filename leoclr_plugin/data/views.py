@@ -94,7 +94,7 @@ def linear_train_view(dataset: str, size: tuple[int, int]) -> View:
 
 
 def val_view(dataset: str, size: tuple[int, int]) -> View:
-    """Return the view that methods are evaluated on, like ``data.evaluation.val_transform``."""
+    """Return the view that methods are evaluated on, like ``zoo.transform.val_transform``."""
     node = _plain({**UNCHANGED, "rrc": {"enabled": False}})
     shorter = None if dataset in SQUARE_DATASETS else shorter_side(size)
     return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)

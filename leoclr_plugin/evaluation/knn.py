@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.host import host
@@ -15,9 +14,7 @@ from leoclr_plugin.metrics.average_precision import (
     mean_average_precision,
     precision_by_class,
 )
-
-_CHUNK = 512  # test images compared at once
-_EPSILON = 1e-5  # added to a distance, so that the weight of an identical image is finite
+from leoclr_plugin.metrics.neighbours import weighted_neighbours
 
 
 def knn(
@@ -75,19 +72,12 @@ def knn_scores(
     """
     known_features, labels = bank
     labels = labels.float()
-    k = min(k, len(known_features))
-    if distance == "cosine":
-        known_features, features = F.normalize(known_features), F.normalize(features)
     scores = []
-    for chunk in features.split(_CHUNK):
-        if distance == "cosine":
-            similarity, nearest = (chunk @ known_features.T).topk(k, dim=1)
-            # Subtracting the nearest neighbour's cosine keeps the exponential within float64. It
-            # scales all weights alike, so the shares stay the same.
-            weights = ((similarity - similarity[:, :1]).double() / temperature).exp()
-        else:
-            distances, nearest = torch.cdist(chunk, known_features).topk(k, dim=1, largest=False)
-            weights = 1 / (distances.double() + _EPSILON)
+    # The nearest neighbours of an image may have unknown labels. Then the others have the whole
+    # vote, and their weights must not be 0.
+    for weights, nearest in weighted_neighbours(
+        features, known_features, k, temperature, distance, torch.float64
+    ):
         votes = labels[nearest]
         known = weights[..., None] * (votes != -1)
         shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1)

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from leoclr_plugin.config import config_names
 from leoclr_plugin.config.check import check_config
-from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
+from leoclr_plugin.config.targets import take_backbone_target
+from leoclr_plugin.data.datasets import class_names, take_number_of_classes
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.data.sampler import ShardSampler, sampler_of
 from leoclr_plugin.evaluation.features import Features
@@ -114,8 +115,9 @@ def parse_linear(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: for a missing or unsupported key, a value out of its range, and missing hardware.
     """
+    take_backbone_target(cfg)
     check_config(cfg, "linear", {"backbone.name": host().BaseMethod._BACKBONES})
     settle_hardware(cfg)
     cfg = host().parse_linear_cfg(cfg)
-    take_classes_of_labels(cfg.data)
+    take_number_of_classes(cfg.data)
     return cfg

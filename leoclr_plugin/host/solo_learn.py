@@ -21,6 +21,7 @@ from leoclr_plugin.host.mends import (
     mend_knn_classifier,
     parsed_for_our_loaders,
 )
+from leoclr_plugin.host.open_backbones import OpenBackbones
 from leoclr_plugin.host.select import Choice
 from leoclr_plugin.host.small_convnet import NAME, small_convnet
 
@@ -69,7 +70,7 @@ def _load(choice: Choice) -> Host:
             if name not in module._SUPPORTED_DATASETS:
                 module._SUPPORTED_DATASETS.append(name)
             module._N_CLASSES_PER_DATASET.setdefault(name, classes)
-    BaseMethod._BACKBONES[NAME] = small_convnet
+    BaseMethod._BACKBONES = OpenBackbones({**BaseMethod._BACKBONES, NAME: small_convnet})
 
     return Host(
         name="solo-learn",

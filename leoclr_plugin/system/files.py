@@ -7,19 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TextIO
 
 from leoclr_plugin.errors import UserError, of_file, one_line
 
 _TEMPORARY_PREFIX = ".leoclr-"
-# Use UTF-8 in every locale. Text may contain paths with bytes that are not UTF-8, and
-# surrogateescape keeps these bytes.
-_ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+# Text may contain paths with bytes that are not UTF-8, and surrogateescape keeps these bytes.
+_ERRORS = "surrogateescape"
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a text file in UTF-8 for reading, in every locale; a byte order mark is ignored."""
+    return path.open(encoding="utf-8-sig", errors=_ERRORS)
 
 
 def read_text(path: Path) -> str:
-    """Read a text file in UTF-8."""
-    return path.read_text(**_ENCODING)
+    """Read a text file in UTF-8, in every locale; a byte order mark is ignored."""
+    with open_text(path) as file:
+        return file.read()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -29,7 +34,7 @@ def write_text(path: Path, text: str) -> None:
         UserError: when the file cannot be written.
     """
     with whole_file(path) as part:
-        part.write_text(text, **_ENCODING)
+        part.write_text(text, encoding="utf-8", errors=_ERRORS)
 
 
 def read_json(path: Path) -> Any:

@@ -13,17 +13,19 @@ from torch import nn
 
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
+from leoclr_plugin.config.targets import take_backbone_target
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.datasets import class_names, take_classes_of_labels
-from leoclr_plugin.data.describe import how_it_loads
+from leoclr_plugin.data.datasets import class_names, take_number_of_classes
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
-from leoclr_plugin.errors import UserError, refused_values
+from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
+from leoclr_plugin.training.initial_weights import start_from_weights
+from leoclr_plugin.training.loading import how_it_loads
 from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
@@ -80,6 +82,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     """
     methods = [name for name in METHODS if name not in ("base", "linear")]
     backbones = host().BaseMethod._BACKBONES
+    take_backbone_target(cfg)
     check_config(cfg, "pretrain", {"method": methods, "backbone.name": backbones})
     if OmegaConf.select(cfg, "data.format") == "dali":
         require_dali()
@@ -87,14 +90,14 @@ def prepare(cfg: DictConfig) -> DictConfig:
         raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
     settle_hardware(cfg)
     cfg = host().parse_pretrain_cfg(cfg)
-    take_classes_of_labels(cfg.data)
+    several_labels = take_number_of_classes(cfg.data)
     large = cfg.data.num_large_crops
     if large != 2 and cfg.method not in _METHODS_OF_ANY_VIEWS:
         raise UserError(
             f"method={cfg.method} takes two views with the first pipeline's crop_size, but the "
             f"augmentations make {large}; change num_crops"
         )
-    if class_names(cfg.data):
+    if several_labels:
         _settle_several_labels(cfg)
     if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
         # Without validation images the online kNN would collect features and never evaluate them.
@@ -136,6 +139,8 @@ def build_method(cfg: DictConfig) -> nn.Module:
     if cfg.method in _METHODS_OF_DIVISIBLE_QUEUES:
         _check_queue(model.queue_size, cfg)
     _check_size(model.backbone, cfg)
+    _check_features(model, cfg)
+    start_from_weights(model, cfg)
     check_batch_norm(model, cfg, {view_size(node) for node in cfg.augmentations})
     if not cfg.performance.disable_channel_last:
         model = model.to(memory_format=torch.channels_last)
@@ -170,6 +175,31 @@ def _check_size(backbone: nn.Module, cfg: DictConfig) -> None:
                 f"{' x '.join(map(str, expected))}; set +backbone.kwargs.img_size={size}, "
                 "or +backbone.kwargs.dynamic_img_size=True for views of several sizes"
             )
+
+
+@torch.no_grad()
+def _check_features(model: nn.Module, cfg: DictConfig) -> None:
+    """Check what a network of timm or of the user returns; the host's own are known."""
+    backbone, name = model.backbone, cfg.backbone.name
+    if dict.__contains__(host().BaseMethod._BACKBONES, name):
+        return
+    size, training = view_size(cfg.augmentations[0]), backbone.training
+    try:
+        features = backbone.eval()(torch.zeros(1, 3, *size))
+    # A network of a stranger can fail in any way.
+    except Exception as error:
+        raise UserError(
+            f"backbone.name={name} fails on an image of {size[0]} x {size[1]} pixels: "
+            f"{one_line(error)}; change crop_size or backbone.kwargs"
+        ) from error
+    finally:
+        backbone.train(training)
+    shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
+    if shape != (1, model.features_dim):
+        raise UserError(
+            f"backbone.name={name} must return features [N, {model.features_dim}] for N images, "
+            f"and for one image it returned {shape}"
+        )
 
 
 def has_validation(cfg: DictConfig) -> bool:

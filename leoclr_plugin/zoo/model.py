@@ -12,10 +12,10 @@ from PIL import Image
 from torch import nn
 
 from leoclr_plugin.checkpoints.weights import State, read_weights
-from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.fetch import fetch
 from leoclr_plugin.zoo.manifest import Entry, find_entry
+from leoclr_plugin.zoo.transform import val_transform
 
 _LIBRARIES = ("torchvision", "timm")
 

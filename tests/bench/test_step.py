@@ -3,20 +3,20 @@ import json
 from leoclr_plugin.bench.step import OPTIONS, StepRunner
 from leoclr_plugin.commands.main import main
 
-# In a smaller batch the gradients of the weights would take most of the memory, and both methods
-# have the same.
-_LARGE = ("--batch-size", "32", "--size", "64")
-
 
 def bench(capsys, *args):
-    main(["bench", "step", "--steps", "2", "--batch-size", "4", "--size", "32", *args])
+    # In a larger network the gradients of the weights, which both methods have, would take most of
+    # the memory.
+    main(
+        ["bench", "step", "--backbone", "small_convnet", "--steps", "2", "--batch-size", "8", *args]
+    )
     return capsys.readouterr().out
 
 
 def test_both_methods_and_the_options_are_timed_in_turns(capsys, monkeypatch):
     # Compiling takes a minute. tests/training/test_pretrain.py checks that the setting compiles.
     monkeypatch.delitem(OPTIONS, "compile")
-    result = json.loads(bench(capsys, "--options", "--json", *_LARGE))
+    result = json.loads(bench(capsys, "--options", "--json"))
     names = {"leoclr", "mocov2plus", *OPTIONS}
     assert result["raw_seconds"].keys() == result["peak_mib"].keys() == names
     assert all(len(seconds) == 2 for seconds in result["raw_seconds"].values())
@@ -35,8 +35,8 @@ def test_without_options_as_text(capsys):
 
 
 def test_an_option_reaches_the_runner():
-    runner = StepRunner("leoclr", "resnet18", 4, 32, "32", changes=OPTIONS["bf16"])
+    runner = StepRunner("leoclr", "small_convnet", 4, 32, "32", changes=OPTIONS["bf16"])
     assert runner.precision == "bf16-mixed"
     changes = {"optimizer.kwargs.nesterov": True}
-    runner = StepRunner("leoclr", "resnet18", 4, 32, "32", changes=changes)
+    runner = StepRunner("leoclr", "small_convnet", 4, 32, "32", changes=changes)
     assert runner.optimizer.param_groups[0]["nesterov"] is True

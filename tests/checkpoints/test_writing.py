@@ -1,7 +1,6 @@
 """A checkpoint is written completely or not at all, also on a full disk."""
 
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -9,7 +8,8 @@ import torch
 from leoclr_plugin.checkpoints.writing import AtomicCheckpointIO
 from leoclr_plugin.errors import UserError
 from tests.configs import small_config
-from tests.conftest import ROOT, available_hosts, run_leoclr
+from tests.conftest import available_hosts, run_leoclr
+from tests.programs import forked_python
 
 # This program cannot write files of more than one MiB, as if the disk were full.
 FULL_DISK_PROGRAM = """
@@ -30,18 +30,15 @@ except UserError as error:
 
 
 def test_full_disk_leaves_only_the_last_good_checkpoint(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK_PROGRAM, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    program, folder = tmp_path / "program.py", tmp_path / "run"
+    program.write_text(FULL_DISK_PROGRAM)
+    command = [forked_python(), program, folder]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     (line,) = run.stdout.splitlines()
-    assert line.startswith(f"the checkpoint {tmp_path}/ep=1.ckpt cannot be written: ")
-    assert f"the last good checkpoint is {tmp_path}/ep=0.ckpt; free some space" in line
-    assert [path.name for path in tmp_path.iterdir()] == ["ep=0.ckpt"]
-    assert torch.equal(torch.load(tmp_path / "ep=0.ckpt")["x"], torch.zeros(10))
+    assert line.startswith(f"the checkpoint {folder}/ep=1.ckpt cannot be written: ")
+    assert f"the last good checkpoint is {folder}/ep=0.ckpt; free some space" in line
+    assert [path.name for path in folder.iterdir()] == ["ep=0.ckpt"]
+    assert torch.equal(torch.load(folder / "ep=0.ckpt")["x"], torch.zeros(10))
 
 
 def test_checkpoint_gets_its_name_once_it_is_on_the_disk(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Test ``leoclr check-data``."""
 
 import os
+import sys
 
 import pytest
 from omegaconf import OmegaConf
@@ -56,7 +57,7 @@ def test_image_that_only_dali_cannot_decode_is_bad_only_with_dali(folder):
     assert f"{folder}/class0/2.jpg: DALI cannot decode it\n5 of 6 images are good" in run.stdout
 
 
-@pytest.mark.parametrize("env", [{}, ASCII], ids=["utf-8", "ascii"])
+@pytest.mark.parametrize("env", [{}, {**ASCII, "python": sys.executable}], ids=["utf-8", "ascii"])
 @pytest.mark.parametrize("dali", [[], pytest.param(["--dali"], marks=needs_dali)])
 def test_names_that_are_not_utf_8_are_kept(folder, dali, env):
     names = [b"\xe9\xfc.jpg", "\u00fc\u2028.jpg".encode(), b"\xffbad.jpg"]

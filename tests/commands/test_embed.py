@@ -14,10 +14,10 @@ from PIL import Image
 from torch import nn
 
 from leoclr_plugin.commands.main import main
-from leoclr_plugin.data.evaluation import val_transform
 from leoclr_plugin.evaluation import embedding
 from leoclr_plugin.methods.leoclr import LeOCLR
 from leoclr_plugin.zoo.model import load
+from leoclr_plugin.zoo.transform import val_transform
 from tests.conftest import ROOT, available_hosts, full_disk, make_image, run_leoclr
 from tests.runs import run_folder
 from tests.zoo_fixtures import NAME

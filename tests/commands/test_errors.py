@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from leoclr_plugin.checkpoints.reading import read_checkpoint
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.host import host
+from tests import runs
 from tests.conftest import full_disk, make_folder, make_image, run_leoclr
 
 
@@ -23,6 +25,7 @@ def small(folder, *overrides: str) -> list[str]:
         f"data.val_path={folder}/val",
         "augmentations.0.crop_size=32",
         "augmentations.1.crop_size=[32,32]",
+        "backbone.name=small_convnet",
         "optimizer.batch_size=8",
         "method_kwargs.queue_size=64",
         "data.num_workers=0",
@@ -194,14 +197,13 @@ def test_output_folder_that_cannot_be_made_is_named(command, capsys, image_folde
 
 
 @pytest.mark.parametrize("command", ["views", "check-data", "export"])
-def test_full_disk_is_one_line_and_leaves_nothing(
-    command, capsys, image_folder, run_folder, tmp_path
-):
+def test_full_disk_is_one_line_and_leaves_nothing(command, capsys, image_folder, tmp_path):
     out = tmp_path / "out.png"
+    run_of_resnet18 = runs.run_folder(tmp_path / "run").folder
     arguments = {
         "views": [f"{image_folder}/val", "--out", out],
         "check-data": [f"{image_folder}/val", "--write-list", out],
-        "export": [run_folder, "--format", "timm", "--out", out],
+        "export": [run_of_resnet18, "--format", "timm", "--out", out],
     }
     with full_disk(room=100):
         line = refused(capsys, command, *arguments[command])
@@ -264,7 +266,7 @@ def test_evaluators_refuse_a_folder_without_a_checkpoint(command, capsys, tmp_pa
 
 def test_checkpoint_of_another_architecture_or_method_is_refused(capsys, run_folder, tmp_path):
     before = {path: path.read_bytes() for path in run_folder.iterdir()}
-    for key, value in (("method", "simclr"), ("backbone", {"name": "resnet50", "kwargs": {}})):
+    for key, value in (("method", "simclr"), ("backbone", {"name": "resnet18", "kwargs": {}})):
         copy = tmp_path / key
         shutil.copytree(run_folder, copy)
         args = json.loads((copy / "args.json").read_text())
@@ -336,7 +338,7 @@ def test_bench_refuses_a_batch_size_that_mocov2plus_cannot_queue(capsys):
 
 
 def test_shell_gets_one_line_and_code_2_and_a_traceback_with_debug(tmp_path):
-    run = run_leoclr("knn", tmp_path)
+    run = run_leoclr("knn", tmp_path, python=sys.executable)
     assert run.returncode == 2
     assert run.stderr.strip().splitlines() == [
         f"leoclr knn: {tmp_path} holds no checkpoint (*.ckpt)"

@@ -10,7 +10,9 @@ from tests.runs import run_folder
 
 
 def test_all_combinations_of_values_are_evaluated(image_folder, tmp_path, capsys):
-    source = run_folder(tmp_path / "run", data__train_path=f"{image_folder}/train")
+    source = run_folder(
+        tmp_path / "run", data__train_path=f"{image_folder}/train", backbone__name="small_convnet"
+    )
     command = ["knn", str(source.folder), "--val_data_path", f"{image_folder}/val"]
     lists = ["--k", "1", "5", "--temperature", "0.07", "1", "--feature_type", "backbone"]
     lists += ["projector", "--distance_function", "euclidean", "cosine"]
@@ -38,7 +40,9 @@ def test_all_combinations_of_values_are_evaluated(image_folder, tmp_path, capsys
 
 
 def test_defaults_are_k_20_and_cosine(image_folder, tmp_path, capsys):
-    source = run_folder(tmp_path / "run", data__train_path=f"{image_folder}/train")
+    source = run_folder(
+        tmp_path / "run", data__train_path=f"{image_folder}/train", backbone__name="small_convnet"
+    )
     assert main(["knn", str(source.folder), "--val_data_path", f"{image_folder}/val"]) == 0
     assert "kNN (k=20, cosine, temperature=0.07, backbone): top-1 " in capsys.readouterr().out
 

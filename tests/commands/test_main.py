@@ -53,9 +53,9 @@ def test_arguments_of_a_script_are_left_alone(before: list[str]) -> None:
 
 
 def test_version_and_help_of_the_console_script() -> None:
-    run = run_leoclr("--version")
+    run = run_leoclr("--version", python=sys.executable)
     assert (run.returncode, run.stdout.strip()) == (0, __version__)
-    run = run_leoclr("--help")
+    run = run_leoclr("--help", python=sys.executable)
     assert run.returncode == 0
     assert run.stdout.startswith("usage: leoclr ")
     for command in ("pretrain", "check-data", "zoo", "doctor"):
@@ -73,14 +73,16 @@ def test_closed_stdout_ends_a_command_without_a_message(buffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
-        run = run_leoclr("zoo", "list", stdout=pipe, PYTHONUNBUFFERED=buffered)
+        run = run_leoclr(
+            "zoo", "list", stdout=pipe, python=sys.executable, PYTHONUNBUFFERED=buffered
+        )
     assert run.stderr == ""
     assert run.returncode == 141
 
 
 def test_full_disk_under_stdout_is_reported_in_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
-        run = run_leoclr("zoo", "list", stdout=full)
+        run = run_leoclr("zoo", "list", stdout=full, python=sys.executable)
     assert run.stderr.splitlines()[0] == (
         "leoclr zoo: the output: No space left on device; check the path, its permissions and "
         "the disk"
@@ -114,5 +116,5 @@ def test_threads_spin_briefly_unless_the_user_sets_something_else(
     # Another test may have run a command in this process, which sets the variables.
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
-    run = run_leoclr("doctor", OMP_DISPLAY_ENV="VERBOSE", **user_setting)
+    run = run_leoclr("doctor", python=sys.executable, OMP_DISPLAY_ENV="VERBOSE", **user_setting)
     assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", run.stderr)) == {spin_count}

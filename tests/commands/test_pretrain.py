@@ -59,11 +59,11 @@ def test_fast_dev_run_leaves_nothing_behind(capsys, image_folder, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     settings = [*small_config(image_folder)[1:3], "accelerator=cpu", "+fast_dev_run=True"]
     settings += ["optimizer.batch_size=8", "data.num_workers=0"]
-    sizes = small_config(image_folder)[3:5]
+    sizes = small_config(image_folder)[3:6]
     assert main(["pretrain", "custom/leoclr", *settings, *sizes]) == 0
     assert "nothing was written" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
-    source = run_folder(tmp_path / "run")
+    source = run_folder(tmp_path / "run", backbone__name="small_convnet")
     files_before = sorted(tmp_path.rglob("*"))
     assert main(["linear", str(source.folder), *settings]) == 0
     assert "nothing was written" in capsys.readouterr().out

@@ -21,6 +21,7 @@ def run(image_folder, tmp_path, monkeypatch):
         data__dataset="custom",
         data__train_path=f"{image_folder}/train",
         data__val_path=f"{image_folder}/val",
+        backbone__name="small_convnet",
     )
 
 

@@ -86,7 +86,7 @@ def test_failed_method_is_a_row_and_finished_steps_are_not_repeated(compare, tmp
 @pytest.mark.parametrize("processes", [(), ("accelerator=cpu", "devices=2")])
 def test_trial_turns_minutes_into_epochs(compare, tmp_path, processes):
     overrides = ("optimizer.batch_size=4", *processes)
-    run = compare("--methods", "leoclr", "--budget", "minutes=0.05", *overrides)
+    run = compare("--methods", "leoclr", "--budget", "minutes=0.01", *overrides)
     assert run.returncode == 0, run.stderr[-3000:]
     (result,) = results(tmp_path)["runs"]
     assert "error" not in result

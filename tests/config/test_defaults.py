@@ -78,4 +78,4 @@ def test_only_missing_keys_are_filled_in():
 
 def test_changing_a_returned_default_does_not_change_the_declaration():
     defaults(Backbone)["kwargs"]["a"] = 1
-    assert defaults(Backbone) == {"kwargs": {}}
+    assert defaults(Backbone) == {"kwargs": {}, "weights_partial": False}

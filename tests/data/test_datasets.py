@@ -1,5 +1,6 @@
 import pickle
 from collections import Counter
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -142,6 +143,28 @@ def test_imagenette_is_downloaded_on_request(tmp_path, monkeypatch):
     node = data("imagenette", tmp_path / "elsewhere", download=True)
     with pytest.raises(UserError, match=r"write \.\.\./imagenette2-160/train"):
         build_pretrain_dataset(node)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind"),
+    [("imagenette", "Imagenette"), ("cifar10", "CIFAR10"), ("voc2007", "VOCDetection")],
+)
+def test_a_failed_download_is_told_with_a_remedy(dataset, kind, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise URLError("Name or service not known")
+
+    fail.__name__ = kind
+    monkeypatch.setattr(datasets, kind, fail, raising=False)
+    node = data(dataset, tmp_path / "imagenette2-160", download=True)
+    with pytest.raises(
+        UserError, match=f"downloaded to {tmp_path}.*: Name or .*; check the network"
+    ):
+        build_pretrain_dataset(node)
+
+
+def test_a_missing_imagenette_is_refused_with_both_remedies(tmp_path):
+    with pytest.raises(UserError, match=r"set data\.train_path .*, or data\.download=True"):
+        build_pretrain_dataset(data("imagenette", tmp_path / "imagenette2-160"))
 
 
 @pytest.mark.parametrize(

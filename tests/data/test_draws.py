@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from leoclr_plugin.data.draws import ATTEMPTS, NUMBERS, draw, draw_views, sample_numbers
+from leoclr_plugin.data.color import channel_maps
+from leoclr_plugin.data.draws import (
+    ATTEMPTS,
+    NUMBERS,
+    by_name,
+    color_factors,
+    draw,
+    draw_views,
+    sample_numbers,
+)
 from leoclr_plugin.data.views import pretrain_views
 from tests.configs import pipeline
 
@@ -12,16 +21,21 @@ N = 20_000
 
 
 def drawn(n: int = N, seed: int = 0, **kwargs) -> dict[str, np.ndarray]:
-    node = OmegaConf.create(pipeline(32, **kwargs))
-    return draw(node, sample_numbers([seed], np.arange(n)))
+    return draw(OmegaConf.create(pipeline(32, **kwargs)), sample_numbers([seed], np.arange(n)))
+
+
+def factors(node=None, **kwargs) -> dict[str, np.ndarray]:
+    """Return the factors of the colours, of which ``draw`` returns the maps."""
+    node = node or OmegaConf.create(pipeline(32, crop=False, **kwargs))
+    given = by_name(sample_numbers([0], np.arange(N)))
+    return color_factors(node.color_jitter, node.grayscale.prob, given)
 
 
 def test_only_what_the_node_asks_for_is_drawn():
     assert drawn(crop=False) == {}
     assert set(drawn()) == {"area", "ratio", "place"}
-    assert set(drawn(crop=False, grayscale=0.2)) == {"colored", "saturation"}
-    jitter = {"colored", "brightness", "contrast", "saturation", "hue"}
-    assert set(drawn(crop=False, color_jitter=0.8)) == jitter
+    for colours in ({"grayscale": 0.2}, {"color_jitter": 0.8}):
+        assert set(drawn(crop=False, **colours)) == {"colored", "maps", "greys"}
 
 
 def test_crop_ranges():
@@ -45,7 +59,7 @@ def test_crop_ranges():
     ],
 )
 def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, unchanged):
-    values = drawn(crop=False, color_jitter=0.8)[name]
+    values = factors(color_jitter=0.8)[name]
     applied = values[values != unchanged]
     assert len(applied) / N == pytest.approx(0.8, abs=0.012)
     counts, _ = np.histogram(applied, bins=8, range=(low, high))
@@ -56,34 +70,40 @@ def test_jitter_is_applied_at_its_rate_and_evenly(name, low, high, unchanged):
 def test_no_factor_is_negative():
     node = OmegaConf.create(pipeline(32, crop=False, color_jitter=1.0))
     node.color_jitter.brightness = 1.5
-    values = draw(node, sample_numbers([0], np.arange(N)))["brightness"]
+    values = factors(node)["brightness"]
     assert 0 <= values.min() < 0.001
     assert 2.499 < values.max() <= 2.5
 
 
 def test_jitter_changes_all_colours_of_an_image_or_none():
-    values = drawn(crop=False, color_jitter=0.5)
+    values = factors(color_jitter=0.5)
     changed = [values[name] != 1 for name in ("brightness", "contrast", "saturation")]
     changed.append(values["hue"] != 0)
     assert all((changed[0] == other).all() for other in changed)
 
 
 def test_grey_is_saturation_zero_with_and_without_jitter():
-    assert (drawn(crop=False, grayscale=0.2)["saturation"] == 0).mean() == pytest.approx(
-        0.2, abs=0.012
-    )
+    assert (factors(grayscale=0.2)["saturation"] == 0).mean() == pytest.approx(0.2, abs=0.012)
     # An image that the jitter changes but that is not made grey keeps its saturation.
     node = OmegaConf.create(pipeline(32, crop=False, grayscale=0.2, color_jitter=0.8))
     node.color_jitter.saturation = 0
-    saturation = draw(node, sample_numbers([0], np.arange(N)))["saturation"]
+    saturation = factors(node)["saturation"]
     assert set(np.unique(saturation)) == {0, 1}
-    both = drawn(crop=False, grayscale=0.2, color_jitter=0.8)["saturation"]
+    both = factors(grayscale=0.2, color_jitter=0.8)["saturation"]
     assert (both == 0).mean() == pytest.approx(0.2, abs=0.012)
     assert (both == 1).mean() == pytest.approx(0.8 * 0.2, abs=0.012)
 
 
+def test_the_maps_are_those_of_the_factors():
+    expected = channel_maps(**factors(grayscale=0.2, color_jitter=0.8))
+    values = drawn(crop=False, grayscale=0.2, color_jitter=0.8)
+    assert (values["maps"] == expected[0]).all()
+    assert (values["greys"] == expected[1]).all()
+
+
 def test_colored_marks_the_images_whose_colours_change():
     values = drawn(crop=False, grayscale=0.2, color_jitter=0.8)
+    values |= factors(grayscale=0.2, color_jitter=0.8)
     changed = (values["hue"] != 0) | (values["saturation"] != 1) | (values["contrast"] != 1)
     assert (values["colored"] == changed).all()
     assert values["colored"].mean() == pytest.approx(1 - 0.2 * 0.8, abs=0.012)
@@ -130,7 +150,7 @@ def test_seed_epoch_and_sample_determine_the_draws_and_nothing_else():
     # Another batch, another number of views, or a view without a blur changes nothing.
     for changed in (views(0.5, crops=3), views(0)):
         again = draw_views(changed, 5, 1, np.array([2, 8, 4]))
-        for name in ("area", "place", "hue"):
+        for name in ("area", "place", "maps"):
             assert (again[1][name][[2, 0]] == first[1][name][[0, 2]]).all()
     for other in (
         draw_views(views(0.5), 6, 1, np.array([4])),

@@ -9,7 +9,7 @@ from PIL import Image
 pytest.importorskip("nvidia.dali")
 from nvidia.dali import fn, pipeline_def, types
 
-from leoclr_plugin.data.draws import Drawn, draw, sample_numbers
+from leoclr_plugin.data.draws import Drawn, by_name, color_factors, draw, sample_numbers
 from leoclr_plugin.data.views import View
 from tests.configs import pipeline
 from tests.data.makers import MAKERS
@@ -64,13 +64,16 @@ def test_images_are_changed_as_dali_changes_them(tmp_path, make, probs, by_dali,
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image).save(path)
     node = OmegaConf.create(pipeline([*size], crop=False, **probs))
-    drawn = draw(node, sample_numbers([0], np.arange(N)))
+    numbers = sample_numbers([0], np.arange(N))
+    drawn = draw(node, numbers)
     # What torch finishes is not rounded.
     got = make(paths, View(node, size, ((0.0,) * 3, (1 / 255,) * 3)), drawn).round()
-    given = {
-        name: values.astype({"f": np.float32, "i": np.int32, "b": bool}[values.dtype.kind])
-        for name, values in drawn.items()
-    }
+    given = drawn
+    if "colored" in drawn:
+        factors = color_factors(node.color_jitter, node.grayscale.prob, by_name(numbers))
+        given = {"colored": drawn["colored"], **factors}
+    kinds = {"f": np.float32, "i": np.int32, "b": bool}
+    given = {name: values.astype(kinds[values.dtype.kind]) for name, values in given.items()}
     expected = torch.from_dlpack(by_dali(images, given).run()[0].as_tensor()).numpy()
     # One level is allowed: both round once, and DALI's constants of the chroma differ in the
     # fourth digit.

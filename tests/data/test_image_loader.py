@@ -6,22 +6,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from leoclr_plugin.data.datasets import UnlabelledImages
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import unreadable
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import Source, build_source
-from leoclr_plugin.data.views import val_view
+from leoclr_plugin.data.views import pretrain_views, val_view
 from leoclr_plugin.errors import UserError
+from tests.configs import pipeline
 from tests.conftest import make_image
 
 
-def make_loader(dataset, source=None, training=False, batch_size=2, threads=2) -> ImageLoader:
+def make_loader(
+    dataset, source=None, training=False, batch_size=2, views=None, **kwargs
+) -> ImageLoader:
     source = source or build_source(dataset, "custom", 0, 1)
     sampler = ShardSampler(len(dataset), batch_size, 0, training)
-    views = [val_view("custom", (8, 8))]
-    return ImageLoader(dataset, source, views, sampler, lambda *batch: list(batch), threads)
+    views = views or [val_view("custom", (8, 8))]
+    return ImageLoader(dataset, source, views, sampler, lambda *batch: list(batch), 2, **kwargs)
 
 
 @pytest.fixture
@@ -68,13 +72,13 @@ def test_images_of_a_batch_are_made_in_parallel(images):
     barrier = threading.Barrier(2)
 
     def image(index: int) -> np.ndarray:
-        if index in (0, 4):
+        if index in (0, 15):
             # Both threads must work at the same time, or the barrier breaks.
             barrier.wait(timeout=30)
         return np.zeros((9, 9, 3), np.uint8)
 
-    dataset = UnlabelledImages([f"{i}.png" for i in range(8)])
-    loader = make_loader(dataset, Source(image, torch.zeros(8), None), batch_size=8)
+    dataset = UnlabelledImages([f"{i}.png" for i in range(16)])
+    loader = make_loader(dataset, Source(image, torch.zeros(16), None), batch_size=16)
     assert len(list(loader)) == 1
 
 
@@ -104,3 +108,21 @@ def test_the_memory_of_a_batch_is_used_again(images):
         del view
     # Three batches are under way, one is held here, and one is about to be yielded.
     assert len(addresses) < 10
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_another_device_finishes_the_views_as_the_threads_do(images, dtype):
+    # data.augment_on=gpu names the GPU; here the CPU stands for it.
+    probs = {"color_jitter": 0.8, "gaussian_blur": 0.5, "horizontal_flip": 0.5}
+    views = pretrain_views(OmegaConf.create([pipeline(16, 2, **probs)]), "custom")
+    by_threads = list(make_loader(images, training=True, views=views))
+    finished = list(
+        make_loader(images, training=True, views=views, finish_on=torch.device("cpu"), dtype=dtype)
+    )
+    for expected, got in zip(by_threads, finished, strict=True):
+        assert torch.equal(expected[0], got[0])
+        for one, two in zip(expected[1], got[1], strict=True):
+            assert two.dtype == dtype
+            assert two.is_contiguous(memory_format=torch.channels_last)
+            # The threads round to whole levels after each step; a level is about 1/58 here.
+            assert (one - two).abs().mean() < 1 / 58

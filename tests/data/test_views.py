@@ -6,7 +6,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from leoclr_plugin.data.draws import draw_views
+from leoclr_plugin.data.draws import by_name, color_factors, draw_views, sample_numbers
 from leoclr_plugin.data.make import views_of
 from leoclr_plugin.data.views import View, pretrain_views, val_view
 from leoclr_plugin.errors import UserError
@@ -123,9 +123,10 @@ def test_jitter_uses_each_strength_for_its_own_property():
     node = pipeline([8, 8], crop=False, color_jitter=1.0)
     strengths = {"brightness": 0.1, "contrast": 0.2, "saturation": 0.3, "hue": 0.05}
     node["color_jitter"].update(strengths)
-    (drawn,) = draw_views(views(node), 0, 0, np.arange(2000))
+    given = by_name(sample_numbers([0], np.arange(2000)))
+    factors = color_factors(views(node)[0].node.color_jitter, 0.0, given)
     for name, strength in strengths.items():
-        values = drawn[name] / 360 if name == "hue" else drawn[name] - 1
+        values = factors[name] / 360 if name == "hue" else factors[name] - 1
         assert values.min() == pytest.approx(-strength, rel=0.01)
         assert values.max() == pytest.approx(strength, rel=0.01)
 

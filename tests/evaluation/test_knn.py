@@ -73,6 +73,13 @@ def test_scores_of_several_labels_equal_a_loop_over_the_images(distance, tempera
             assert image_scores[column].item() == pytest.approx(share, abs=1e-4)
 
 
+def test_far_neighbours_have_the_vote_where_the_labels_of_near_ones_are_unknown():
+    bank, labels = torch.eye(3), torch.tensor([[-1, -1], [1, 0], [0, 1]])
+    # The cosines 1 and 0 give weights of exp(200) and 1, of which float32 keeps only one.
+    scores = knn_scores((bank, labels), torch.eye(3)[:1], 3, temperature=0.005)
+    assert scores.tolist() == [[0.5, 0.5]]
+
+
 def test_several_labels_are_measured_by_average_precision():
     generator = torch.Generator().manual_seed(4)
     bank, features = torch.randn(2, 60, 6, generator=generator)

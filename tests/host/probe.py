@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from leoclr_plugin.checkpoints.reading import (
     CheckpointFolder,
@@ -27,6 +27,8 @@ from leoclr_plugin.training.pretrain import prepare, pretrain
 from tests.configs import method_cfg
 
 BASELINES = ("leoclr", "mocov2plus", "simclr", "byol")
+# Each method with the backbone of its training. The hosts build the ResNet by code of their own.
+TRAINED = {**dict.fromkeys(BASELINES, "small_convnet"), "leoclr": "resnet18"}
 _STEPS, _EPOCHS = 20, 4
 
 
@@ -56,11 +58,6 @@ OPTIMIZERS = {
     "lars_excluded": ("lars", {"kwargs": {"eta": 0.02, "exclude_bias_n_norm": True}}),
     "lars_without_decay": ("lars", {**_WITHOUT_DECAY, "kwargs": {"exclude_bias_n_norm": True}}),
 }
-
-
-def resnet_cfg(method: str = "leoclr", **changes) -> DictConfig:
-    """An unparsed configuration of a method on the backbone that both hosts build by themselves."""
-    return method_cfg(method, **{"backbone__name": "resnet18", **changes})
 
 
 def random_batch(crops: int, seed: int = 0) -> list:
@@ -114,7 +111,7 @@ def parameter_groups(model: torch.nn.Module) -> list[tuple]:
 def probe_method(name: str, folder: Path) -> dict:
     """Return the loss, gradients and weights of a method after a step, and what it logs."""
     torch.manual_seed(0)
-    model = METHODS[name](prepare(resnet_cfg(name))).train()
+    model = METHODS[name](prepare(method_cfg(name))).train()
     logged = logged_by(model)
     pairs = getattr(model, "momentum_pairs", [])
     starts_equal = [
@@ -153,8 +150,9 @@ def probe_training(name: str, images: Path) -> dict:
     """Train a method for two epochs from the seed; return what it logs and its weights."""
     # The files are not compared, so they are written to a temporary folder.
     with TemporaryDirectory() as folder:
-        cfg = resnet_cfg(
+        cfg = method_cfg(
             name,
+            backbone__name=TRAINED[name],
             data__dataset="custom",
             data__train_path=str(images / "train"),
             data__val_path=str(images / "val"),
@@ -177,7 +175,7 @@ def probe_training(name: str, images: Path) -> dict:
 
 def probe_defaults(name: str) -> dict:
     """Return the configuration of a method when the user sets as little as possible."""
-    cfg = prepare(resnet_cfg(name))
+    cfg = prepare(method_cfg(name))
     cfg.momentum = {}
     if name != "leoclr":
         del cfg.method_kwargs.queue_size
@@ -187,8 +185,8 @@ def probe_defaults(name: str) -> dict:
 def probe_parsed() -> dict:
     """Return the classes and rates that the host derives from the data set and the processes."""
     names = ("cifar10", "cifar100", "stl10", "imagenet", "imagenet100", "imagenette")
-    cfgs = {name: resnet_cfg("simclr", data__dataset=name) for name in names}
-    cfgs["processes"] = resnet_cfg("simclr", devices=[0, 1], num_nodes=4)
+    cfgs = {name: method_cfg("simclr", data__dataset=name) for name in names}
+    cfgs["processes"] = method_cfg("simclr", devices=[0, 1], num_nodes=4)
     parsed = [host().parse_pretrain_cfg(cfg) for cfg in cfgs.values()]
     return {
         name: (cfg.data.num_classes, cfg.optimizer.lr, cfg.optimizer.classifier_lr)
@@ -199,7 +197,7 @@ def probe_parsed() -> dict:
 def probe_classifiers(folder: Path) -> dict:
     """Return the loss of a step with a momentum classifier, and what it and validations log."""
     settings = {"momentum__classifier": True, "knn_eval": {"enabled": True, "k": 1}}
-    model = METHODS["mocov2plus"](prepare(resnet_cfg("mocov2plus", **settings)))
+    model = METHODS["mocov2plus"](prepare(method_cfg("mocov2plus", **settings)))
     weights_for(model, folder / "classifiers.pt")
     logged = logged_by(model)
     model._trainer = SimpleNamespace(sanity_checking=False)
@@ -236,7 +234,7 @@ def probe_rates() -> dict:
     """Return the learning rates at every step, or every epoch, of each schedule."""
     rates = {}
     for name, changes in SCHEDULES.items():
-        model = METHODS["simclr"](prepare(resnet_cfg("simclr", max_epochs=_EPOCHS, **changes)))
+        model = METHODS["simclr"](prepare(method_cfg("simclr", max_epochs=_EPOCHS, **changes)))
         model._trainer = SimpleNamespace(estimated_stepping_batches=_STEPS)
         optimizers, schedulers = model.configure_optimizers()
         scheduler = schedulers[0]
@@ -253,7 +251,7 @@ def probe_optimizers(folder: Path) -> dict:
     """Return each optimizer's settings and groups, and the weights after three random steps."""
     results = {}
     for name, (optimizer, settings) in OPTIMIZERS.items():
-        cfg = resnet_cfg("simclr", scheduler={"name": "none"})
+        cfg = method_cfg("simclr", scheduler={"name": "none"})
         cfg.optimizer = {**cfg.optimizer, "name": optimizer, **settings}
         model = METHODS["simclr"](prepare(cfg))
         weights_for(model, folder / "simclr.pt")
@@ -281,7 +279,9 @@ def probe_backbones() -> dict:
     build = host().BaseMethod._BACKBONES
     with torch.device("meta"):
         networks = {name: build[name]("simclr") for name in build}
-        small = METHODS["simclr"](prepare(resnet_cfg("simclr", data__dataset="cifar10"))).backbone
+        small = METHODS["simclr"](
+            prepare(method_cfg("simclr", backbone__name="resnet18", data__dataset="cifar10"))
+        ).backbone
     shapes = {
         name: {key: tuple(value.shape) for key, value in network.state_dict().items()}
         for name, network in networks.items()
@@ -313,7 +313,7 @@ def probe_knn() -> dict:
 
 def linear_cfg(**changes):
     """Return an unparsed configuration of a linear probe."""
-    cfg = resnet_cfg("leoclr", **changes)
+    cfg = method_cfg("leoclr", **changes)
     cfg.pretrained_feature_extractor = "none.ckpt"
     del cfg.augmentations, cfg.method_kwargs, cfg.momentum, cfg.method
     return cfg

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ import torch
 from torch.testing import assert_close
 
 from tests.configs import small_config
-from tests.conftest import ROOT, available_hosts, run_leoclr
+from tests.conftest import available_hosts, run_leoclr
 from tests.host.probe import BASELINES, OPTIMIZERS, SCHEDULES
+from tests.programs import ROOT, forked_python
 
 HOSTS = available_hosts()
 
@@ -25,7 +25,7 @@ def probes(image_folder, tmp_path_factory) -> dict[str, dict]:
     results = {}
     for name in HOSTS:
         env = {**os.environ, "LEOCLR_HOST": name, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.host.probe", str(folder), str(image_folder)]
+        command = [forked_python(), "-m", "tests.host.probe", str(folder), str(image_folder)]
         run = subprocess.run(
             command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
         )

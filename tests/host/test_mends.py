@@ -1,9 +1,9 @@
 """Test the mends in separate processes, because they change classes of other packages for good."""
 
 import subprocess
-import sys
+from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.programs import forked_python
 
 LIGHTNING = """
 import inspect
@@ -47,17 +47,18 @@ assert images.to(images.double()).dtype == torch.float64
 """
 
 
-def run(program: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def run(program: str, folder: Path) -> str:
+    path = folder / "program.py"
+    path.write_text(program)
+    command = [forked_python(), path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
-def test_trainer_accepts_the_values_of_the_hosts_configs():
-    assert "not needed" not in run(LIGHTNING)
+def test_trainer_accepts_the_values_of_the_hosts_configs(tmp_path):
+    assert "not needed" not in run(LIGHTNING, tmp_path)
 
 
-def test_cuda_is_the_cpu_where_there_is_no_gpu():
-    run(WITHOUT_GPU)
+def test_cuda_is_the_cpu_where_there_is_no_gpu(tmp_path):
+    run(WITHOUT_GPU, tmp_path)

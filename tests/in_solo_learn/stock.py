@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.programs import forked_python
 
 needs_solo_learn = pytest.mark.skipif(
     not os.environ.get("SOLO_LEARN_HOME"), reason="SOLO_LEARN_HOME names no clone"
@@ -25,7 +26,7 @@ def stock(script: str, *args: object, folder: Path | None = None) -> subprocess.
     home = Path(os.environ["SOLO_LEARN_HOME"])
     environment = {key: value for key, value in os.environ.items() if key != "LEOCLR_HOST"}
     return subprocess.run(
-        [sys.executable, str(home / script), *map(str, args)],
+        [forked_python(), str(home / script), *map(str, args)],
         cwd=folder or home,
         env=environment,
         capture_output=True,

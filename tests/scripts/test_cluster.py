@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.configs import small_config
-from tests.conftest import ROOT
+from tests.programs import ROOT, forked_python
 
 CLUSTER = ROOT / "scripts" / "cluster"
 
@@ -35,8 +35,10 @@ def start(image_folder, tmp_path):
         settings = ["accelerator=cpu", "max_epochs=1", "method_kwargs.queue_size=64"]
         environment = {**os.environ, **variables, "OMP_NUM_THREADS": "1"}
         # The scripts must find torchrun and python of this environment, and the fake srun.
-        path = [str(tmp_path / "bin"), str(Path(sys.executable).parent), environment["PATH"]]
-        environment["PATH"] = ":".join(path)
+        python = forked_python()
+        folders = [tmp_path / "bin", Path(python).parent, Path(sys.executable).parent]
+        environment["PATH"] = ":".join([*map(str, folders), environment["PATH"]])
+        environment["PYTHON_EXEC"] = python  # torchrun starts this.
         return subprocess.Popen(
             ["bash", CLUSTER / script, *small_config(image_folder), *settings, *overrides],
             cwd=tmp_path,

@@ -16,19 +16,20 @@ from leoclr_plugin.config import load_config
 from leoclr_plugin.training.pretrain import pretrain
 
 
-class SyncedBatchNorm2d(nn.BatchNorm2d):
+class SyncedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm over the images of all processes, for training only.
 
     torch's own synchronised batch norm needs GPUs.
     """
 
     def forward(self, x):
+        dims = [0, *range(2, x.ndim)]
         count = x.numel() // x.shape[1] * dist.get_world_size()
-        mean = all_reduce(x.sum(dim=(0, 2, 3))) / count
-        centred = x - mean[:, None, None]
-        variance = all_reduce(centred.square().sum(dim=(0, 2, 3))) / count
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        mean = all_reduce(x.sum(dim=dims, keepdim=True)) / count
+        centred = x - mean
+        variance = all_reduce(centred.square().sum(dim=dims, keepdim=True)) / count
+        scaled = centred * torch.rsqrt(variance + self.eps)
+        return scaled * self.weight.view_as(mean) + self.bias.view_as(mean)
 
 
 class Record(Callback):
@@ -41,8 +42,8 @@ class Record(Callback):
     def setup(self, trainer, pl_module, stage):
         if trainer.world_size > 1 and not self.keep_batch_norm:
             for module in pl_module.modules():
-                if type(module) is nn.BatchNorm2d:
-                    module.__class__ = SyncedBatchNorm2d
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.__class__ = SyncedBatchNorm
 
     def on_after_backward(self, trainer, pl_module):
         if trainer.global_step == 1:

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import weakref
 from contextlib import nullcontext
 
@@ -18,7 +17,7 @@ from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from tests.configs import small_config
-from tests.conftest import ROOT
+from tests.programs import ROOT, forked_python
 
 FORMATS = ["image_folder", *(["dali"] if has_dali() else [])]
 STEPS_PER_EPOCH = 5
@@ -26,7 +25,7 @@ STEPS_PER_EPOCH = 5
 
 def train(step, event, image_folder, root, *overrides):
     """Train three epochs of five steps. ``event`` happens when ``step`` steps are done."""
-    command = [sys.executable, "-m", "tests.training.interrupted", str(step), event]
+    command = [forked_python(), "-m", "tests.training.interrupted", str(step), event]
     settings = [
         "max_epochs=3",
         f"checkpoint.dir={root}",

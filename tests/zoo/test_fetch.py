@@ -109,7 +109,9 @@ def test_different_file_of_the_hub_is_refused_and_leaves_nothing(hub, entry):
     assert files(cache_folder()) == []
 
 
-def test_silent_hub_is_refused(hub, entry):
+def test_silent_hub_is_refused(hub, entry, monkeypatch):
+    # The hub's client waits longer before each of its attempts.
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     hub.shutdown()
     hub.server_close()
     with pytest.raises(UserError, match="cannot be fetched") as error:

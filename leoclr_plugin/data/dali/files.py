@@ -21,11 +21,11 @@ from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.images import unreadable
 
 _STARTS = sorted(STARTS)
-# A batch as a source names it: the sample indexes [n], the images or the paths of their files, and
-# the draws of each view.
-Named = tuple[np.ndarray, Any, Sequence[Drawn]]
-# A batch with its sizes: the sample indexes [n], the images or the content of their files, their
-# heights and widths [n, 2], and the draws of each view.
+# A batch as a source names it: the sample indexes [n], the paths of the files as ``encode_paths``
+# returns them, and the draws of each view.
+Named = tuple[np.ndarray, np.ndarray, Sequence[Drawn]]
+# A batch with its sizes: the sample indexes [n], the content of the files, the heights and widths
+# of the images [n, 2], and the draws of each view.
 Sized = tuple[np.ndarray, Any, np.ndarray, Sequence[Drawn]]
 
 
@@ -97,22 +97,6 @@ class Files:
     def reset(self) -> None:
         """Get ready for the next epoch, after StopIteration ended one."""
         self._pipeline.reset()
-
-
-class Decoded:
-    """Batches of images that are decoded already, for a graph without files."""
-
-    def __init__(self, source: Callable[[], Named]) -> None:
-        """Keep the source, which returns a batch with images ``[H, W, 3]`` uint8."""
-        self._source = source
-
-    def __call__(self) -> Sized:
-        """Return the next batch; raise StopIteration when ``source`` does."""
-        index, images, drawn = self._source()
-        return index, images, np.array([image.shape[:2] for image in images]), drawn
-
-    def reset(self) -> None:
-        """Get ready for the next epoch, after StopIteration ended one."""
 
 
 @pipeline_def

@@ -17,7 +17,7 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.crop import crop_regions
 from leoclr_plugin.data.dali.depths import misread
-from leoclr_plugin.data.dali.files import Decoded, Files, Named, encode_paths
+from leoclr_plugin.data.dali.files import Files, Named, encode_paths
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.views import View
@@ -37,14 +37,12 @@ class Graph:
         dtype: torch.dtype = torch.float32,
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
-        decoded: bool = False,
     ) -> None:
         """Define the graph; it is built at its first run.
 
         Args:
             source: returns the sample indexes ``[n]`` int64, the paths as ``encode_paths`` returns
-                them or the images as n arrays ``[H, W, 3]`` uint8, and the ``draw`` of each view;
-                it raises StopIteration at the end of an epoch.
+                them, and the ``draw`` of each view; it raises StopIteration at the end of an epoch.
             views: the views of each image, in the order of the batch.
             batch_size: the largest n.
             threads: the number of CPU threads.
@@ -53,20 +51,19 @@ class Graph:
             dtype: the dtype of the views, float32 or float16.
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
-            decoded: whether ``source`` returns images instead of paths.
         """
         self._views, self._dtype = views, dtype
-        files = Decoded(source) if decoded else Files(source, batch_size, threads, prefetch)
-        self._files, self._begun = files, False
+        self._files = files = Files(source, batch_size, threads, prefetch)
+        self._begun = False
         # The batches that DALI works on are held here, because DALI does not copy its input. The
         # function below must not refer to self: DALI holds it where Python's garbage collector
         # cannot see it, so self would never be freed.
         self._under_way = under_way = deque()
 
         def feed() -> list[Any]:
-            index, images_or_files, sizes, drawn = files()
+            index, encoded, sizes, drawn = files()
             corners = [corner for view in drawn for corner in _corners(view, sizes)]
-            under_way.append((index, drawn, [images_or_files, *corners]))
+            under_way.append((index, drawn, [encoded, *corners]))
             return under_way[-1][-1]
 
         self._pipeline = _graph(
@@ -74,7 +71,6 @@ class Graph:
             views,
             device,
             hw_decoder_load,
-            decoded,
             batch_size=batch_size,
             num_threads=threads,
             device_id=device_id,
@@ -170,21 +166,16 @@ def _graph(
     views: Sequence[View],
     device: str,
     hw_decoder_load: float,
-    decoded: bool,
 ) -> tuple[DataNode, ...]:
     corners = 2 * sum(view.node.rrc.enabled for view in views)
-    images_or_files, *drawn = fn.external_source(
+    encoded, *drawn = fn.external_source(
         source,
         num_outputs=1 + corners,
         no_copy=True,
         dtype=[types.UINT8] + [types.FLOAT] * corners,
-        ndim=[3 if decoded else 1] + [1] * corners,
-        layout=["HWC" if decoded else ""] + [""] * corners,
+        ndim=1,
     )
-    if decoded:
-        images = images_or_files.gpu() if device == "gpu" else images_or_files
-    else:
-        images = decode(images_or_files, device, hw_decoder_load=hw_decoder_load)
+    images = decode(encoded, device, hw_decoder_load=hw_decoder_load)
     corner = iter(drawn)
     return tuple(
         resize(images, view, (next(corner), next(corner)) if view.node.rrc.enabled else None)

@@ -55,7 +55,7 @@ class DaliLoader:
 
         Args:
             dataset: the data set that the samples belong to.
-            source: gives the paths, or the decoded images, and the targets.
+            source: gives the paths and the targets.
             views: the views of each image, in the order of the batch.
             sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
                 sample's index, all random draws.
@@ -124,7 +124,6 @@ class DaliLoader:
             batch_size=self._sampler.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
-            decoded=self._source.images is not None,
             **self._graph,
         )
 
@@ -143,12 +142,7 @@ class DaliLoader:
         for number, _, indexes in self._sampler.batches_from(epoch, first):
             self._in_flight.append(indexes)
             drawn = draw_views(self._views, self._sampler.seed, number, indexes)
-            yield indexes, self._images_or_paths(indexes), drawn
-
-    def _images_or_paths(self, indexes: np.ndarray) -> Any:
-        if self._source.images is None:
-            return encode_paths([self._source.paths[index] for index in indexes])
-        return [self._source.images[index] for index in indexes]
+            yield indexes, encode_paths([self._source.paths[index] for index in indexes]), drawn
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
         if shortage(error):

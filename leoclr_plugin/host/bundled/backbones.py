@@ -10,6 +10,7 @@ import torchvision
 from torch import nn
 
 from leoclr_plugin.errors import check_known
+from leoclr_plugin.host.open_backbones import OpenBackbones
 from leoclr_plugin.host.small_convnet import NAME, small_convnet
 
 TIMM_NAMES = {
@@ -43,11 +44,13 @@ def _timm(name: str) -> Callable[..., nn.Module]:
     return lambda method, **kwargs: timm.create_model(name, num_classes=0, **kwargs)
 
 
-BACKBONES: dict[str, Callable[..., nn.Module]] = {
-    **{name: _timm(timm_name) for name, timm_name in TIMM_NAMES.items()},
-    **{name: _torchvision(name) for name in ("resnet18", "resnet50")},
-    NAME: small_convnet,
-}
+BACKBONES = OpenBackbones(
+    {
+        **{name: _timm(timm_name) for name, timm_name in TIMM_NAMES.items()},
+        **{name: _torchvision(name) for name in ("resnet18", "resnet50")},
+        NAME: small_convnet,
+    }
+)
 
 
 def build_backbone(name: str, method: str, dataset: str, kwargs: dict[str, Any]) -> nn.Module:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torchmetrics import Metric
 
-_CHUNK = 512  # test images compared at once
+from leoclr_plugin.metrics.neighbours import weighted_neighbours
 
 
 class WeightedKNNClassifier(Metric):
@@ -20,13 +19,11 @@ class WeightedKNNClassifier(Metric):
 
     full_state_update = False
 
-    def __init__(
-        self, k: int = 20, T: float = 0.07, distance_fx: str = "cosine", epsilon: float = 1e-5
-    ) -> None:
+    def __init__(self, k: int = 20, T: float = 0.07, distance_fx: str = "cosine") -> None:
         super().__init__()
         if distance_fx not in ("cosine", "euclidean"):
             raise ValueError(f"distance_fx must be 'cosine' or 'euclidean', not {distance_fx!r}")
-        self.k, self.T, self.distance_fx, self.epsilon = k, T, distance_fx, epsilon
+        self.k, self.T, self.distance_fx = k, T, distance_fx
         for split in ("train", "test"):
             self.add_state(f"{split}_features", default=[])
             self.add_state(f"{split}_targets", default=[])
@@ -56,25 +53,16 @@ class WeightedKNNClassifier(Metric):
             return -1, -1
         bank, labels = torch.cat(self.train_features), torch.cat(self.train_targets)
         test, targets = torch.cat(self.test_features), torch.cat(self.test_targets)
-        if self.distance_fx == "cosine":
-            bank, test = F.normalize(bank), F.normalize(test)
         classes = int(max(labels.max(), targets.max())) + 1
-        k = min(self.k, len(bank))
-        top1 = top5 = 0
-        for chunk, expected in zip(test.split(_CHUNK), targets.split(_CHUNK), strict=True):
-            if self.distance_fx == "cosine":
-                similarity, nearest = (chunk @ bank.T).topk(k, dim=1)
-                # exp(cosine / T) can overflow. Subtracting the nearest neighbour's cosine avoids
-                # this and gives the same ranking.
-                weights = ((similarity - similarity[:, :1]) / self.T).exp()
-            else:
-                distance, nearest = torch.cdist(chunk, bank).topk(k, dim=1, largest=False)
-                weights = 1 / (distance + self.epsilon)
-            votes = weights.new_zeros(len(chunk), classes)
+        top1 = top5 = seen = 0
+        for weights, nearest in weighted_neighbours(test, bank, self.k, self.T, self.distance_fx):
+            images, k = weights.shape
+            votes = weights.new_zeros(images, classes)
             votes.scatter_add_(1, labels[nearest], weights)
             ranking = votes.argsort(dim=1, descending=True)
-            hits = ranking == expected[:, None]
+            hits = ranking == targets[seen : seen + images, None]
             top1 += int(hits[:, :1].sum())
             top5 += int(hits[:, : min(5, k)].sum())
+            seen += images
         self.reset()
         return 100.0 * top1 / len(targets), 100.0 * top5 / len(targets)

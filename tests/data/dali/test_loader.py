@@ -15,6 +15,7 @@ pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali.graph import Graph
 from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import pipeline
@@ -48,11 +49,14 @@ def test_views_have_half_precision_if_the_training_has(colours, precision, half)
 
 def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
     loader, fresh = make_loader(colours), make_loader(colours)
-    requested = []
-    paths = loader._images_or_paths
-    monkeypatch.setattr(
-        loader, "_images_or_paths", lambda indexes: requested.extend(indexes) or paths(indexes)
-    )
+    requested, original = [], sampler_of(loader).batches_from
+
+    def recorded(epoch, first):
+        for batch in original(epoch, first):
+            requested.extend(batch[2].tolist())
+            yield batch
+
+    monkeypatch.setattr(sampler_of(loader), "batches_from", recorded)
 
     def number_requested() -> int:
         # The number only rests when the batch under way is complete.

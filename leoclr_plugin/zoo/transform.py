@@ -1,4 +1,4 @@
-"""The evaluators' view of one PIL image, for users of a network; loaders make ``val_view``."""
+"""The view of one PIL image that a model of the zoo was evaluated on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from leoclr_plugin.data.views import mean_and_std, shorter_side
 
 
 def val_transform(dataset: str, size: tuple[int, int]) -> Callable:
-    """Return the transform that all methods are evaluated on.
+    """Return the transform that all methods are evaluated on; loaders make it by ``val_view``.
 
     Images of cifar and stl10 are resized to ``size`` ``(H, W)``. For other data sets the shorter
     side is resized to 256/224 of ``size`` and the centre is cropped, as is common on ImageNet.

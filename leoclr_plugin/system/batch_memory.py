@@ -25,6 +25,8 @@ class BatchMemory:
         self._pinned = pinned
         self._free: deque[np.ndarray] = deque(maxlen=_KEPT)
 
+    # Threads could not write to a tensor that Lightning's validation makes in inference mode.
+    @torch.inference_mode(False)
     def empty(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
         """Return an uninitialised CPU tensor."""
         if self._pinned:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from leoclr_plugin.data import describe, opencv
-from leoclr_plugin.data.describe import how_dali_loads, how_it_loads, how_threads_load
+from leoclr_plugin.data import opencv
+from leoclr_plugin.training import loading
+from leoclr_plugin.training.loading import how_dali_loads, how_it_loads, how_threads_load
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 
@@ -19,7 +20,7 @@ def test_a_training_on_a_cpu_names_its_threads():
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_a_gpu_is_offered_with_what_it_needs(installed, monkeypatch):
-    monkeypatch.setattr(describe, "has_dali", lambda: installed)
+    monkeypatch.setattr(loading, "has_dali", lambda: installed)
     text = how_threads_load(2, "cpu", on_gpu=True)
     assert "data.augment_on=gpu or data.format=dali" in text
     assert ("pip install" in text.partition("data.format=dali")[2]) != installed
@@ -39,5 +40,5 @@ def test_what_the_gpu_does_is_said():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 def test_a_machine_without_a_gpu_is_sent_to_the_default_loader(monkeypatch):
-    monkeypatch.setattr(describe, "has_dali", lambda: True)
+    monkeypatch.setattr(loading, "has_dali", lambda: True)
     assert "data.format=image_folder is several times as fast" in how_dali_loads()

@@ -6,6 +6,7 @@ import torch
 from omegaconf import DictConfig
 
 from leoclr_plugin.data.dali import has_dali
+from leoclr_plugin.data.loaders import cache_mb
 from leoclr_plugin.data.opencv import has_opencv
 
 _INSTALL_DALI = 'pip install "leoclr-plugin[dali]"'
@@ -18,9 +19,11 @@ def how_it_loads(cfg: DictConfig) -> str:
         cfg: a configuration that ``prepare`` has checked and filled in.
     """
     on_gpu = cfg.accelerator != "cpu"
-    if cfg.data.format == "dali":
+    dali = cfg.data.format == "dali"
+    if dali and not cache_mb(cfg):
         return how_dali_loads(cfg.dali.device == "gpu")
-    return how_threads_load(max(1, cfg.data.num_workers), cfg.data.get("augment_on"), on_gpu)
+    augment_on = cfg.dali.device if dali else cfg.data.get("augment_on")
+    return how_threads_load(max(1, cfg.data.num_workers), augment_on, on_gpu)
 
 
 def how_threads_load(

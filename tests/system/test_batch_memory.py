@@ -4,7 +4,7 @@ import gc
 
 import torch
 
-from leoclr_plugin.data.memory import BatchMemory
+from leoclr_plugin.system.batch_memory import BatchMemory
 
 
 def test_memory_is_used_again_when_its_last_tensor_is_freed():
@@ -38,3 +38,10 @@ def test_a_graph_that_saved_a_tensor_holds_its_memory():
     memory.empty((3,), torch.float32).fill_(-1)
     product.backward()
     assert weight.grad.tolist() == [5, 5, 5]
+
+
+def test_threads_can_write_to_a_tensor_that_a_validation_asked_for():
+    with torch.inference_mode():
+        tensor = BatchMemory(pinned=False).empty((3,), torch.float32)
+    tensor.fill_(5)
+    assert tensor.tolist() == [5, 5, 5]
