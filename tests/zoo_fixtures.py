@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from leoclr_plugin.checkpoints.weights import write_weights
-from leoclr_plugin.zoo import manifest
+from leoclr_plugin.zoo import fetch, manifest, source
 from leoclr_plugin.zoo.fetch import sha256
 from tests.configs import method_cfg
 
@@ -71,8 +71,9 @@ def empty_zoo(weights, tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"models": {NAME: fields(weights)}}))
     (folder / f"{NAME}.json").write_text(json.dumps(OmegaConf.to_container(method_cfg())))
-    for module in ("manifest", "fetch", "source"):
-        monkeypatch.setattr(f"leoclr_plugin.zoo.{module}.zoo_folder", lambda: folder)
+    # All are imported before the first is patched, or they would import the patched function.
+    for module in (manifest, fetch, source):
+        monkeypatch.setattr(module, "zoo_folder", lambda: folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("LEOCLR_ZOO_URL", raising=False)
     return folder

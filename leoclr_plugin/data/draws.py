@@ -100,22 +100,24 @@ def sample_numbers(stream: Sequence[int], indexes: np.ndarray) -> np.ndarray:
 def draw(node: Any, numbers: np.ndarray) -> Drawn:
     """Compute the parameters of one view for n images.
 
+    The result holds only the parameters of the augmentations that the node asks for, under these
+    names; all are ``[n]`` unless another shape is given:
+
+    - The crop has ``area`` and ``ratio`` ``[n, ATTEMPTS]``, and ``place`` ``[n, 2]``: y and x in
+      [0, 1).
+    - The colours have ``maps`` ``[n, 3, 3]`` and ``greys``, as ``channel_maps`` returns them, and
+      ``colored`` (bool): whether they change the image.
+    - The blur has ``sigma`` (pixels), ``window`` (pixels, odd, int) and ``blurred`` (bool): whether
+      it is applied.
+    - ``solarized``, ``equalized`` and ``mirror`` (bool) say whether the image is solarised,
+      equalised and flipped.
+
     Args:
-        node: solo-learn's augmentation node, or ``View.node``. The result holds only the
-            parameters of the augmentations that the node asks for.
+        node: solo-learn's augmentation node, or ``View.node``.
         numbers: random numbers in [0, 1), ``[n, NUMBERS]``.
 
     Returns:
-        Arrays by name, all ``[n]`` unless another shape is given:
-
-        - The crop has ``area`` and ``ratio`` ``[n, ATTEMPTS]``, and ``place`` ``[n, 2]``: y and x
-          in [0, 1).
-        - The colours have ``maps`` ``[n, 3, 3]`` and ``greys``, as ``channel_maps`` returns them,
-          and ``colored`` (bool): whether they change the image.
-        - The blur has ``sigma`` (pixels), ``window`` (pixels, odd, int) and ``blurred`` (bool):
-          whether it is applied.
-        - ``solarized``, ``equalized`` and ``mirror`` (bool) say whether the image is solarised,
-          equalised and flipped.
+        Arrays by name.
     """
     given = by_name(numbers)
     drawn = {}

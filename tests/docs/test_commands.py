@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from leoclr_plugin.commands.main import build_parser
+from leoclr_plugin.commands.main import parse
 from leoclr_plugin.config import load_config
 from leoclr_plugin.config.check import check_config
 from tests.docs.pages import README, all_pages
@@ -32,7 +32,7 @@ def test_there_are_such_commands():
 def test_command_is_one_that_the_package_has(line):
     program, *arguments = shlex.split(line, comments=True)
     assert program == "leoclr"
-    args = build_parser().parse_args(arguments)
+    args = parse(arguments)
     if args.command in ("pretrain", "compare"):
         cfg = load_config(args.config, "pretrain", args.overrides)
         check_config(cfg, "pretrain", {})

@@ -309,8 +309,9 @@ def test_optimizers_and_schedules_that_cannot_be_built_are_refused_in_one_line(
         in refused(*linear, "optimizer.name=sdg")
     )
     assert "layer" in refused(*linear, "+optimizer.layer_decay=0.5")
-    assert "mixup=0.5 is not supported: leave it out, or train on the same checkpoint" in refused(
-        *linear, "+mixup=0.5"
+    assert (
+        "mixup=0.5 is for fine-tuning: leave it out, or run leoclr finetune on the same checkpoint"
+        in refused(*linear, "+mixup=0.5")
     )
     assert "backbone.name=resnet50, but the checkpoint's is small_convnet" in refused(
         *linear, "backbone.name=resnet50"

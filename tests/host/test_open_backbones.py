@@ -73,7 +73,6 @@ def test_a_class_of_ones_own_is_taken_with_its_arguments(own_network):
             {"name": "resnat18"},
             r"a model of timm, or the path of a class .*did you mean 'resnet18'",
         ),
-        ({"name": "test_vit"}, "takes images of 160 x 160|fails on an image of 32 x 32"),
     ],
 )
 def test_what_is_no_backbone_is_refused(own_network, backbone, message):
