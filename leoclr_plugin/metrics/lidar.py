@@ -16,7 +16,7 @@ def lidar(views: torch.Tensor) -> float:
     architectures", ICLR 2024 (arXiv:2312.04000), section 3, equations 1 to 4. The views of one
     image are a class. The covariance B between the classes' means and the mean covariance W within
     a class, plus 1e-4 on its diagonal, give the eigenvalues of W^-1/2 B W^-1/2; LiDAR is their
-    effective rank. It falls to 1 if the images differ in one direction, or in none.
+    effective rank. It falls if fewer directions tell the images apart, and is 1 if none does.
 
     Args:
         views: features ``[N, V, F]`` of V views of each image, V at least 2, finite. W has full
