@@ -28,7 +28,7 @@ from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import write_json
 
 CLASSES, BATCHES, BATCH_SIZE, SIZE = 1000, 100, 64, 64
-THREADS = (1, 2, 4, 8)
+THREADS = (1, 4)
 # A file system allows a limited number of links to one file.
 _LINKS_A_FILE = 30_000
 
