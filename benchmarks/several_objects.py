@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, read_text, write_json, write_text
 
 HERE = Path(__file__).parent
+SCORES = HERE / "several-objects-scores"
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 BASELINES = ("leoclr/moco-v2", "mocov2plus")
 MEASURES = {"linear": "linear mAP", "knn": "kNN mAP"}
@@ -101,8 +103,14 @@ def _as_compared(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _scores(folder: Path, run: dict[str, Any]) -> Any:
+    """The scores of each picture, which are kept beside this file; None if they were lost."""
     name = "scores.npz" if run["method"] == "untrained" else f"scores-{run['epochs']}.npz"
-    return np.load(folder / run["folder"] / name)
+    kept = SCORES / run["folder"] / name
+    given = folder / run["folder"] / name
+    if given.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(given, kept)
+    return np.load(kept) if kept.is_file() else None
 
 
 def _differences(folder: Path, runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -118,6 +126,8 @@ def _differences(folder: Path, runs: Sequence[dict[str, Any]]) -> Iterator[dict[
             if not partner or run["method"] == baseline:
                 continue
             own, other = _scores(folder, run), _scores(folder, partner[0])
+            if own is None or other is None:
+                continue
             for measure in MEASURES:
                 drawn = bootstrap_map(
                     {"own": own[measure], "other": other[measure]}, own["targets"]
