@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -61,6 +62,9 @@ def umap_scatter(
 
 def _embed(features: np.ndarray) -> np.ndarray:
     """Reduce ``features`` ``[M, F]`` to ``[M, 2]``, with the same result in every call."""
+    # Numba, which compiles UMAP, replaces sys.stdout for a moment while it colours its errors. In a
+    # thread beside a training, whose output goes to stderr, stdout could stay replaced for good.
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
     from umap import UMAP
 
     kwargs = {"n_components": 2, "n_neighbors": min(_NEIGHBOURS, len(features) - 1)}

@@ -1,5 +1,8 @@
 """Test the picture of features in two dimensions."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from leoclr_plugin.plots.scatter import umap_scatter
+from tests.programs import ROOT
 
 
 @pytest.mark.parametrize("classes", [3, 12])
@@ -36,3 +40,35 @@ def test_legend_has_the_colour_of_each_class(tmp_path, drawn, classes):
     assert (targets.numpy()[distances.argmin(axis=1)] == targets.numpy()).all()
     with Image.open(tmp_path / "umap.png") as picture:
         assert picture.width > picture.height > 0
+
+
+_COLORAMA_CALLS = """
+import sys
+from pathlib import Path
+
+import colorama
+import torch
+
+calls, init = [], colorama.init
+colorama.init = lambda *args, **kwargs: calls.append(args) or init(*args, **kwargs)
+from leoclr_plugin.plots.scatter import umap_scatter
+from tests.programs import ROOT
+
+targets = torch.arange(2).repeat_interleave(20)
+umap_scatter(torch.rand(40, 8), targets, ["a", "b"], Path(sys.argv[1]))
+print(len(calls))
+"""
+
+
+def test_stdout_is_never_replaced_because_a_training_may_redirect_it_meanwhile(tmp_path):
+    # Numba colours its errors by colorama, which keeps the stdout of that moment and restores it
+    # later. The demo draws in a thread, and a training sends stdout to stderr at the same time.
+    pytest.importorskip("colorama")
+    run = subprocess.run(
+        [sys.executable, "-c", _COLORAMA_CALLS, str(tmp_path / "umap.png")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "0\n"
