@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from leoclr_plugin.commands.networks import NETWORK_HELP
 from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
 
@@ -14,10 +15,7 @@ EXAMPLE = "leoclr finetune trained_models/leoclr/offline-1a2b3c4d --labels 1% ma
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument(
-        "checkpoint_dir",
-        help="folder with a *.ckpt and its args.json, or the *.ckpt itself, or zoo:NAME",
-    )
+    parser.add_argument("checkpoint_dir", help=NETWORK_HELP)
     add_overrides_argument(parser)
     add_out_argument(parser)
     parser.add_argument(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leoclr_plugin.commands.networks import NETWORK_HELP
 from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import not_negative, positive
 
@@ -38,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="folder with a *.ckpt and its args.json, the *.ckpt itself, or zoo:NAME; several give "
-        "one table",
+        help=f"{NETWORK_HELP}; several give one table",
     )
     parser.add_argument(
         "--data",

@@ -19,7 +19,7 @@ from leoclr_plugin.data.blur import torch_blur
 from leoclr_plugin.data.color import torch_color
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.transfer import to_device
-from leoclr_plugin.data.views import MeanAndStd, View
+from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
 
 
 def finish_views(
@@ -119,5 +119,5 @@ def _normalise(rows: torch.Tensor, mean_and_std: MeanAndStd, dtype: torch.dtype)
 def _shift_and_scale(
     mean_and_std: MeanAndStd, dtype: torch.dtype, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    mean, std = (torch.tensor(values, dtype=torch.float64)[:, None] for values in mean_and_std)
-    return ((128 / 255 - mean) / std).to(device, dtype), (1 / (255 * std)).to(device, dtype)
+    shift, scale = shift_and_scale(mean_and_std, subtracted=128)
+    return shift[:, None].to(device, dtype), scale[:, None].to(device, dtype)

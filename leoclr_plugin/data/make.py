@@ -14,7 +14,7 @@ from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
-from leoclr_plugin.data.views import MeanAndStd, View
+from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
 
 
 def make_views(
@@ -112,5 +112,4 @@ def _make_view(
 @lru_cache(maxsize=32)
 def _shift_and_scale(mean_and_std: MeanAndStd, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what normalises rows of interleaved channels, ``[width * 3]``."""
-    mean, std = (torch.tensor(values, dtype=torch.float64) for values in mean_and_std)
-    return tuple(values.float().repeat(width) for values in (-mean / std, 1 / (255 * std)))
+    return tuple(values.float().repeat(width) for values in shift_and_scale(mean_and_std))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
@@ -122,6 +123,22 @@ def normalization(node: DictConfig, dataset: str) -> MeanAndStd:
     if dataset in _MEAN_AND_STD:
         return mean, std
     return tuple(node.get("mean", mean)), tuple(node.get("std", std))
+
+
+def shift_and_scale(
+    mean_and_std: MeanAndStd, subtracted: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what normalises levels from 0 to 255: ``shift + level * scale`` for each channel.
+
+    Args:
+        mean_and_std: means and standard deviations of the channels, in [0, 1].
+        subtracted: a number that has been subtracted from the levels.
+
+    Returns:
+        The shifts and the scales, each ``[3]`` float64.
+    """
+    mean, std = (torch.tensor(values, dtype=torch.float64) for values in mean_and_std)
+    return (subtracted / 255 - mean) / std, 1 / (255 * std)
 
 
 def view_size(node: DictConfig) -> tuple[int, int]:

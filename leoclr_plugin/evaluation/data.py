@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from leoclr_plugin.errors import UserError
 
 # In a folder of images that show several classes, this file says which.
-_LABELS = "labels.csv"
+LABELS_FILE = "labels.csv"
 
 
 def evaluation_cfg(
@@ -94,13 +94,13 @@ def folder_cfg(
             raise UserError(
                 f"{folder / part} is not there; {option} needs a folder that holds train and val"
             )
-        if (folder / part / _LABELS).is_file():
-            labels[key] = str(folder / part / _LABELS)
+        if (folder / part / LABELS_FILE).is_file():
+            labels[key] = str(folder / part / LABELS_FILE)
     if len(labels) == 1:
         there, missing = ("train", "val") if "labels" in labels else ("val", "train")
         raise UserError(
-            f"{folder / there / _LABELS} is there and {folder / missing / _LABELS} is not; give "
-            "both folders a labels file, or neither"
+            f"{folder / there / LABELS_FILE} is there and {folder / missing / LABELS_FILE} is not; "
+            "give both folders a labels file, or neither"
         )
     data = {
         "format": "image_folder",

@@ -22,6 +22,7 @@ from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.evaluation.data import LABELS_FILE
 from leoclr_plugin.evaluation.features import device
 from leoclr_plugin.evaluation.finite import check_features
 from leoclr_plugin.system.files import check_writable, read_json, whole_file, write_json
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
-_LABELS = "labels.csv"
 # Readers of a folder of Parquet files skip a name that begins with an underscore.
 _ABOUT = "_about.json"
 _PART = "part-{:06}.parquet"
@@ -82,15 +82,16 @@ def pictures_of(folder: Path) -> Pictures:
     if not paths:
         raise UserError(f"the folder {folder} holds no image ({', '.join(EXTENSIONS)})")
     inner = [path.relative_to(folder) for path in paths]
-    if not (folder / _LABELS).is_file():
+    if not (folder / LABELS_FILE).is_file():
         labels = [path.parts[0] if len(path.parts) > 1 else None for path in inner]
         return Pictures(folder, paths, labels if any(labels) else None)
-    table = read_labels(folder / _LABELS)
+    table = read_labels(folder / LABELS_FILE)
     known = [table.rows.pop(str(folder.resolve() / path), None) for path in inner]
     if table.rows:
         raise UserError(
-            f"{folder / _LABELS} has rows for {len(table.rows)} images that are not in {folder}, "
-            f"the first is {next(iter(table.rows))}; correct their paths, or remove their rows"
+            f"{folder / LABELS_FILE} has rows for {len(table.rows)} images that are not in "
+            f"{folder}, the first is {next(iter(table.rows))}; correct their paths, or remove "
+            "their rows"
         )
     labels = [
         None if row is None else [table.classes[i] for i in np.flatnonzero(row == 1)]

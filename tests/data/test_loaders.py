@@ -83,6 +83,19 @@ def numbers(view: torch.Tensor) -> list[int]:
     return (view.mean(dim=(2, 3))[:, 0] * 25.5).round().int().tolist()
 
 
+def record_requests(loader) -> list[int]:
+    """Return a list that gets the index of each sample when the loader asks for it."""
+    requested, original = [], sampler_of(loader).batches_from
+
+    def recorded(epoch, first):
+        for batch in original(epoch, first):
+            requested.extend(batch[2].tolist())
+            yield batch
+
+    sampler_of(loader).batches_from = recorded
+    return requested
+
+
 def names_of(loader, indexes: torch.Tensor) -> list[int]:
     """Return the number of each image, which its file's name tells."""
     samples = samples_of(loader.dataset)
@@ -144,14 +157,7 @@ def test_an_epoch_left_early_changes_no_other(make_loader, colours):
 
 def test_what_is_read_ahead_is_used_by_the_next_epoch_and_changes_no_other(make_loader, colours):
     loader, fresh = make_loader(colours), make_loader(colours)
-    requested, original = [], sampler_of(loader).batches_from
-
-    def recorded(epoch, first):
-        for batch in original(epoch, first):
-            requested.extend(batch[2].tolist())
-            yield batch
-
-    sampler_of(loader).batches_from = recorded
+    requested = record_requests(loader)
     first = epoch(loader, 0)
     second = epoch(loader, 1)
     assert same(second, epoch(fresh, 1))

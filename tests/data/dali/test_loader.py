@@ -15,13 +15,12 @@ pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali.graph import Graph
 from leoclr_plugin.data.loaders import pretrain_loader
-from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import pipeline
 from tests.data import test_loaders
 from tests.data.dali.conftest import DEVICE
-from tests.data.test_loaders import epoch, same
+from tests.data.test_loaders import epoch, record_requests, same
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +46,9 @@ def test_views_have_half_precision_if_the_training_has(colours, precision, half)
     assert {view.dtype for view in views} == {torch.float16 if half else torch.float32}
 
 
-def test_the_next_epoch_is_under_way_when_one_ends(colours, monkeypatch):
+def test_the_next_epoch_is_under_way_when_one_ends(colours):
     loader, fresh = make_loader(colours), make_loader(colours)
-    requested, original = [], sampler_of(loader).batches_from
-
-    def recorded(epoch, first):
-        for batch in original(epoch, first):
-            requested.extend(batch[2].tolist())
-            yield batch
-
-    monkeypatch.setattr(sampler_of(loader), "batches_from", recorded)
+    requested = record_requests(loader)
 
     def number_requested() -> int:
         # The number only rests when the batch under way is complete.
