@@ -10,7 +10,7 @@ recipe=(
     augmentations.0.crop_size=64 'augmentations.1.crop_size=[64,64]'
     optimizer.name=adamw optimizer.weight_decay=1e-4 optimizer.batch_size=256
     method_kwargs.queue_size=2048 method_kwargs.temperature=0.1
-    data.cache_mb=2000 data.num_workers=1
+    +data.cache_mb=2000 data.num_workers=1
     accelerator=cpu precision=bf16-mixed +check_val_every_n_epoch=5
 )
 
