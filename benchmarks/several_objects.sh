@@ -19,10 +19,10 @@ tries=(--rates 0.001,0.002,0.004 --rate-epochs 5 --held-out 1000)
 compare() { # FOLDER EPOCHS ARGUMENTS...: coco112 and its transfers, into a folder of OUT
     local into=$1 epochs=$2
     shift 2
-    leoclr compare custom/leoclr "${recipe[@]}" \
+    leoclr compare custom/leoclr "${recipe[@]}" "$@" \
         data.labels="$folder/coco112/train/labels.csv" data.val_labels="$folder/coco112/val/labels.csv" \
         --budget epochs="$epochs" --out "$out/$into" \
-        --transfer caltech112="$folder/caltech112" imagenette="$folder/imagenette160" "$@"
+        --transfer caltech112="$folder/caltech112" imagenette="$folder/imagenette160"
 }
 
 control() { # FOLDER EPOCHS ROW RATE ARGUMENTS...: epochs of 36 steps on Imagenette, as many steps as on coco112
