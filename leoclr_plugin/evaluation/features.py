@@ -11,10 +11,12 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from leoclr_plugin.data.loaders import plain_train_loader, val_loader
+from leoclr_plugin.evaluation.bank import FeatureBank
 from leoclr_plugin.evaluation.finite import check_features
 
 FEATURE_TYPES = {"backbone": "feats", "projector": "z"}
-Features = tuple[torch.Tensor, torch.Tensor]  # features [M, F] in float32, targets [M]
+# Features [M, F], in float32 or mapped from a file in float16, and targets [M].
+Features = tuple[torch.Tensor, torch.Tensor]
 
 
 def device() -> torch.device:
@@ -41,20 +43,22 @@ def extract_features(
 
     Returns:
         For each type the features ``[M, F]`` in float32 and the targets ``[M]``, on the CPU.
+        Features of more than 1 GiB are in a file, in float16; see ``FeatureBank``.
 
     Raises:
         UserError: if features are not finite, or an image cannot be read.
     """
     target_device = device()
     method = method.to(target_device).eval()
-    encoded, targets = [], []
+    banks, targets = [FeatureBank() for _ in feature_types], []
     for images, labels in tqdm(loader, desc=name):
         out = method(images.to(target_device, non_blocking=True))
-        encoded.append([out[FEATURE_TYPES[kind]].float().cpu() for kind in feature_types])
-        for features in encoded[-1]:
+        for kind, bank in zip(feature_types, banks, strict=True):
+            features = out[FEATURE_TYPES[kind]].float().cpu()
             check_features(features, source)
+            bank.add(features, source)
         targets.append(labels)
-    return [(torch.cat(features), torch.cat(targets)) for features in zip(*encoded, strict=True)]
+    return [(bank.features(), torch.cat(targets)) for bank in banks]
 
 
 def train_and_val_features(

@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
-from leoclr_plugin.evaluation.features import Features
+from leoclr_plugin.evaluation.bank import is_on_disk
+from leoclr_plugin.evaluation.features import Features, device
 from leoclr_plugin.host import host
 from leoclr_plugin.metrics.average_precision import (
     average_precision,
     mean_average_precision,
     precision_by_class,
 )
-from leoclr_plugin.metrics.neighbours import weighted_neighbours
+from leoclr_plugin.metrics.neighbours import knn_accuracy, weighted_neighbours
 
 
 def knn(
@@ -27,8 +28,9 @@ def knn(
 ) -> dict[str, Any]:
     """Classify the test images by a weighted kNN over the bank.
 
-    If each image has one class, the host's kNN classifies it. If images have several labels, the
-    score of a class is the weighted share of the neighbours that show the class.
+    If each image has one class, the host's kNN classifies it. Features in a file are classified by
+    ours, which gives the same figures. If images have several labels, the score of a class is the
+    weighted share of the neighbours that show the class.
 
     Args:
         bank: features ``[M, F]`` of the training images, and their classes ``[M]`` or labels
@@ -49,9 +51,15 @@ def knn(
         precisions = average_precision(scores, test[1])
         by_class = precision_by_class(classes or range(len(precisions)), precisions)
         return {"mAP": mean_average_precision(precisions), "AP": by_class, **settings}
-    classifier = host().WeightedKNNClassifier(k=k, T=temperature, distance_fx=distance)
-    classifier.update(*bank, *test)
-    top1, top5 = classifier.compute()
+    if is_on_disk(bank):
+        # The host's classifier would make several copies of the bank in memory.
+        top1, top5 = knn_accuracy(
+            test[0].to(device(), torch.float32), test[1], *bank, k, temperature, distance
+        )
+    else:
+        classifier = host().WeightedKNNClassifier(k=k, T=temperature, distance_fx=distance)
+        classifier.update(*bank, *test)
+        top1, top5 = classifier.compute()
     return {"top1": top1, "top5": top5, **settings}
 
 
@@ -71,15 +79,15 @@ def knn_scores(
         neighbour has a known label.
     """
     known_features, labels = bank
-    labels = labels.float()
+    features, labels = features.to(device(), torch.float32), labels.to(device())
     scores = []
     # The nearest neighbours of an image may have unknown labels. Then the others have the whole
     # vote, and their weights must not be 0.
     for weights, nearest in weighted_neighbours(
         features, known_features, k, temperature, distance, torch.float64
     ):
-        votes = labels[nearest]
+        votes = labels[nearest].float()
         known = weights[..., None] * (votes != -1)
         shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1)
-        scores.append(shares.nan_to_num(0).float())
+        scores.append(shares.nan_to_num(0).float().cpu())
     return torch.cat(scores)

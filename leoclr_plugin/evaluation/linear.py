@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from lightning.pytorch import seed_everything
 from omegaconf import DictConfig
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset
 
 from leoclr_plugin.config.keys import LINEAR
 from leoclr_plugin.data.loaders import Loader
@@ -34,7 +35,11 @@ def linear(backbone: nn.Module, cfg: DictConfig, train: Loader, val: Loader) -> 
 
 
 def linear_on_features(
-    cfg: DictConfig, train: Features, val: Features, ranking: ValidationMAP | None = None
+    cfg: DictConfig,
+    train: Features,
+    val: Features,
+    ranking: ValidationMAP | None = None,
+    rows: torch.Tensor | None = None,
 ) -> dict[str, Any]:
     """Train the host's ``LinearModel`` on features that were extracted once, without augmentation.
 
@@ -46,6 +51,7 @@ def linear_on_features(
         train: features ``[M, F]`` and targets ``[M]`` of the training images.
         val: features and targets of the validation images.
         ranking: keeps the scores of the validation images, if they have several labels.
+        rows: the indexes of the training images to take; all by default.
     """
     # The channels-last memory format is for images only.
     cfg.performance = {"disable_channel_last": True}
@@ -56,10 +62,39 @@ def linear_on_features(
         _model(backbone, cfg),
         LINEAR,
         cfg,
-        DataLoader(TensorDataset(*train), batch_size, shuffle=True, drop_last=True),
-        DataLoader(TensorDataset(*val), batch_size),
+        _loader(FeatureRows(*train, rows), batch_size, shuffle=True, drop_last=True),
+        _loader(FeatureRows(*val), batch_size),
         ranking=ranking,
     )
+
+
+class FeatureRows(Dataset):
+    """Features that are read a batch at a time, which is faster than an image at a time.
+
+    Args:
+        features: ``[M, F]``, of any type.
+        targets: the classes ``[M]`` or labels ``[M, C]``.
+        rows: the indexes of the images to take; all by default.
+    """
+
+    def __init__(
+        self, features: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor | None = None
+    ) -> None:
+        self._features, self._targets, self._rows = features, targets, rows
+
+    def __len__(self) -> int:
+        return len(self._targets) if self._rows is None else len(self._rows)
+
+    def __getitems__(self, indexes: list[int]) -> list[torch.Tensor]:
+        """Return the features ``[N, F]`` in float32 and the targets of some images."""
+        chosen = torch.tensor(indexes)
+        if self._rows is not None:
+            chosen = self._rows[chosen]
+        return [self._features[chosen].float(), self._targets[chosen]]
+
+
+def _loader(rows: FeatureRows, batch_size: int, **options: bool) -> DataLoader:
+    return DataLoader(rows, batch_size, collate_fn=lambda batch: batch, **options)
 
 
 def _model(backbone: nn.Module, cfg: DictConfig) -> Any:

@@ -31,6 +31,7 @@ def linear_probe(
     lr: float,
     seed: int | None = None,
     ranking: ValidationMAP | None = None,
+    rows: torch.Tensor | None = None,
 ) -> dict[str, Any]:
     """Train the host's linear model for 50 epochs with the data set's packaged configuration.
 
@@ -42,6 +43,7 @@ def linear_probe(
         seed: the seed of the classifier and of the order of images, by default the
             configuration's.
         ranking: keeps the scores of the validation images, if they have several labels.
+        rows: the indexes of the training images to take; all by default.
 
     Returns:
         See ``evaluation.classifier.train_classifier``.
@@ -56,10 +58,12 @@ def linear_probe(
             f"checkpoint.dir={quote(temporary)}",
         ]
         cfg = load_config(config_of(data.dataset, LINEAR), LINEAR, overrides)
-        cfg.optimizer.batch_size = min(cfg.optimizer.batch_size, len(train[0]))
+        cfg.optimizer.batch_size = min(
+            cfg.optimizer.batch_size, len(train[0] if rows is None else rows)
+        )
         if seed is not None:
             cfg.seed = seed
-        return linear_on_features(parse_linear(cfg), train, val, ranking)
+        return linear_on_features(parse_linear(cfg), train, val, ranking, rows)
 
 
 def tuned_linear_probe(
@@ -83,8 +87,8 @@ def tuned_linear_probe(
     generator = torch.Generator().manual_seed(_SPLIT_SEED)
     order = torch.randperm(len(targets), generator=generator)
     held_out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
-    parts = [(features[part], targets[part]) for part in (kept, held_out)]
-    lr = max(RATES, key=lambda rate: headline(linear_probe(data, *parts, rate)))
+    tenth = features[held_out], targets[held_out]
+    lr = max(RATES, key=lambda rate: headline(linear_probe(data, train, tenth, rate, rows=kept)))
     return {**linear_probe(data, train, val, lr, ranking=ranking), "lr": lr}
 
 

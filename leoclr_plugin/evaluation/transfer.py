@@ -220,4 +220,4 @@ def _too_few(name: str) -> UserError:
 
 def _arrays(part: Features) -> tuple[np.ndarray, np.ndarray]:
     features, targets = part
-    return features.numpy(), targets.long().numpy()
+    return features.float().numpy(), targets.long().numpy()

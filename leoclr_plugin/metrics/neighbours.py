@@ -1,4 +1,4 @@
-"""The nearest neighbours of images in a bank of features, with their weights."""
+"""The nearest neighbours of images in a bank of features, with the weights of their votes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 
-_CHUNK = 512  # images compared at once
+_VOTERS = 512  # images that are yielded at once
+_QUERIES = 4096  # images that are compared with a block at once
+_BLOCK = 16384  # features of the bank that are compared at once
 _EPSILON = 1e-5  # added to a distance, so that the weight of an identical image is finite
 
 
@@ -21,9 +23,12 @@ def weighted_neighbours(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield the nearest neighbours of some images at a time, with the weights of their votes.
 
+    The bank is read in blocks, which are converted to float32 and moved to the device of
+    ``features``. So memory does not grow with it, and it may be a file mapped into memory.
+
     Args:
-        features: ``[N, F]``, those of the images.
-        bank: ``[M, F]``, the features among which the neighbours are found.
+        features: ``[N, F]``, those of the images, in float32.
+        bank: ``[M, F]``, the features among which the neighbours are found, of any type.
         k: the number of neighbours; all of the bank if it has fewer.
         temperature: t in a neighbour's weight exp(cosine / t).
         distance: ``"cosine"``, or ``"euclidean"`` with the weight 1 / distance.
@@ -35,14 +40,71 @@ def weighted_neighbours(
         ``[n, k]`` in the bank. The first images come first.
     """
     k = min(k, len(bank))
+    for queries in features.split(_QUERIES):
+        closeness, nearest = _nearest(queries, bank, k, distance)
+        for values, indexes in zip(closeness.split(_VOTERS), nearest.split(_VOTERS), strict=True):
+            if distance == "cosine":
+                # exp(cosine / t) can overflow. Subtracting the nearest neighbour's cosine avoids
+                # this and scales all weights of an image alike.
+                yield ((values - values[:, :1]).to(dtype) / temperature).exp(), indexes
+            else:
+                yield 1 / (-values.to(dtype) + _EPSILON), indexes
+
+
+def _nearest(
+    queries: torch.Tensor, bank: torch.Tensor, k: int, distance: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the cosines, or the negative distances, of the neighbours, and their indexes."""
     if distance == "cosine":
-        bank, features = F.normalize(bank), F.normalize(features)
-    for chunk in features.split(_CHUNK):
+        queries = F.normalize(queries)
+    best = nearest = None
+    for start in range(0, len(bank), _BLOCK):
+        block = bank[start : start + _BLOCK].to(queries.device, torch.float32)
         if distance == "cosine":
-            cosine, nearest = (chunk @ bank.T).topk(k, dim=1)
-            # exp(cosine / t) can overflow. Subtracting the nearest neighbour's cosine avoids this
-            # and scales all weights of an image alike.
-            yield ((cosine - cosine[:, :1]).to(dtype) / temperature).exp(), nearest
+            closeness = queries @ F.normalize(block).T
         else:
-            distances, nearest = torch.cdist(chunk, bank).topk(k, dim=1, largest=False)
-            yield 1 / (distances.to(dtype) + _EPSILON), nearest
+            closeness = -torch.cdist(queries, block)
+        values, indexes = closeness.topk(min(k, len(block)), dim=1)
+        indexes += start
+        if best is not None:
+            values, indexes = torch.cat([best, values], 1), torch.cat([nearest, indexes], 1)
+            values, kept = values.topk(min(k, values.shape[1]), dim=1)
+            indexes = indexes.gather(1, kept)
+        best, nearest = values, indexes
+    return best, nearest
+
+
+def knn_accuracy(
+    features: torch.Tensor,
+    targets: torch.Tensor,
+    bank: torch.Tensor,
+    labels: torch.Tensor,
+    k: int,
+    temperature: float,
+    distance: str,
+) -> tuple[float, float]:
+    """Let the neighbours of each image vote for its class.
+
+    Args:
+        features: ``[N, F]``, those of the images, in float32.
+        targets: the classes ``[N]`` of the images.
+        bank: ``[M, F]``, see ``weighted_neighbours``.
+        labels: the classes ``[M]`` of the bank's images.
+        k: see ``weighted_neighbours``, as are the other arguments.
+
+    Returns:
+        The top-1 and top-5 accuracy in percent.
+    """
+    targets, labels = targets.to(features.device), labels.to(features.device)
+    classes = int(max(labels.max(), targets.max())) + 1
+    top1 = top5 = seen = 0
+    for weights, nearest in weighted_neighbours(features, bank, k, temperature, distance):
+        images, voters = weights.shape
+        votes = weights.new_zeros(images, classes)
+        votes.scatter_add_(1, labels[nearest], weights)
+        ranking = votes.argsort(dim=1, descending=True)
+        hits = ranking == targets[seen : seen + images, None]
+        top1 += int(hits[:, :1].sum())
+        top5 += int(hits[:, : min(5, voters)].sum())
+        seen += images
+    return 100.0 * top1 / len(targets), 100.0 * top5 / len(targets)

@@ -61,8 +61,8 @@ def test_the_tuned_rate_follows_the_length_of_the_features(data, monkeypatch):
 def test_the_rate_is_chosen_without_the_validation_set(data, monkeypatch):
     calls = []
 
-    def probe(data, train, val, lr, ranking=None):
-        calls.append((train, val, lr))
+    def probe(data, train, val, lr, ranking=None, rows=None):
+        calls.append((train if rows is None else [part[rows] for part in train], val, lr))
         return {"top1": {0.1: 50.0, 0.3: 50.0}.get(lr, 40.0)}
 
     monkeypatch.setattr(module, "linear_probe", probe)

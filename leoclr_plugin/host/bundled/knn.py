@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torchmetrics import Metric
 
-from leoclr_plugin.metrics.neighbours import weighted_neighbours
+from leoclr_plugin.metrics.neighbours import knn_accuracy
 
 
 class WeightedKNNClassifier(Metric):
@@ -53,16 +53,6 @@ class WeightedKNNClassifier(Metric):
             return -1, -1
         bank, labels = torch.cat(self.train_features), torch.cat(self.train_targets)
         test, targets = torch.cat(self.test_features), torch.cat(self.test_targets)
-        classes = int(max(labels.max(), targets.max())) + 1
-        top1 = top5 = seen = 0
-        for weights, nearest in weighted_neighbours(test, bank, self.k, self.T, self.distance_fx):
-            images, k = weights.shape
-            votes = weights.new_zeros(images, classes)
-            votes.scatter_add_(1, labels[nearest], weights)
-            ranking = votes.argsort(dim=1, descending=True)
-            hits = ranking == targets[seen : seen + images, None]
-            top1 += int(hits[:, :1].sum())
-            top5 += int(hits[:, : min(5, k)].sum())
-            seen += images
+        accuracy = knn_accuracy(test, targets, bank, labels, self.k, self.T, self.distance_fx)
         self.reset()
-        return 100.0 * top1 / len(targets), 100.0 * top5 / len(targets)
+        return accuracy
