@@ -22,8 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the row and print the table."""
     from leoclr_plugin.compare.ablation import ablate
-    from leoclr_plugin.compare.run import Budget
+    from leoclr_plugin.compare.evaluations import parse_evaluations
+    from leoclr_plugin.compare.run import Budget, Measures
 
     budget = Budget(**args.budget)
-    print(ablate(args.config, args.row, budget, args.seeds, args.out, args.overrides))
+    measures = Measures(evaluations=parse_evaluations(args.evaluate) if args.evaluate else ())
+    print(ablate(args.config, args.row, budget, args.seeds, args.out, args.overrides, measures))
     print(f"Written to {args.out / 'table.txt'} and rows.json")

@@ -63,12 +63,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the comparison and print its table."""
+    from leoclr_plugin.compare.evaluations import parse_evaluations
     from leoclr_plugin.compare.run import Budget, Measures, compare
     from leoclr_plugin.system.files import read_text
 
     methods = [name.strip() for name in args.methods.split(",") if name.strip()]
     measures = Measures(
-        args.evaluate_at, tuple(args.transfer), args.rates, args.rate_epochs, args.held_out
+        args.evaluate_at,
+        tuple(args.transfer),
+        args.rates,
+        args.rate_epochs,
+        args.held_out,
+        parse_evaluations(args.evaluate) if args.evaluate else (),
     )
     budget = Budget(**args.budget)
     compare(args.config, methods, budget, args.seeds, args.out, args.overrides, measures)

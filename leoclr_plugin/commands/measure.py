@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 EXAMPLE = "leoclr measure trained_models/leoclr/offline-1a2b3c4d/*.ckpt --plot"
 _FILE, _PLOT = "measures.json", "spectrum.png"
 _DIGITS = 4
-# The title of each measure's column, and its digits after the point.
-_COLUMNS = {
-    "rankme": ("RankMe", 1),
-    "lidar": ("LiDAR", 1),
-    "alpha_req": ("alpha-ReQ", 2),
-    "uniformity": ("uniformity", 2),
-    "alignment": ("alignment", 3),
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,14 +150,15 @@ def _rounded(value: float) -> float | None:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
+    from leoclr_plugin.metrics.label_free import COLUMNS
     from leoclr_plugin.report.tables import text_table
 
-    header = ["checkpoint", *(title for title, _ in _COLUMNS.values())]
+    header = ["checkpoint", *(title for title, _ in COLUMNS.values())]
     cells = [
         [row["checkpoint"]]
         + [
             "inf" if row[name] is None else f"{row[name]:.{digits}f}"
-            for name, (_, digits) in _COLUMNS.items()
+            for name, (_, digits) in COLUMNS.items()
         ]
         for row in rows
     ]

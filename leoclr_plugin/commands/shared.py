@@ -90,6 +90,13 @@ def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
         help="budget of each method",
     )
     parser.add_argument("--seeds", type=positive, default=1, help="number of runs of each method")
+    parser.add_argument(
+        "--evaluate",
+        default="",
+        metavar="NAME,NAME",
+        help="what each run is evaluated by, a column each: knn, linear, mAP, transfer:NAME (a "
+        "data set in ./datasets, or a folder), finetune:1%%, measures (default: knn,linear)",
+    )
 
 
 def budget(text: str) -> dict[str, float]:

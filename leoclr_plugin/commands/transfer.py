@@ -89,9 +89,8 @@ def _measure(
     path: Path,
 ) -> dict[str, Any]:
     from leoclr_plugin.checkpoints.weights import fingerprint
-    from leoclr_plugin.data.loaders import source_loader
-    from leoclr_plugin.evaluation.features import extract_features
     from leoclr_plugin.evaluation.transfer import transfer
+    from leoclr_plugin.evaluation.transfer_sets import set_features
 
     measured = {
         "run": network.name,
@@ -106,14 +105,15 @@ def _measure(
     if known is not None:
         print(f"{path} has this already; remove the file to measure it again:")
         return known
-    features = []
-    for part, title in ((data.train, "training"), (data.test, "test")):
-        loader = source_loader(
-            part.dataset, part.source, network.view(data.kind), args.batch_size, args.num_workers
-        )
-        features += extract_features(
-            network.method, loader, ["backbone"], f"{data.name}, {title} images", network.source
-        )
+    features = set_features(
+        network.method,
+        data,
+        network.size,
+        network.mean_and_std,
+        args.batch_size,
+        args.num_workers,
+        network.source,
+    )
     result = transfer(*features, data.metric, data.validation, data.classes, data.name)
     return {**measured, **result}
 

@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.compare.rows import read_change
-from leoclr_plugin.compare.run import Budget, compare
+from leoclr_plugin.compare.run import Budget, Measures, compare
+from leoclr_plugin.compare.table import figures_of
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import read_json, write_json, write_text
 
 
 def ablate(
-    config: str, row: str, budget: Budget, seeds: int, out: Path, overrides: Sequence[str] = ()
+    config: str,
+    row: str,
+    budget: Budget,
+    seeds: int,
+    out: Path,
+    overrides: Sequence[str] = (),
+    measures: Measures | None = None,
 ) -> str:
     """Run a row of the ablation and add it to the table of the earlier rows.
 
@@ -24,6 +31,7 @@ def ablate(
         seeds: number of runs of each method.
         out: folder for the runs, ``table.txt`` and ``rows.json``.
         overrides: overrides that are the same for all rows.
+        measures: see ``compare``.
 
     Returns:
         The table of all rows so far, as text.
@@ -33,15 +41,30 @@ def ablate(
     """
     recipe = read_change(row)
     changes = [*overrides, *recipe["overrides"]]
-    content = compare(config, recipe["methods"], budget, seeds, out / row, changes)
+    content = compare(config, recipe["methods"], budget, seeds, out / row, changes, measures)
     path = out / "rows.json"
     rows: dict[str, Any] = read_json(path) if path.exists() else {}
-    rows[row] = {"about": recipe["about"], "rows": content["rows"], "foot": content["foot"]}
+    rows[row] = {
+        "about": recipe["about"],
+        "header": content["header"],
+        "rows": content["rows"],
+        "foot": content["foot"],
+    }
     write_json(path, rows)
-    lines = [(name, *line[:3]) for name, entry in rows.items() for line in entry["rows"]]
-    foot = [f"{name}: {entry['about']}." for name, entry in rows.items()]
-    # The first three columns of a comparison are the method and its two main figures.
-    header = ("row", *content["header"][:3])
-    table = "\n".join([text_table(header, lines), *foot])
+    table = _table(rows)
     write_text(out / "table.txt", f"{table}\n")
     return table
+
+
+def _table(rows: dict[str, Any]) -> str:
+    """Return one table of all rows, whose evaluations may differ."""
+    titles = dict.fromkeys(
+        title for entry in rows.values() for title in figures_of(entry["header"][1:])
+    )
+    lines = []
+    for name, entry in rows.items():
+        for line in entry["rows"]:
+            cells = dict(zip(entry["header"], line, strict=True))
+            lines.append((name, line[0], *(cells.get(title, "") for title in titles)))
+    foot = [f"{name}: {entry['about']}." for name, entry in rows.items()]
+    return "\n".join([text_table(("row", "method", *titles), lines), *foot])

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from leoclr_plugin.checkpoints.reading import input_size
+from leoclr_plugin.compare.evaluations import check_evaluations
 from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.rows import Row, parse_row
 from leoclr_plugin.compare.table import write_report
@@ -54,6 +55,8 @@ class Measures:
             training images. Without any, a row takes the rate of its recipe.
         rate_epochs: the number of epochs to train with each rate.
         held_out: the number of training images to hold out.
+        evaluations: what each run is evaluated by, see ``evaluations.parse_evaluations``. Without
+            any, by kNN and a linear probe.
     """
 
     epochs: tuple[int, ...] = ()
@@ -61,6 +64,7 @@ class Measures:
     rates: tuple[float, ...] = ()
     rate_epochs: int = 5
     held_out: int = 1000
+    evaluations: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that are not empty, for ``settings.json``."""
@@ -73,6 +77,8 @@ class Measures:
             content["rates"] = list(self.rates)
             content["rate_epochs"] = self.rate_epochs
             content["held_out"] = self.held_out
+        if self.evaluations:
+            content["evaluate"] = list(self.evaluations)
         return content
 
 
@@ -123,6 +129,8 @@ def compare(
     for name in base.transfer:
         for split in ("train", "val"):
             build_dataset(transfer_cfg(base, name).data, split)
+    check_evaluations(base, measures.evaluations)
+    base.evaluations = list(measures.evaluations)
     # All methods are evaluated at the size of leoclr's largest view, even if their crops are
     # smaller.
     base.evaluated_at = list(input_size(base))
@@ -203,7 +211,7 @@ class Comparison:
         base = self.base
         if row.overrides:
             base = load_config(self.config, "pretrain", changes)
-            for key in ("devices", "images", "transfer", "evaluated_at"):
+            for key in ("devices", "images", "transfer", "evaluations", "evaluated_at"):
                 base[key] = self.base[key]
         # An untrained network only needs a method for its number of classes.
         method = "leoclr" if row.method == UNTRAINED else row.method
@@ -221,7 +229,7 @@ class Comparison:
             cfg, _ = self._configuration(row, images, self.measures.rate_epochs)
             cfg.optimizer.lr, cfg.seed, cfg.images = rate, self.base.seed, images
             cfg.data = {**cfg.data, **held_out}
-            cfg.transfer = {}
+            cfg.transfer, cfg.evaluations = {}, ["linear"]
             record = record_of(folder, work(cfg, None, folder, []))
             if "error" in record:
                 raise UserError(f"optimizer.lr={rate}: {record['error']}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from leoclr_plugin.compare.evaluations import column_of
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.html import Report
@@ -39,17 +40,29 @@ def columns_of(runs: Sequence[dict[str, Any]]) -> dict[str, tuple[str, int]]:
     """
     transfers = dict.fromkeys(name for run in runs for name in run.get("transfer", ()))
     columns = {key: column for key, column in _COLUMNS.items() if any(key in run for run in runs)}
-    # If all runs failed, no figure is known, and the table has these two columns.
-    columns = columns or dict(list(_COLUMNS.items())[:2])
+    if not (columns or any("further" in run for run in runs)):
+        # If all runs failed, no figure is known, and the table has these two columns.
+        columns = dict(list(_COLUMNS.items())[:2])
     for name in transfers:
         for key in ("knn_top1", "linear_top1"):
+            if not any(key in run.get("transfer", {}).get(name, ()) for run in runs):
+                continue
             title, digits = _COLUMNS[key]
             columns[f"{name}/{key}"] = (f"{name} {title}", digits)
-    return {**columns, **_COSTS}
+    further = dict.fromkeys(key for run in runs for key in run.get("further", ()))
+    return {**columns, **{key: column_of(key) for key in further}, **_COSTS}
+
+
+def figures_of(titles: Sequence[str]) -> list[str]:
+    """Return the titles of figures among the titles of columns, without those of costs."""
+    costs = {title for title, _ in _COSTS.values()}
+    return [title for title in titles if title not in costs]
 
 
 def value_of(run: dict[str, Any], key: str) -> float | None:
     """Return a run's figure for a column of ``columns_of``; None if it has none."""
+    if key in run.get("further", ()):
+        return run["further"][key]
     name, slash, inner = key.rpartition("/")
     return run.get("transfer", {}).get(name, {}).get(inner) if slash else run.get(key)
 

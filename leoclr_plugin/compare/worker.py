@@ -14,6 +14,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 
 from leoclr_plugin.checkpoints.reading import CheckpointFolder, read_checkpoint
+from leoclr_plugin.compare.evaluations import BOTH, DEFAULT, further_figures
 from leoclr_plugin.compare.legs import StopAfterEpochs
 from leoclr_plugin.compare.work import WorkPerStep
 from leoclr_plugin.data.datasets import class_names
@@ -174,7 +176,11 @@ def _evaluate(cfg: DictConfig, folder: Path, leg: int | None) -> None:
     with whole_file(folder / f"backbone{kept}.safetensors") as part:
         save_file(state, part)
     size, scores = tuple(cfg.evaluated_at), folder / f"scores{kept}.npz"
-    measured = evaluate(method, cfg, size, source, scores)
+    names = cfg.get("evaluations") or DEFAULT
+    measured = evaluate(method, cfg, size, source, scores, names)
+    further = further_figures(method, cfg, size, names, folder / f"evaluations{kept}", source)
+    if further:
+        measured["further"] = further
     content = {**trained, **measured, "environment": environment()}
     write_json(folder / written_by("evaluate", leg), content)
 
@@ -191,6 +197,7 @@ def evaluate(
     size: tuple[int, int],
     source: object = "the network",
     scores: Path | None = None,
+    names: Sequence[str] = DEFAULT,
 ) -> dict[str, Any]:
     """Measure a network by kNN (k = 20) and a linear probe on features that are extracted once.
 
@@ -202,6 +209,7 @@ def evaluate(
         size: height and width in pixels of the images.
         source: the method's checkpoint, which an error names.
         scores: where the scores of the validation images are written, if they have several labels.
+        names: ``knn``, ``linear``, or ``mAP`` for both; see ``evaluations.parse_evaluations``.
 
     Returns:
         ``knn_top1`` and ``linear_top1`` in percent, or ``knn_map`` and ``linear_map``, and
@@ -209,28 +217,39 @@ def evaluate(
         ``linear_lr`` is the probe's rate, chosen on a tenth of the training images. ``transfer``
         has ``knn_top1``, ``linear_top1`` and ``linear_lr`` by data set.
     """
+    wanted = BOTH if "mAP" in names else [name for name in BOTH if name in names]
+    if not wanted:
+        return {}
     data = evaluation_cfg(cfg)
     train, val = train_and_val_features(method, data, size, source)
-    result = _measure(data, train, val, 20, scores)
+    result = _measure(data, train, val, 20, wanted, scores)
     transfers = {}
     for name in cfg.get("transfer") or {}:
         data = transfer_cfg(cfg, name)
         train, val = train_and_val_features(method, data, size, source)
         k = 20 if train[1].bincount().min() >= 20 else 5
-        transfers[name] = _measure(data, train, val, k)
+        transfers[name] = _measure(data, train, val, k, wanted)
     return {**result, "transfer": transfers} if transfers else result
 
 
 def _measure(
-    data: DictConfig, train: Features, val: Features, k: int, scores: Path | None = None
+    data: DictConfig,
+    train: Features,
+    val: Features,
+    k: int,
+    wanted: Sequence[str],
+    scores: Path | None = None,
 ) -> dict[str, Any]:
     ranking = ValidationMAP(class_names(data.data) or ())
-    linear = tuned_linear_probe(data.data, train, val, ranking)
+    linear = tuned_linear_probe(data.data, train, val, ranking) if "linear" in wanted else {}
+    rate = {"linear_lr": linear["lr"]} if linear else {}
     if train[1].dim() == 1:
-        top1 = {"knn_top1": knn(train, val, k)["top1"], "linear_top1": linear["top1"]}
-        return {**top1, "linear_lr": linear["lr"]}
+        top1 = {"knn_top1": knn(train, val, k)["top1"]} if "knn" in wanted else {}
+        return {**top1, **({"linear_top1": linear["top1"]} if linear else {}), **rate}
     targets = val[1]
-    by_measure = {"knn": knn_scores(train, val[0], k), "linear": ranking.scores}
+    by_measure = {"knn": knn_scores(train, val[0], k)} if "knn" in wanted else {}
+    if linear:
+        by_measure["linear"] = ranking.scores
     if scores is not None:
         arrays = {name: values.numpy() for name, values in by_measure.items()}
         with whole_file(scores) as part, part.open("wb") as file:
@@ -244,7 +263,7 @@ def _measure(
                 "images": int(chosen.sum()),
                 **{f"{n}_map": map_of(v[chosen], targets[chosen]) for n, v in by_measure.items()},
             }
-    return {**figures, "linear_lr": linear["lr"], "by_count": by_count}
+    return {**figures, **rate, "by_count": by_count}
 
 
 def _peak_memory() -> float:

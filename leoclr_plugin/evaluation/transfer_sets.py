@@ -5,18 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 from torch.utils.data import ConcatDataset, Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.data.datasets import build_dataset, class_names
+from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import Source, build_source, item_source
+from leoclr_plugin.data.views import MeanAndStd, val_view
 from leoclr_plugin.errors import UserError, one_line, suggestion
 from leoclr_plugin.evaluation.data import folder_cfg
+from leoclr_plugin.evaluation.features import Features, extract_features
 
 TOP1, MEAN_PER_CLASS, MAP = "top-1", "mean per class", "mAP"
 _SPLIT_SEED = 0
@@ -139,6 +143,36 @@ def open_transfer_set(name: str, root: Path, download: bool, threads: int) -> Tr
     train, test = (_files(build_dataset(cfg.data, split), threads) for split in ("train", "val"))
     classes = class_names(cfg.data)
     return TransferSet(name, "custom", MAP if classes else TOP1, train, test, classes=classes)
+
+
+def set_features(
+    method: nn.Module,
+    data: TransferSet,
+    size: tuple[int, int],
+    mean_and_std: MeanAndStd,
+    batch_size: int,
+    threads: int,
+    source: object,
+) -> list[Features]:
+    """Encode the training and the test images of a data set.
+
+    Args:
+        method: one of the host's methods.
+        data: the data set, which decides how an image is resized and cropped.
+        size: the height and width of the images in pixels.
+        mean_and_std: the normalisation of the network's own training. It knows no other one.
+        batch_size: the number of images to encode at once.
+        threads: the number of threads that load images.
+        source: the checkpoint of the method, for error messages.
+    """
+    view = replace(val_view(data.kind, size), mean_and_std=mean_and_std)
+    features = []
+    for part, title in ((data.train, "training"), (data.test, "test")):
+        loader = source_loader(part.dataset, part.source, view, batch_size, threads)
+        features += extract_features(
+            method, loader, ["backbone"], f"{data.name}, {title} images", source
+        )
+    return features
 
 
 def split_by_class(

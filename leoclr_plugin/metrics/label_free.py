@@ -20,6 +20,15 @@ ON_COLLAPSE = {
     "alignment": "falls",
 }
 
+# The title of each measure, and its digits after the point.
+COLUMNS = {
+    "rankme": ("RankMe", 1),
+    "lidar": ("LiDAR", 1),
+    "alpha_req": ("alpha-ReQ", 2),
+    "uniformity": ("uniformity", 2),
+    "alignment": ("alignment", 3),
+}
+
 
 def label_free_measures(features: torch.Tensor, views: torch.Tensor) -> dict[str, float]:
     """Compute all measures of a network by the names in ``ON_COLLAPSE``.

@@ -319,6 +319,14 @@ def test_evaluators_refuse_numbers_out_of_range(capsys, tmp_path):
         assert f"argument {option[0]}: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("protocol", ["quick", "svm"])
+def test_a_protocol_with_its_own_recipe_refuses_another(protocol, capsys, run_folder):
+    error = refused(capsys, "linear", run_folder, "--protocol", protocol, "optimizer.lr=1")
+    assert error == (
+        f"leoclr linear: --protocol {protocol} has a recipe of its own; leave optimizer.lr out"
+    )
+
+
 def test_comparison_with_unusable_settings_is_refused(capsys, image_folder):
     arguments = ["compare", *small(image_folder)[1:], "--budget", "epochs=1", "--out", "out"]
     line = refused(capsys, *arguments, "--methods", "leoclr", "augmentations.0.crop_size=0")

@@ -10,7 +10,7 @@ import torch
 
 from leoclr_plugin.commands import networks
 from leoclr_plugin.commands.main import main
-from leoclr_plugin.evaluation import features as features_module
+from leoclr_plugin.evaluation import transfer_sets
 from leoclr_plugin.zoo.manifest import read_manifest
 from leoclr_plugin.zoo.model import load
 from tests.conftest import available_hosts, make_image, run_leoclr
@@ -41,13 +41,13 @@ def labelled(tmp_path):
 def counted(monkeypatch):
     """The titles of all extractions of features."""
     titles = []
-    extract = features_module.extract_features
+    extract = transfer_sets.extract_features
 
     def count(method, loader, kinds, name, source):
         titles.append(name)
         return extract(method, loader, kinds, name, source)
 
-    monkeypatch.setattr(features_module, "extract_features", count)
+    monkeypatch.setattr(transfer_sets, "extract_features", count)
     return titles
 
 

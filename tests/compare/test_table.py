@@ -127,7 +127,8 @@ def multilabel(method: str, seed: int, legs: dict[int, float], work: float = 0) 
     parts = [
         {
             **{"epochs": epochs, "linear_map": value, "knn_map": value - 1, "work_per_step": work},
-            **{"steps_per_epoch": 100, "transfer": {"birds": {"linear_top1": value + 30}}},
+            "steps_per_epoch": 100,
+            "transfer": {"birds": {"knn_top1": value + 20, "linear_top1": value + 30}},
         }
         for epochs, value in legs.items()
     ]
@@ -141,7 +142,7 @@ def test_columns_are_the_measures_that_the_data_have(tmp_path):
         *("method", "kNN mAP %", "linear mAP %"),
         *("birds kNN top-1 %", "birds linear top-1 %"),
     ]
-    assert content["rows"][0][1:5] == ["19.00", "20.00", "", "50.00"]
+    assert content["rows"][0][1:5] == ["19.00", "20.00", "40.00", "50.00"]
     (first, *_) = csv.DictReader(io.StringIO(read_text(tmp_path / "results.csv")))
     assert (first["linear_map"], first["birds/linear_top1"]) == ("20.0", "50.0")
 

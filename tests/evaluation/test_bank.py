@@ -69,5 +69,5 @@ def test_values_too_large_for_float16_are_refused(monkeypatch):
 def test_a_folder_without_room_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_IN_MEMORY", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    with pytest.raises(UserError, match="missing.*TMPDIR"):
+    with pytest.raises(UserError, match=r"missing.*TMPDIR"):
         FeatureBank().add(torch.ones(2, 3), "run-7")

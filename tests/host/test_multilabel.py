@@ -56,3 +56,5 @@ def test_from_the_labels_file_to_the_figures(host, form, labelled, tmp_path):
     assert 0 < json.loads((run / "linear.json").read_text())["mAP"] <= 100
     leoclr("linear", run, "--protocol", "svm", "data.num_workers=0")
     assert json.loads((run / "svm.json").read_text())["cost"]["rare"] is None
+    leoclr("linear", run, "--protocol", "quick", "data.num_workers=0")
+    assert 0 < json.loads((run / "quick.json").read_text())["mAP"] <= 100
