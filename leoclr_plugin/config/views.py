@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -73,6 +73,12 @@ class Pipeline(Node):
     solarization: Chance = key(None, "inversion of the pixels that are brighter than the middle")
     equalization: Chance = key(None, "equalisation of the histogram; not with DALI")
     horizontal_flip: Chance = key(None, "horizontal mirroring")
+    extra: list[dict[str, Any]] = key(
+        [],
+        "transforms of torchvision, kornia, albumentations or your own, as nodes with _target_",
+        of="leoclr",
+        wanted="a list of nodes with _target_",
+    )
     mean: _PER_CHANNEL = key(
         None,
         "mean of each channel, for a data set that leoclr has no mean for",

@@ -47,7 +47,9 @@ _WIDTHS = {
     "mirror": 1,
 }
 NUMBERS = sum(_WIDTHS.values())
-_RAND_AUGMENT = 1
+_RAND_AUGMENT, _EXTRA = 1, 2
+# A float64 in [0, 1) tells so many seeds apart.
+_SEEDS = 2**53
 _ENDS = np.cumsum(list(_WIDTHS.values())).tolist()
 _PLACES = {
     name: slice(end - width, end) if width > 1 else end - 1
@@ -67,7 +69,8 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
 
     Returns:
         For each view what ``draw`` returns, and with RandAugment ``changes``
-        ``[n, num_ops, 2]``, see ``draw_changes``.
+        ``[n, num_ops, 2]``, see ``draw_changes``; with transforms of the user's own ``extra``
+        ``[n]``, the seed of each image.
     """
     drawn = []
     for number, view in enumerate(views):
@@ -77,6 +80,9 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
             # These numbers have a stream of their own, so all other draws stay the same.
             numbers = sample_numbers([*stream, _RAND_AUGMENT], indexes)
             drawn[-1]["changes"] = draw_changes(view.rand_augment, numbers)
+        if view.extra is not None:
+            numbers = sample_numbers([*stream, _EXTRA], indexes)[:, 0]
+            drawn[-1]["extra"] = (numbers * _SEEDS).astype(np.int64)
     return drawn
 
 

@@ -18,6 +18,7 @@ from torchvision.transforms.functional import equalize
 from leoclr_plugin.data.blur import torch_blur
 from leoclr_plugin.data.color import torch_color
 from leoclr_plugin.data.draws import Drawn
+from leoclr_plugin.data.extra import ExtraTransforms
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
 
@@ -53,6 +54,9 @@ def finish_views(
     for (_, mean_and_std), numbers in groups.items():
         rows = _rows([images[i] for i in numbers], precision)
         rows = _change(rows, [drawn[i] for i in numbers])
+        for part, number in zip(rows.chunk(len(numbers)), numbers, strict=True):
+            if views[number].extra is not None:
+                _change_further(part, views[number].extra, drawn[number]["extra"])
         parts = _normalise(rows, mean_and_std, dtype).chunk(len(numbers))
         finished.update(zip(numbers, parts, strict=True))
     return [finished[number] for number in range(len(views))]
@@ -105,6 +109,14 @@ def _change(rows: torch.Tensor, drawn: Sequence[Drawn]) -> torch.Tensor:
             changed = equalize(levels.transpose(1, 2)).transpose(1, 2)
             rows[equalized] = changed.to(rows.dtype) - 128
     return rows
+
+
+def _change_further(rows: torch.Tensor, extra: ExtraTransforms, seeds: np.ndarray) -> None:
+    """Apply the user's own transforms to each image, in place."""
+    levels = (rows + 128).round().clamp(0, 255).to(torch.uint8).transpose(1, 2)
+    for row, image, seed in zip(rows, levels, seeds.tolist(), strict=True):
+        row.copy_(extra(image, seed).transpose(0, 1))
+        row -= 128
 
 
 def _normalise(rows: torch.Tensor, mean_and_std: MeanAndStd, dtype: torch.dtype) -> torch.Tensor:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from leoclr_plugin.config.datasets import SQUARE_DATASETS
+from leoclr_plugin.data.extra import ExtraTransforms
 from leoclr_plugin.data.rand_augment import RandAugment
 
 MeanAndStd = tuple[tuple[float, ...], tuple[float, ...]]
@@ -51,6 +52,7 @@ class View:
         whole: whether an image that ``resize_shorter`` does not bring to ``size`` is refused
             instead of cropped.
         rand_augment: the settings of RandAugment, which follows the resize; None leaves it out.
+        extra: the user's own transforms, which precede the normalisation; None without any.
     """
 
     node: Any
@@ -60,6 +62,7 @@ class View:
     bicubic: bool = True
     whole: bool = False
     rand_augment: RandAugment | None = None
+    extra: ExtraTransforms | None = None
 
 
 def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
@@ -71,13 +74,14 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
         augmentations: solo-learn's nodes: ``crop_size`` (pixels, an int or [H, W]), ``rrc``
             (``enabled``, ``crop_min_scale``, ``crop_max_scale``), ``num_crops``,
             ``color_jitter``, ``grayscale``, ``gaussian_blur``, ``solarization``,
-            ``equalization``, ``horizontal_flip`` (each with ``prob``), and optionally ``mean``
-            and ``std``. With ``rrc.enabled: False`` the image is resized and never cropped: [H, W]
-            gives exactly that size, and an int keeps the aspect ratio, so it is for square images.
+            ``equalization``, ``horizontal_flip`` (each with ``prob``), and optionally ``extra``,
+            ``mean`` and ``std``. With ``rrc.enabled: False`` the image is resized and never
+            cropped: [H, W] gives exactly that size, and an int keeps the aspect ratio, so it is for
+            square images.
         dataset: the data set's name; its mean and standard deviation are used if they are known.
     """
     views = []
-    for node in augmentations:
+    for number, node in enumerate(augmentations):
         keeps_ratio = isinstance(node.crop_size, int) and not node.rrc.enabled
         view = View(
             _plain(node),
@@ -85,6 +89,7 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
             normalization(node, dataset),
             resize_shorter=node.crop_size if keeps_ratio else None,
             whole=keeps_ratio,
+            extra=_extra(node, f"augmentations[{number}].extra"),
         )
         views += [view] * node.num_crops
     return views
@@ -145,6 +150,13 @@ def view_size(node: DictConfig) -> tuple[int, int]:
     """Return the height and width in pixels of ``crop_size``, which is [H, W] or an int."""
     size = node.crop_size
     return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _extra(node: DictConfig, where: str) -> ExtraTransforms | None:
+    nodes = node.get("extra")
+    if not nodes:
+        return None
+    return ExtraTransforms(OmegaConf.to_container(nodes, resolve=True), view_size(node), where)
 
 
 def _plain(node: Any) -> Any:
