@@ -104,6 +104,9 @@ class Optimizer(Node):
         commands=(PRETRAIN, FINETUNE),
     )
     weight_decay: NotNegative = key(None, "weight decay", needed=ALL)
+    final_weight_decay: NotNegative | None = key(
+        None, "weight decay at the last step, reached by half a cosine; null keeps it", of="leoclr"
+    )
     kwargs: dict[str, Any] = key({}, "arguments of the optimizer's constructor")
     exclude_bias_n_norm_wd: bool = key(
         False, "exclude biases and normalisation layers from weight decay"

@@ -77,6 +77,18 @@ class Config(Node):
     knn_eval: KnnEval = key(None, "the online kNN", commands=(PRETRAIN,))
     measures: Measures = key(None, "label-free measures during the training", commands=(PRETRAIN,))
     wandb: Wandb = key(None, "logging to Weights & Biases")
+    callbacks: list[dict[str, Any]] | dict[str, dict[str, Any]] = key(
+        [],
+        "callbacks of Lightning, as nodes with _target_",
+        of="leoclr",
+        wanted="a list, or a mapping of names, of nodes with _target_",
+    )
+    loggers: list[dict[str, Any]] | dict[str, dict[str, Any]] = key(
+        [],
+        "loggers of Lightning in addition to metrics.csv, as nodes with _target_",
+        of="leoclr",
+        wanted="a list, or a mapping of names, of nodes with _target_",
+    )
     performance: Performance = key(None, "settings of speed")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = key(5, "seed of all random draws")
     on_nonfinite: Literal["stop", "skip", "ignore"] = key(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.errors import HydraException
-from hydra.utils import instantiate
 from torch import nn
 
+from leoclr_plugin.config.instances import make_instance
 from leoclr_plugin.data.seeded import SeededDraws
 from leoclr_plugin.errors import UserError, one_line
 
 _LIBRARIES = ("torchvision", "kornia", "albumentations")
+_WANTED = f"a class of {', '.join(_LIBRARIES)}, or a torch.nn.Module"
 # A transform may act on some images only, so a check takes several.
 _TRIALS = 16
 _NORMALISED = 0.4
@@ -45,7 +44,10 @@ class ExtraTransforms:
         self, nodes: Sequence[Mapping[str, Any]], size: tuple[int, int], where: str
     ) -> None:
         self._where = where
-        self._transforms = [_make(node, f"{where}[{i}]") for i, node in enumerate(nodes)]
+        self._transforms = [
+            make_instance(node, f"{where}[{i}]", _is_transform, _WANTED)
+            for i, node in enumerate(nodes)
+        ]
         self._of_thread = threading.local()
         for number in range(len(nodes)):
             self._check(number, size)
@@ -101,41 +103,8 @@ class ExtraTransforms:
                 )
 
 
-def _make(node: Mapping[str, Any], place: str) -> Callable[..., Any]:
-    _check_targets(node, place)
-    try:
-        return instantiate(dict(node))
-    except (HydraException, TypeError, ValueError) as error:
-        raise UserError(f"{place} cannot be made: {one_line(error)}") from error
-
-
-def _check_targets(node: Any, place: str) -> None:
-    """Check every ``_target_`` before anything is called; a configuration may be a stranger's."""
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            _check_target(str(node["_target_"]), place)
-        for value in node.values():
-            _check_targets(value, place)
-    elif isinstance(node, Sequence) and not isinstance(node, str):
-        for value in node:
-            _check_targets(value, place)
-
-
-def _check_target(target: str, place: str) -> None:
-    module, _, name = target.rpartition(".")
-    try:
-        # Hydra's own search for a class logs an error of several lines.
-        made = getattr(importlib.import_module(module), name)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{place}: no class {target} can be imported: {one_line(error)}; correct the name, "
-            "install its package, or put its folder on PYTHONPATH"
-        ) from error
-    is_class = isinstance(made, type)
-    if not is_class or not (target.split(".")[0] in _LIBRARIES or issubclass(made, nn.Module)):
-        raise UserError(
-            f"{place}: {target} is no class of {', '.join(_LIBRARIES)}, and no torch.nn.Module"
-        )
+def _is_transform(made: type, target: str) -> bool:
+    return target.split(".")[0] in _LIBRARIES or issubclass(made, nn.Module)
 
 
 def _apply(transform: Callable[..., Any], image: torch.Tensor, seed: int) -> torch.Tensor:

@@ -17,6 +17,7 @@ from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.training.resume import EarlierRun
 
+_UNKNOWN_METRIC = "Early stopping conditioned on metric"
 # Files of settings, which the host and the logger of Lightning 2.1 write before training starts.
 _SETTINGS_FILES = {"args.json", "hparams.yaml"}
 
@@ -51,6 +52,11 @@ def fit(
             trainer.fit(model, train, val, ckpt_path=checkpoint, **_safe_loading(trainer))
         except MisconfigurationException as error:
             raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
+        except RuntimeError as error:
+            # EarlyStopping says so after the first epoch, when it is known what is logged.
+            if not str(error).startswith(_UNKNOWN_METRIC):
+                raise
+            raise UserError(f"callbacks: {one_line(error)}") from error
         finally:
             _remove_folder_without_results(trainer)
 

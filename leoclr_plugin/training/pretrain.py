@@ -73,7 +73,9 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None
         callbacks = [*callbacks, ValidationMAP(classes)]
     trainer = build_trainer(cfg, cfg.method, callbacks, sampler_of(train), earlier)
     fit(trainer, model, train, val, earlier)
-    return None if trainer.fast_dev_run else Path(trainer.loggers[-1].log_dir)
+    # metrics.csv follows wandb, and precedes the configuration's own loggers.
+    metrics = trainer.loggers[1 if cfg.wandb.enabled else 0]
+    return None if trainer.fast_dev_run else Path(metrics.log_dir)
 
 
 def prepare(cfg: DictConfig) -> DictConfig:

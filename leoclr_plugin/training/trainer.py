@@ -11,7 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
@@ -28,7 +28,9 @@ from leoclr_plugin.host import host
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard
+from leoclr_plugin.training.own_callbacks import callbacks_of, loggers_of
 from leoclr_plugin.training.resume import EarlierRun
+from leoclr_plugin.training.weight_decay import WeightDecaySchedule
 
 _GPU_NAMES = ("gpu", "cuda")
 
@@ -142,7 +144,7 @@ def build_trainer(
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
     csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
     _keep_metrics(Path(csv.log_dir))
-    loggers: list[Logger] = [wandb, csv] if wandb else [csv]
+    loggers: list[Logger] = [*([wandb] if wandb else []), csv, *loggers_of(cfg)]
 
     checkpoints = AtomicCheckpointIO(earlier.checkpoint if earlier else None)
     callbacks: list[Callback] = [LearningRateMonitor(logging_interval="step"), *more_callbacks]
@@ -155,17 +157,22 @@ def build_trainer(
         callbacks += [checkpointer, SaveLastEpoch(checkpointer)]
         if sampler is not None:
             callbacks.append(SaveBeforeLeaving(checkpointer, sampler))
+    callbacks += callbacks_of(cfg)
+    if cfg.optimizer.get("final_weight_decay") is not None:
+        schedule = WeightDecaySchedule(cfg.optimizer.weight_decay, cfg.optimizer.final_weight_decay)
+        callbacks.append(schedule)
 
     fixed = {
         "logger": loggers,
         "callbacks": callbacks,
-        "enable_checkpointing": False,
+        # Lightning adds a ModelCheckpoint of its own if this is True and there is none.
+        "enable_checkpointing": any(isinstance(one, ModelCheckpoint) for one in callbacks),
         "plugins": [checkpoints],
         # Our samplers already split the data between the processes.
         "use_distributed_sampler": False,
     }
     configurable = trainer_keys() - fixed.keys()
-    for key in fixed.keys() & cfg.keys():
+    for key in (fixed.keys() - {"callbacks"}) & cfg.keys():
         print(f"{key}={cfg[key]} is ignored: leoclr sets this argument itself", file=sys.stderr)
     kwargs: dict[str, Any] = {
         **{key: value for key, value in OmegaConf.to_container(cfg).items() if key in configurable},

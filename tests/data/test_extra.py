@@ -116,15 +116,15 @@ def test_every_epoch_and_view_has_draws_of_its_own():
     ("node", "message"),
     [
         ({"_target_": f"{V2}.RandomRotaton"}, r"extra\[0\]: no class .*RandomRotaton can be"),
-        ({"_target_": "os.system", "command": "touch harm"}, "os.system is no class of"),
-        ({"_target_": "subprocess.Popen", "args": "touch harm"}, "Popen is no class of"),
+        ({"_target_": "os.system", "command": "touch harm"}, "os.system is not a class of"),
+        ({"_target_": "subprocess.Popen", "args": "touch harm"}, "Popen is not a class of"),
         ({"_target_": f"{V2}.RandomRotation"}, r"extra\[0\] cannot be made: .*degrees"),
         ({"_target_": f"{V2}.RandomCrop", "size": 8}, r"makes \[3, 8, 8\] of an image \[3, 40"),
         ({"_target_": f"{__name__}.Textual"}, "cannot change an image"),
         ({"_target_": f"{__name__}.Unseeded"}, "draws random numbers that the seed does not"),
         (
             {"_target_": f"{V2}.Compose", "transforms": [{"_target_": "os.system"}]},
-            "os.system is no class of",
+            "os.system is not a class of",
         ),
     ],
 )
