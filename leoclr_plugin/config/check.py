@@ -71,6 +71,21 @@ def check_part(name: str, value: Any, command: str = "") -> None:
     _refuse([*problems.values(), *broken_rules({name: value}, command or PRETRAIN, problems)])
 
 
+def check_node(node: type[Node], values: Mapping[str, Any], place: str) -> None:
+    """Check a node whose name the user chose, and report the keys that nothing reads on stderr.
+
+    Args:
+        node: the node's declaration.
+        values: the node's values.
+        place: the node's name in the configuration, such as ``data.online.birds``.
+
+    Raises:
+        UserError: as in ``check_config``.
+    """
+    tell_unknown_keys_of(place, values, node)
+    _refuse([*_problems(node, values, f"{place}.", PRETRAIN).values()])
+
+
 def check_leoclr(cfg: DictConfig) -> None:
     """Check the settings of LeOCLR in a configuration whose hardware is settled.
 

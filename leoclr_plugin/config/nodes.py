@@ -59,6 +59,12 @@ class Data(Node):
         "device that changes colours, blurs and flips the resized images of image_folder",
         of="leoclr",
     )
+    online: dict[str, dict[str, Any]] = key(
+        {},
+        "labelled sets by name that kNN and a probe are measured on during the training",
+        of="leoclr",
+        commands=(PRETRAIN,),
+    )
     no_labels: bool = key(
         False, "use the images without labels; they need no class folders", commands=(PRETRAIN,)
     )

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from pydantic.fields import FieldInfo
 
-from leoclr_plugin.config.keys import ALL, Node, about, node_of, readers, wanted
+from leoclr_plugin.config.keys import ALL, PRETRAIN, Node, about, node_of, readers, wanted
 from leoclr_plugin.config.leoclr import LeOCLRSettings
+from leoclr_plugin.config.nodes import Data
+from leoclr_plugin.config.online import OnlineSet
 from leoclr_plugin.config.schema import Config
 
 _HEAD = """# Configuration reference
@@ -36,6 +38,9 @@ def reference() -> str:
         if node is not None:
             index = "" if node is field.annotation else "[i]"
             parts.append(_section(f"`{name}{index}`: {field.description}", node, commands))
+            if node is Data:
+                title = "`data.online.NAME`: a labelled set of your own"
+                parts.append(_section(title, OnlineSet, (PRETRAIN,)))
         elif name == "method_kwargs":
             title = f"`{name}` of `method: leoclr`"
             parts.append(_section(title, LeOCLRSettings, commands, _OPEN))

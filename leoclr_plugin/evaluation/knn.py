@@ -15,7 +15,7 @@ from leoclr_plugin.metrics.average_precision import (
     mean_average_precision,
     precision_by_class,
 )
-from leoclr_plugin.metrics.neighbours import knn_accuracy, weighted_neighbours
+from leoclr_plugin.metrics.neighbours import knn_accuracy, label_scores
 
 
 def knn(
@@ -63,7 +63,6 @@ def knn(
     return {"top1": top1, "top5": top5, **settings}
 
 
-@torch.no_grad()
 def knn_scores(
     bank: Features,
     features: torch.Tensor,
@@ -74,20 +73,7 @@ def knn_scores(
     """Score each class for each image by its neighbours in the bank; arguments as in ``knn``.
 
     Returns:
-        Scores ``[N, C]`` in [0, 1]: the weight of the neighbours that show the class, divided by
-        the weight of the neighbours with a known label for the class. The score is 0 if no
-        neighbour has a known label.
+        See ``metrics.neighbours.label_scores``; the scores are on the CPU.
     """
-    known_features, labels = bank
-    features, labels = features.to(device(), torch.float32), labels.to(device())
-    scores = []
-    # The nearest neighbours of an image may have unknown labels. Then the others have the whole
-    # vote, and their weights must not be 0.
-    for weights, nearest in weighted_neighbours(
-        features, known_features, k, temperature, distance, torch.float64
-    ):
-        votes = labels[nearest].float()
-        known = weights[..., None] * (votes != -1)
-        shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1)
-        scores.append(shares.nan_to_num(0).float().cpu())
-    return torch.cat(scores)
+    features = features.to(device(), torch.float32)
+    return label_scores(features, *bank, k, temperature, distance).cpu()

@@ -108,3 +108,39 @@ def knn_accuracy(
         top5 += int(hits[:, : min(5, voters)].sum())
         seen += images
     return 100.0 * top1 / len(targets), 100.0 * top5 / len(targets)
+
+
+@torch.no_grad()
+def label_scores(
+    features: torch.Tensor,
+    bank: torch.Tensor,
+    labels: torch.Tensor,
+    k: int,
+    temperature: float,
+    distance: str,
+) -> torch.Tensor:
+    """Score each class for each image by the neighbours that show it.
+
+    Args:
+        features: ``[N, F]``, those of the images, in float32.
+        bank: ``[M, F]``, see ``weighted_neighbours``.
+        labels: ``[M, C]`` of the bank's images: 1, 0, or -1 if unknown.
+        k: see ``weighted_neighbours``, as are the other arguments.
+
+    Returns:
+        Scores ``[N, C]`` in [0, 1]: the weight of the neighbours that show the class, divided by
+        the weight of the neighbours with a known label for the class. The score is 0 if no
+        neighbour has a known label.
+    """
+    labels = labels.to(features.device)
+    scores = []
+    # The nearest neighbours of an image may have unknown labels. Then the others have the whole
+    # vote, and their weights must not be 0.
+    for weights, nearest in weighted_neighbours(
+        features, bank, k, temperature, distance, torch.float64
+    ):
+        votes = labels[nearest].float()
+        known = weights[..., None] * (votes != -1)
+        shares = (known * (votes == 1)).sum(dim=1) / known.sum(dim=1)
+        scores.append(shares.nan_to_num(0).float())
+    return torch.cat(scores)

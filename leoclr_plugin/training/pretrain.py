@@ -28,6 +28,7 @@ from leoclr_plugin.training.initial_weights import start_from_weights
 from leoclr_plugin.training.loading import how_it_loads
 from leoclr_plugin.training.measures import measures_callback
 from leoclr_plugin.training.multilabel import ValidationMAP
+from leoclr_plugin.training.online_sets import online_callback
 from leoclr_plugin.training.resume import resume
 from leoclr_plugin.training.trainer import build_trainer, settle_hardware
 
@@ -67,7 +68,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None
     if earlier is not None and earlier.complete:
         return earlier.checkpoint.parent
 
-    callbacks = [*callbacks, *measures_callback(cfg)]
+    callbacks = [*callbacks, *measures_callback(cfg), *online_callback(cfg)]
     classes = class_names(cfg.data)
     if classes and val is not None:
         callbacks = [*callbacks, ValidationMAP(classes)]
