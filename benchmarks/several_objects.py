@@ -1,10 +1,13 @@
 """Make the tables and plots of benchmarks/several_objects.md from the runs that are there so far.
 
 usage: python benchmarks/several_objects.py OUT COMMIT
+       python benchmarks/several_objects.py --restore OUT
 
 ``OUT`` is that of ``benchmarks/several_objects.sh``, and ``COMMIT`` the one that it was started at.
 The script writes ``several-objects.json`` and the plots beside this file, and the part of
-``several_objects.md`` between its two marks.
+``several_objects.md`` between its two marks. ``--restore`` does the opposite for what is published:
+it writes the chosen rates and the results of the addition's runs into an empty ``OUT``, so that the
+trainings can go on where the folder was lost.
 """
 
 from __future__ import annotations
@@ -30,45 +33,80 @@ SCORES = HERE / "several-objects-scores"
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 BASELINES = ("leoclr/moco-v2", "mocov2plus")
 MEASURES = {"linear": "linear mAP", "knn": "kNN mAP"}
-# Epochs of the cheapest row times its work a step: what every row is given at equal work.
-EQUAL_WORK = 100 * 4
+# Epochs of the plan and of its addition.
+PLAN, SHORT = 100, 25
+# Work a step of the cheapest row, whose work every row is given at equal work.
+CHEAPEST = 4
 
 
 def main(out: Path, commit: str) -> None:
     """Read the runs, measure the differences, and write everything."""
-    runs = list(_runs(out / "coco112"))
-    if not runs:
-        sys.exit(f"{out} has no evaluated run yet")
-    steps = max(run.get("steps_per_epoch", 0) for run in runs)
+    plan = _part(out, "coco112", "coco112")
+    short = _part(out, "short-*", "short")
     content = {
         "command": "bash benchmarks/several_objects.sh FOLDER OUT",
         "training_commit": commit,
-        "settings": _without_folders(read_json(out / "coco112" / "settings.json")),
-        "rates": {
-            path.stem: read_json(path)
-            for path in sorted((out / "coco112" / "rates").glob("*.json"))
-        },
-        "runs": runs,
-        "differences": list(_differences(out / "coco112", runs)),
-        "control": [
-            {**run, "data": "imagenette"}
-            for folder in sorted(out.glob("imagenette-*"))
-            for run in _runs(folder)
-        ],
+        **plan,
+        "short": short,
         "environment": environment(),
     }
+    kept = read_json(HERE / "several-objects.json")
+    if not plan["runs"]:
+        # Only the addition is trained further.
+        content |= {key: kept[key] for key in ("training_commit", *plan)}
+        short["training_commit"] = commit
     write_json(HERE / "several-objects.json", content)
-    for key in MEASURES:
-        for over, unit in (("epochs", "epoch"), ("work", "work")):
-            trends = trends_of(_as_compared(runs), f"{key}_map", over)
-            if trends:
-                svg = loss_curves(trends, unit)
-                write_text(HERE / f"several-objects-{key}-{over}.svg", f"{svg}\n")
+    for name, runs in (("", content["runs"]), ("short-", content["short"]["runs"])):
+        for key in MEASURES:
+            for over, unit in (("epochs", "epoch"), ("work", "work")):
+                trends = trends_of(_as_compared(runs), f"{key}_map", over)
+                if trends:
+                    svg = loss_curves(trends, unit)
+                    write_text(HERE / f"several-objects-{name}{key}-{over}.svg", f"{svg}\n")
     page = HERE / "several_objects.md"
     before, rest = read_text(page).split(MARKS[0])
     after = rest.split(MARKS[1])[1]
-    lines = "\n".join([*_page(content, steps), ""])
+    lines = "\n".join([*_page(content), ""])
     write_text(page, f"{before}{MARKS[0]}\n{lines}{MARKS[1]}{after}")
+
+
+def _part(out: Path, pattern: str, scores: str) -> dict[str, Any]:
+    """Read the runs of the plan, or of its addition, and measure their differences."""
+    folders = sorted(out.glob(pattern))
+    runs = [run for folder in folders for run in _runs(folder)]
+    settings = [folder / "settings.json" for folder in folders]
+    rates = [path for folder in folders for path in sorted((folder / "rates").glob("*.json"))]
+    return {
+        "settings": next((_without_folders(read_json(s)) for s in settings if s.is_file()), {}),
+        "rates": {path.stem: read_json(path) for path in rates},
+        "runs": runs,
+        "differences": list(_differences(folders, runs, SCORES / scores)),
+        "control": [
+            {**run, "data": "imagenette"}
+            for folder in sorted(out.glob("imagenette-*"))
+            if folder.name.startswith("imagenette-short-") == (scores == "short")
+            for run in _runs(folder)
+        ],
+    }
+
+
+def restore(out: Path) -> None:
+    """Write what is published of the addition into ``out``, as ``leoclr compare`` leaves it."""
+    content = read_json(HERE / "several-objects.json")
+    for name, rates in {**content["rates"], **content["short"]["rates"]}.items():
+        (out / "coco112" / "rates").mkdir(parents=True, exist_ok=True)
+        write_json(out / "coco112" / "rates" / f"{name}.json", rates)
+    short = content["short"]
+    for run in (*short["runs"], *short["control"]):
+        row, _, _ = run["folder"].rpartition("-")
+        prefix = "imagenette-short-" if run.get("data") else "short-"
+        folder = out / f"{prefix}{row}" / run["folder"]
+        folder.mkdir(parents=True, exist_ok=True)
+        added = ("method", "seed", "folder", "data")
+        record = {key: value for key, value in run.items() if key not in added}
+        # The first file says that the run was trained, the second that it was evaluated.
+        write_json(folder / "training.json", record)
+        write_json(folder / "result.json", record)
 
 
 def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
@@ -102,20 +140,25 @@ def _as_compared(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return compared
 
 
-def _scores(folder: Path, run: dict[str, Any]) -> Any:
+def _scores(folders: Sequence[Path], run: dict[str, Any], kept: Path) -> Any:
     """The scores of each picture, which are kept beside this file; None if they were lost."""
     name = "scores.npz" if run["method"] == "untrained" else f"scores-{run['epochs']}.npz"
-    kept = SCORES / run["folder"] / name
-    given = folder / run["folder"] / name
-    if given.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(given, kept)
+    kept = kept / run["folder"] / name
+    for folder in folders:
+        given = folder / run["folder"] / name
+        if given.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(given, kept)
     return np.load(kept) if kept.is_file() else None
 
 
-def _differences(folder: Path, runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _differences(
+    folders: Sequence[Path], runs: Sequence[dict[str, Any]], kept: Path
+) -> Iterator[dict[str, Any]]:
     """Paired bootstraps of each row against the baselines, at the same epochs and seed."""
     for run in runs:
+        # This keeps the scores also of a run whose partner is still to be trained.
+        _scores(folders, run, kept)
         for baseline in BASELINES:
             partner = [
                 other
@@ -125,7 +168,7 @@ def _differences(folder: Path, runs: Sequence[dict[str, Any]]) -> Iterator[dict[
             ]
             if not partner or run["method"] == baseline:
                 continue
-            own, other = _scores(folder, run), _scores(folder, partner[0])
+            own, other = (_scores(folders, one, kept) for one in (run, partner[0]))
             if own is None or other is None:
                 continue
             for measure in MEASURES:
@@ -141,21 +184,28 @@ def _differences(folder: Path, runs: Sequence[dict[str, Any]]) -> Iterator[dict[
                 }
 
 
-def _page(content: dict[str, Any], steps: int) -> Iterator[str]:
-    runs = content["runs"]
-    last = {
-        run["folder"]: max(r["epochs"] for r in runs if r["folder"] == run["folder"])
-        for run in runs
-    }
-    done = sorted(folder for folder, epochs in last.items() if epochs in (0, 100))
+def _page(content: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
-        f"Complete: {len(done)} of 14 runs on coco112. "
         "`python benchmarks/several_objects.py OUT COMMIT` writes this part from the evaluations "
-        "that are there. Raw data: "
-        "[several-objects.json](several-objects.json)."
+        "that are there. Raw data: [several-objects.json](several-objects.json)."
     )
     yield ""
+    for title, part, epochs, name in (
+        (f"The addition: {SHORT} epochs", content["short"], SHORT, "short-"),
+        (f"The plan: {PLAN} epochs", content, PLAN, ""),
+    ):
+        done = {run["folder"] for run in part["runs"] if run["epochs"] in (0, epochs)}
+        yield f"### {title}"
+        yield ""
+        yield f"Complete: {len(done)} of 14 runs on coco112."
+        yield ""
+        yield from _tables(part, epochs, name)
+
+
+def _tables(part: dict[str, Any], epochs: int, name: str) -> Iterator[str]:
+    runs = part["runs"]
+    steps = max((run.get("steps_per_epoch", 0) for run in runs), default=0)
     yield "**At equal epochs.** mAP in percent, with the seed's number:"
     yield ""
     yield (
@@ -175,37 +225,48 @@ def _page(content: dict[str, Any], steps: int) -> Iterator[str]:
         )
     yield ""
     for key, title in MEASURES.items():
-        if (HERE / f"several-objects-{key}-epochs.svg").exists():
-            yield f"![{title} over the epochs](several-objects-{key}-epochs.svg)"
-            yield ""
-            yield f"![{title} over the work](several-objects-{key}-work.svg)"
-            yield ""
-    yield from _at_equal_work(runs, steps)
-    if content["differences"]:
+        for over in ("epochs", "work"):
+            file = f"several-objects-{name}{key}-{over}.svg"
+            if (HERE / file).exists():
+                yield f"![{title} over the {over}]({file})"
+                yield ""
+    if any(run["epochs"] not in (0, epochs) for run in runs):
+        yield from _at_equal_work(runs, steps, epochs)
+    if part["differences"]:
         yield "**Differences** with the 95 % interval of a paired bootstrap over the pictures:"
         yield ""
         yield "| row | seed | epochs | against | measure | difference | interval |"
         yield "|---|---|---|---|---|---|---|"
-        for d in content["differences"]:
+        for d in part["differences"]:
             low, high = d["interval"]
             yield (
                 f"| {d['method']} | {d['seed']} | {d['epochs']} | {d['against']} | "
                 f"{MEASURES[d['measure']]} | {d['difference']:+.2f} | {low:+.2f} to {high:+.2f} |"
             )
         yield ""
+    if part["control"]:
+        yield "**The control**: top-1 accuracy in percent on Imagenette, after as many steps:"
+        yield ""
+        yield "| row | epochs | linear | kNN |"
+        yield "|---|---|---|---|"
+        for run in part["control"]:
+            figures = f"{run['linear_top1']:.2f} | {run['knn_top1']:.2f}"
+            yield f"| {run['method']} | {run['epochs']} | {figures} |"
+        yield ""
 
 
-def _at_equal_work(runs: Sequence[dict[str, Any]], steps: int) -> Iterator[str]:
-    rows = []
+def _at_equal_work(runs: Sequence[dict[str, Any]], steps: int, epochs: int) -> Iterator[str]:
+    rows, equal = [], epochs * CHEAPEST * steps / 1000
     for key in MEASURES:
         for method, points in trends_of(_as_compared(runs), f"{key}_map", "work").items():
             work, values = zip(*points, strict=True)
-            if work[-1] >= EQUAL_WORK * steps / 1000:
-                at = float(np.interp(EQUAL_WORK * steps / 1000, work, values))
+            if work[-1] >= equal:
+                at = float(np.interp(equal, work, values))
                 rows.append(f"| {method} | {MEASURES[key]} | {at:.2f} |")
     if rows:
         yield (
-            "**At equal work**, that of 100 epochs of one-way MoCo-v2, between the measured points:"
+            f"**At equal work**, that of {epochs} epochs of one-way MoCo-v2, between the measured "
+            "points:"
         )
         yield ""
         yield "| row | measure | % |"
@@ -215,4 +276,7 @@ def _at_equal_work(runs: Sequence[dict[str, Any]], steps: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    if sys.argv[1] == "--restore":
+        restore(Path(sys.argv[2]))
+    else:
+        main(Path(sys.argv[1]), sys.argv[2])
