@@ -86,20 +86,20 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
     return drawn
 
 
-def sample_numbers(stream: Sequence[int], indexes: np.ndarray) -> np.ndarray:
-    """Return the random numbers of some samples, in [0, 1), as ``[n, NUMBERS]``.
+def sample_numbers(stream: Sequence[int], indexes: np.ndarray, count: int = NUMBERS) -> np.ndarray:
+    """Return the random numbers of some samples, in [0, 1), as ``[n, count]``.
 
-    A stream is one sequence of numbers. Sample i has the ``NUMBERS`` of them from i * ``NUMBERS``
-    on, and the generator jumps there.
+    A stream is one sequence of numbers. Sample i has ``count`` of them from i * ``count`` on, and
+    the generator jumps there.
     """
     bits = np.random.PCG64(stream)
     generator, place = np.random.Generator(bits), 0
-    numbers = np.empty((len(indexes), NUMBERS))
+    numbers = np.empty((len(indexes), count))
     for row, index in zip(numbers, indexes.tolist(), strict=True):
         # The generator's period is 2 to the power of 128, so this also jumps back.
-        bits.advance((index * NUMBERS - place) % 2**128)
+        bits.advance((index * count - place) % 2**128)
         generator.random(out=row)
-        place = (index + 1) * NUMBERS
+        place = (index + 1) * count
     return numbers
 
 
