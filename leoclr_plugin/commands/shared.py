@@ -52,6 +52,27 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_workers", type=not_negative, help="threads that load images")
 
 
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the paths of images lead to."""
+    from leoclr_plugin.config.datasets import SOURCES
+
+    parser.add_argument(
+        "--source", choices=SOURCES, help="what the paths lead to (default: told by their endings)"
+    )
+    parser.add_argument(
+        "--image_key", help="column of the images, or their ending in tar shards (default: found)"
+    )
+    parser.add_argument(
+        "--label_key", help="column of the labels, or their ending in tar shards (default: found)"
+    )
+
+
+def source_keys(args: argparse.Namespace) -> dict[str, str]:
+    """Return the keys of ``data`` that the arguments of ``add_source_arguments`` give."""
+    values = {key: getattr(args, key) for key in ("source", "image_key", "label_key")}
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
     """Open the checkpoint folder, and build the configuration of the evaluation's data."""
     from leoclr_plugin.checkpoints.reading import CheckpointFolder

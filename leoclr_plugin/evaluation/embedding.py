@@ -15,11 +15,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from leoclr_plugin.data.datasets import UnlabelledImages
 from leoclr_plugin.data.images import EXTENSIONS, list_images
 from leoclr_plugin.data.labels import read_labels
 from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.evaluation.data import LABELS_FILE
@@ -193,7 +194,7 @@ def _vectors(
     done: int,
 ) -> Iterator[torch.Tensor]:
     """Yield the features ``[n, F]`` in float32 of the images of each part."""
-    dataset = UnlabelledImages(paths)
+    dataset = Images(FileStore.of_paths(paths))
     loader = source_loader(
         dataset, build_source(dataset, "custom", 0, threads), view, batch_size, threads
     )
