@@ -25,6 +25,7 @@ _ENDINGS = {
     "tar": (".tar",),
 }
 _ONE_FILE = ("list", "h5", "hub")
+_KEYS, _WITH_KEYS = ("image_key", "label_key"), ("parquet", "arrow", "tar", "hub")
 # Folders are listed anew each time, because their images may change without a trace.
 _KEPT = 4
 
@@ -93,12 +94,19 @@ def open_store(data: Mapping[str, Any], split: str, labelled: bool) -> Store:
         UserError: if the data is missing or damaged, or lacks labels that are asked for.
     """
     kind, paths = kind_of(data, split), paths_of(data[f"{split}_path"])
+    for key in _KEYS:
+        # The keys may belong to the training images alone.
+        if data.get(key) and kind not in _WITH_KEYS and split == "train":
+            raise UserError(
+                f"data.{key}={data[key]} is for Parquet, Arrow and tar shards, and "
+                f"{shown(paths)} is none of them; leave it out"
+            )
     if kind == FOLDER:
         return folder_store([Path(path) for path in paths], labelled)
     files = paths if kind == "hub" else _files(kind, paths, f"data.{split}_path")
     if kind in _ONE_FILE and len(files) > 1:
         raise UserError(f"data.{split}_path={shown(files)}: source={kind} takes one; name one")
-    keys = data.get("image_key"), data.get("label_key")
+    keys = [data.get(key) for key in _KEYS]
     return _open(kind, tuple(files), _stamps(kind, files), *keys, labelled)
 
 
