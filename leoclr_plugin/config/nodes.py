@@ -28,7 +28,7 @@ class Data(Node):
     """``data``: the images and how they are read."""
 
     dataset: Literal[DATASETS] = key(  # type: ignore[valid-type]
-        None, "the data set; custom is a folder, and its class folders are counted", needed=ALL
+        None, "the data set; custom is your own images, whose classes are counted", needed=ALL
     )
     train_path: str | _PATHS = key(
         None,

@@ -3,11 +3,13 @@
 import io
 import shutil
 import tarfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
 from leoclr_plugin.data import sampler
 from leoclr_plugin.data.datasets import build_dataset
@@ -20,7 +22,7 @@ from leoclr_plugin.data.stores.tar_members import members
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.data.test_loaders import FORMATS, config, epoch, same
-from tests.sources import NEEDS, WRITERS, add, class_images
+from tests.sources import NEEDS, WRITERS, add, class_images, hugging_face
 
 
 @pytest.fixture(params=WRITERS)
@@ -268,6 +270,18 @@ def test_hub_without_a_split_is_refused():
         build("hf:a/b")
 
 
+def test_split_of_the_hub_is_fetched_by_its_name(image_folder, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    table = hugging_face(image_folder / "val")
+    fetched = {("a/b", "test"): table}
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, split: fetched[name, split])
+    dataset = build("hf:a/b:test")
+    assert contents(dataset) == contents(build(str(image_folder / "val")))
+    assert dataset.name(3) == "hf:a/b:test/3"
+    with pytest.raises(UserError, match=r"^hf:a/b:val cannot be fetched: .*; check the name, the"):
+        build("hf:a/b:val")
+
+
 def test_labels_file_of_another_source_is_refused(tmp_path):
     (tmp_path / "labels.csv").write_text("image,cat\n")
     with pytest.raises(UserError, match=r"data\.labels=.* is for images in one folder; leave it"):
@@ -289,6 +303,16 @@ def test_members_are_those_of_tarfile(form, length, tmp_path):
         expected = [(m.name.encode(), m.offset_data, m.size) for m in archive]
     assert list(members(path)) == expected
     assert len(expected) == 3
+
+
+def test_a_jpeg_is_decoded_without_a_warning(tmp_path):
+    Image.new("RGB", (9, 9), (200, 0, 0)).save(tmp_path / "a.jpg")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "a.jpg", "a.jpg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image = build(str(tmp_path / "a.tar"), no_labels=True).decode(0)
+    assert np.array_equal(image, np.asarray(Image.open(tmp_path / "a.jpg")))
 
 
 def test_index_of_a_shard_is_kept_until_the_shard_changes(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ class Store(Protocol):
         """Return the name of an image, for messages and lists."""
 
     def read(self, index: int) -> np.ndarray:
-        """Return the encoded image, uint8.
+        """Return the encoded image, uint8, in memory of its own.
 
         Raises:
             UnreadableImage: if it cannot be read.

@@ -83,7 +83,8 @@ class TableStore:
             raise unreadable(self.name(index), one_line(error)) from error
         if value is None:
             raise unreadable(self.name(index), "the row holds no image")
-        return np.frombuffer(value, np.uint8)
+        # torch wants to own what it decodes.
+        return np.frombuffer(bytearray(value), np.uint8)
 
 
 def parquet_store(
