@@ -27,6 +27,8 @@ from leoclr_plugin.data import opencv
 from leoclr_plugin.data.cache import decode_all
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import write_json
@@ -125,7 +127,7 @@ def main() -> None:
         name: [median(column) for column in zip(*values, strict=True)]
         for name, values in raw.items()
     }
-    decoded = decode_all(paths, CACHE_MB, args.threads)
+    decoded = decode_all(Images(FileStore.of_paths(paths)), CACHE_MB, args.threads)
     content = {
         "columns": ["milliseconds_per_image", "images_per_second"],
         "median": medians,

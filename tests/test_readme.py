@@ -91,7 +91,18 @@ def workplace(tmp_path_factory) -> Path:
 
 def test_each_named_block_is_run_by_one_test():
     names = [name for name, _ in BLOCKS]
-    run_here = {"demo", "tests", "solo-learn", "stock", "labels", "runs", "dali", "zoo", "export"}
+    run_here = {
+        "demo",
+        "tests",
+        "solo-learn",
+        "stock",
+        "labels",
+        "shards",
+        "runs",
+        "dali",
+        "zoo",
+        "export",
+    }
     assert sorted(names) == sorted(run_here | set(ALONE))
 
 
@@ -154,6 +165,18 @@ def test_commands_of_a_user_with_labels_of_several_objects(tmp_path):
     assert set(result["AP"]) == {"dog", "person", "bicycle"}
     assert result["AP"]["bicycle"] is None
     assert "bicycle" in run.stderr
+
+
+def test_commands_of_a_user_with_shards(tmp_path):
+    (commands,) = (block for name, block in BLOCKS if name == "shards")
+    for split, seed in (("train", 0), ("val", 500)):
+        make_folder(tmp_path / "photos" / split, 2, seed=seed)
+    run = run_block(commands, tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "10 of 10 images are good, 0 bad" in run.stdout
+    assert (tmp_path / "train.tar.leoclr-index").is_file()
+    (folder,) = (tmp_path / "trained_models/leoclr").iterdir()
+    assert (folder / "knn.json").is_file()
 
 
 @pytest.mark.skipif(version_of("umap-learn") is None, reason="umap-learn is not installed")

@@ -1,10 +1,16 @@
-"""Decode every image of a folder and name the bad ones; the exit code is 1 if there are any."""
+"""Decode all images of a folder or file and name the bad ones; the exit code is 1 if any is."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leoclr_plugin.commands.shared import add_source_arguments, source_keys
+
+if TYPE_CHECKING:
+    from leoclr_plugin.data.stored import Images
 
 EXAMPLE = "leoclr check-data datasets/imagenet/train --write-list clean.txt"
 
@@ -12,8 +18,13 @@ EXAMPLE = "leoclr check-data datasets/imagenet/train --write-list clean.txt"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "folder", type=Path, help="folder of images, which may lie in subfolders of it"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="folder of images, which may lie in subfolders of it, or what else data.train_path "
+        "can name",
     )
+    add_source_arguments(parser)
     parser.add_argument(
         "--dali", action="store_true", help="also check that DALI can decode them, on the CPU"
     )
@@ -21,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--write-list",
         type=Path,
         metavar="FILE",
-        help="write the paths of the good images to FILE; use it with +data.train_list=FILE or "
+        help="write the names of the good images to FILE; use it with +data.train_list=FILE or "
         "+data.val_list=FILE",
     )
 
@@ -29,13 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check the images and print the bad ones."""
     from leoclr_plugin.data.dali import require_dali
-    from leoclr_plugin.data.images import find_unreadable, list_images
+    from leoclr_plugin.data.datasets import list_name
+    from leoclr_plugin.data.images import find_unreadable
+    from leoclr_plugin.data.stored import Images
+    from leoclr_plugin.data.stores.opening import open_store
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.system.files import write_text
 
-    paths = list_images(args.folder) if args.folder.is_dir() else []
-    if not paths:
-        raise UserError(f"{args.folder} is no folder with images")
+    data = {"train_path": args.paths, **source_keys(args)}
+    images = Images(open_store(data, "train", labelled=False))
     if args.write_list and not args.write_list.parent.is_dir():
         raise UserError(
             f"--write-list {args.write_list}: the folder {args.write_list.parent} is not there; "
@@ -43,23 +56,23 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.dali:
         require_dali()
-    bad = find_unreadable(paths)
+    bad = find_unreadable(images)
     if args.dali:
-        bad |= _undecodable([str(path) for path in paths if str(path) not in bad])
-    for path, reason in bad.items():
-        print(f"{path}: {reason}")
-    print(f"{len(paths) - len(bad)} of {len(paths)} images are good, {len(bad)} bad")
+        bad |= _undecodable(images, [i for i in range(len(images)) if i not in bad])
+    for index, reason in bad.items():
+        print(f"{images.name(index)}: {reason}")
+    print(f"{len(images) - len(bad)} of {len(images)} images are good, {len(bad)} bad")
     if args.write_list:
-        good = [str(path.relative_to(args.folder)) for path in paths if str(path) not in bad]
+        good = (list_name(data, images.name(i)) for i in range(len(images)) if i not in bad)
         write_text(args.write_list, "".join(f"{name}\n" for name in good))
         print(f"Written to {args.write_list}")
     if bad:
         sys.exit(1)
 
 
-def _undecodable(paths: list[str]) -> dict[str, str]:
+def _undecodable(images: Images, indexes: list[int]) -> dict[int, str]:
     from tqdm import tqdm
 
     from leoclr_plugin.data.dali.graph import undecodable
 
-    return dict(undecodable(tqdm(paths, desc="Checking images with DALI"), "cpu"))
+    return dict(undecodable(images, tqdm(indexes, desc="Checking images with DALI"), "cpu"))

@@ -12,6 +12,8 @@ _INSTALL_COMMANDS = {
     "opencv-python-headless": 'pip install "leoclr-plugin[opencv]"',
     "onnx": 'pip install "leoclr-plugin[onnx]"',
     "pyarrow": 'pip install "leoclr-plugin[embed]"',
+    "h5py": 'pip install "leoclr-plugin[h5]"',
+    "datasets": 'pip install "leoclr-plugin[datasets]"',
     "wandb": "pip install wandb",
 }
 

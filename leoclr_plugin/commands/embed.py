@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from leoclr_plugin.commands.networks import NETWORK_HELP, add_loading_arguments, open_network
+from leoclr_plugin.commands.shared import add_source_arguments, source_keys
 
 EXAMPLE = "leoclr embed trained_models/leoclr/offline-1a2b3c4d photos --out features.parquet"
 
@@ -17,8 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder",
         type=Path,
         metavar="FOLDER",
-        help="images, in class folders or beside a labels.csv if they have labels",
+        help="images, in class folders or beside a labels.csv if they have labels; or what else "
+        "data.train_path can name",
     )
+    add_source_arguments(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -41,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.evaluation.embedding import embed, pictures_of, require_pyarrow
 
     require_pyarrow()
-    pictures = pictures_of(args.folder)
+    pictures = pictures_of(args.folder, source_keys(args))
     network = open_network(args.run_name)
     about = {
         "network": fingerprint(network.method.backbone.state_dict()),
@@ -59,4 +62,4 @@ def run(args: argparse.Namespace) -> None:
         network.source,
     )
     earlier = f", {done} of them by an earlier call" if done else ""
-    print(f"{len(pictures.paths)} images are in {args.out}{earlier}")
+    print(f"{len(pictures.names)} images are in {args.out}{earlier}")

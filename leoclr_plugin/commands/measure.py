@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from leoclr_plugin.commands.networks import NETWORK_HELP
 from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
-from leoclr_plugin.commands.shared import not_negative, positive
+from leoclr_plugin.commands.shared import (
+    add_source_arguments,
+    not_negative,
+    positive,
+    source_keys,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -35,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of images, which need no labels (default: the run's training images)",
+        metavar="PATH",
+        help="folder or file of images, which need no labels (default: the run's training images)",
     )
+    add_source_arguments(parser)
     parser.add_argument(
         "--images", type=_two_or_more, default=2048, help="number of images to measure on"
     )
@@ -59,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure all checkpoints, print the table and write it."""
     from leoclr_plugin.checkpoints.reading import epoch_of
+    from leoclr_plugin.data.stores.opening import shown
     from leoclr_plugin.evaluation.measures import Sample, measure
     from leoclr_plugin.plots.spectrum import require_matplotlib, spectrum_plot
     from leoclr_plugin.system.files import whole_file
@@ -84,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
             "epoch": epoch_of(source.checkpoint),
             **{name: _rounded(value) for name, value in measured.values.items()},
             "feature_type": args.feature_type,
-            "data": sample.data.train_path,
+            "data": shown(sample.data.train_path),
             "images": measured.images,
             "views": args.views,
             "seed": args.seed,
@@ -108,19 +114,27 @@ def _data(source: CheckpointFolder | ZooSource, args: argparse.Namespace) -> Dic
     """Return the ``data`` node of the images to measure on."""
     from omegaconf import OmegaConf
 
+    from leoclr_plugin.data.stores.opening import FOLDER, kind_of, paths_of, shown
     from leoclr_plugin.errors import UserError
+    from leoclr_plugin.evaluation.data import source_of
 
-    fields = {**source.cfg.data, "format": "image_folder"}
+    fields = {**source.cfg.data, **source_of(source.cfg.data), "format": "image_folder"}
     if args.data:
         workers = source.cfg.data.num_workers
-        fields = {"dataset": "custom", "train_path": str(args.data), "num_workers": workers}
+        fields = {"dataset": "custom", "train_path": args.data, "num_workers": workers}
+        fields |= source_keys(args)
     if args.num_workers is not None:
         fields["num_workers"] = args.num_workers
     path = fields.get("train_path")
-    if not path or not Path(path).is_dir():
-        problem = f"the data folder {path} is not there" if path else "it names no images"
-        raise UserError(f"{source.checkpoint}: {problem}; name a folder of images with --data")
-    return OmegaConf.create(fields)
+    if not path:
+        raise UserError(f"{source.checkpoint}: it names no images; name some with --data")
+    data = OmegaConf.create(fields)
+    if kind_of(data, "train") == FOLDER and not all(Path(p).is_dir() for p in paths_of(path)):
+        raise UserError(
+            f"{source.checkpoint}: the data folder {shown(path)} is not there; name a folder of "
+            "images with --data"
+        )
+    return data
 
 
 def _tell_differences(

@@ -34,7 +34,7 @@ def load_config_for(
     from omegaconf import OmegaConf
 
     from leoclr_plugin.config import load_config
-    from leoclr_plugin.config.overrides import parse_overrides, quote
+    from leoclr_plugin.config.overrides import as_value, parse_overrides
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.classifier import config_of
     from leoclr_plugin.evaluation.data import take_lists
@@ -43,7 +43,7 @@ def load_config_for(
     fixed = _fixed_keys(source)
     changed = {override.key_or_group for override in parse_overrides(overrides)}
     from_checkpoint = {**fixed, **_default_data(source, changed)}
-    defaults = [f"++{key}={quote(str(value))}" for key, value in from_checkpoint.items()]
+    defaults = [f"++{key}={as_value(value)}" for key, value in from_checkpoint.items()]
     cfg = load_config(config, command, [*defaults, *overrides])
     for key, value in fixed.items():
         given = OmegaConf.select(cfg, key)
@@ -66,8 +66,13 @@ def _default_data(source: CheckpointFolder | ZooSource, changed: set[str]) -> di
     """Return the checkpoint's data, which is used unless the user names other data."""
     from omegaconf import OmegaConf
 
+    from leoclr_plugin.evaluation.data import source_of
+
     keys = ("data.dataset", "data.train_path", "data.val_path")
-    # The labels files belong to the checkpoint's own images.
-    labels = () if changed.intersection(keys) else ("data.labels", "data.val_labels")
-    values = {key: OmegaConf.select(source.cfg, key) for key in (*keys, *labels)}
+    values = {key: OmegaConf.select(source.cfg, key) for key in keys}
+    if not changed.intersection(keys):
+        # The labels files and the kind of source belong to the checkpoint's own images.
+        labels = ("data.labels", "data.val_labels")
+        values |= {key: OmegaConf.select(source.cfg, key) for key in labels}
+        values |= {f"data.{key}": value for key, value in source_of(source.cfg.data).items()}
     return {key: value for key, value in values.items() if value}

@@ -34,8 +34,14 @@ def add_overrides_argument(parser: argparse.ArgumentParser) -> None:
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the evaluation's data; the default is the checkpoint's own data."""
     parser.add_argument("--dataset", help="data set (default: the checkpoint's own)")
-    parser.add_argument("--train_data_path", help="folder of the training images")
-    parser.add_argument("--val_data_path", help="folder of the validation images")
+    for name, images in (("train", "training"), ("val", "validation")):
+        parser.add_argument(
+            f"--{name}_data_path",
+            action="append",
+            metavar="PATH",
+            help=f"folder or file of the {images} images; repeat it for several",
+        )
+    add_source_arguments(parser)
     parser.add_argument(
         "--train_labels", metavar="CSV", help="labels of training images that show several classes"
     )
@@ -52,6 +58,27 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_workers", type=not_negative, help="threads that load images")
 
 
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the paths of images lead to."""
+    from leoclr_plugin.config.datasets import SOURCES
+
+    parser.add_argument(
+        "--source", choices=SOURCES, help="what the paths lead to (default: told by their endings)"
+    )
+    parser.add_argument(
+        "--image_key", help="column of the images, or their ending in tar shards (default: found)"
+    )
+    parser.add_argument(
+        "--label_key", help="column of the labels, or their ending in tar shards (default: found)"
+    )
+
+
+def source_keys(args: argparse.Namespace) -> dict[str, str]:
+    """Return the keys of ``data`` that the arguments of ``add_source_arguments`` give."""
+    values = {key: getattr(args, key) for key in ("source", "image_key", "label_key")}
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
     """Open the checkpoint folder, and build the configuration of the evaluation's data."""
     from leoclr_plugin.checkpoints.reading import CheckpointFolder
@@ -61,16 +88,21 @@ def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, Dic
     cfg = evaluation_cfg(
         source.cfg,
         args.dataset,
-        args.train_data_path,
-        args.val_data_path,
+        _one_or_more(args.train_data_path),
+        _one_or_more(args.val_data_path),
         args.batch_size,
         args.num_workers,
         args.train_list,
         args.val_list,
         args.train_labels,
         args.val_labels,
+        source_keys(args),
     )
     return source, cfg
+
+
+def _one_or_more(paths: list[str] | None) -> str | list[str] | None:
+    return paths[0] if paths and len(paths) == 1 else paths
 
 
 def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,4 +18,6 @@ DATASETS = (
 ARCHIVES = ("cifar10", "cifar100", "stl10")
 # All images of these data sets are square, so an int crop_size gives all views the same shape.
 SQUARE_DATASETS = ("cifar10", "cifar100", "stl10", "eurosat")
-FORMATS = ("image_folder", "dali")
+FORMATS = ("image_folder", "dali", "h5")
+# Where the encoded images of "custom", imagenet, imagenet100 and imagenette can lie.
+SOURCES = ("folder", "list", "h5", "parquet", "arrow", "tar", "hub")

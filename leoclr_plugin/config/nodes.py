@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from leoclr_plugin.config.datasets import DATASETS, FORMATS
+from leoclr_plugin.config.datasets import DATASETS, FORMATS, SOURCES
 from leoclr_plugin.config.keys import (
     ALL,
     FINETUNE,
@@ -20,6 +20,7 @@ from leoclr_plugin.config.keys import (
     key,
 )
 
+_PATHS = Annotated[list[str], Field(min_length=1)]
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -27,11 +28,36 @@ class Data(Node):
     """``data``: the images and how they are read."""
 
     dataset: Literal[DATASETS] = key(  # type: ignore[valid-type]
-        None, "the data set; custom is a folder, and its class folders are counted", needed=ALL
+        None, "the data set; custom is your own images, whose classes are counted", needed=ALL
     )
-    train_path: str = key(None, "folder of the training images", needed=ALL, reads="path")
-    val_path: str | None = key(
-        None, "folder of the validation images", needed=ON_A_CHECKPOINT, reads="path"
+    train_path: str | _PATHS = key(
+        None,
+        "folder, file or files of the training images",
+        needed=ALL,
+        reads="path",
+        wanted="a path or a list of paths",
+    )
+    val_path: str | _PATHS | None = key(
+        None,
+        "folder, file or files of the validation images",
+        needed=ON_A_CHECKPOINT,
+        reads="path",
+        wanted="a path, a list of paths or null",
+    )
+    source: Literal[SOURCES] | None = key(  # type: ignore[valid-type]
+        None, "what the paths lead to; null tells it by their endings", of="leoclr"
+    )
+    image_key: str | None = key(
+        None,
+        "column of the images in Parquet and Arrow, or the images' ending in tar shards",
+        of="leoclr",
+        reads="text",
+    )
+    label_key: str | None = key(
+        None,
+        "column of the labels in Parquet and Arrow, or the labels' ending in tar shards",
+        of="leoclr",
+        reads="text",
     )
     train_list: str | None = key(
         None, "file that lists the training images to use", of="leoclr", reads="path"
@@ -46,7 +72,9 @@ class Data(Node):
         None, "CSV file of labels for the validation images", of="leoclr", reads="path"
     )
     format: Literal[FORMATS] = key(  # type: ignore[valid-type]
-        "image_folder", "how images are read: by threads of Python, or by NVIDIA DALI"
+        "image_folder",
+        "how images are read: by threads of Python, or by NVIDIA DALI; h5 is image_folder with "
+        "source: h5",
     )
     num_workers: Count = key(
         None, "threads that load images; in solo-learn's own scripts, processes", needed=ALL

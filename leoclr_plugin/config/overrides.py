@@ -70,6 +70,13 @@ def _parse(parser: OverridesParser, override: str) -> Override:
     raise UserError(one_line(hydra_error)) from hydra_error
 
 
+def as_value(value: object) -> str:
+    """Write a text, a path or a list of them as the value of an override."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(quote(str(item)) for item in value)}]"
+    return quote(str(value))
+
+
 def quote(value: str) -> str:
     """Quote a text so that Hydra reads it unchanged."""
     # In Hydra's grammar backslashes are escaped only before a quote, by doubling them.

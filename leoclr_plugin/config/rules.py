@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from leoclr_plugin.config.datasets import ARCHIVES, SQUARE_DATASETS
+from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS, SQUARE_DATASETS
 from leoclr_plugin.config.keys import ALL, FINETUNE, LINEAR, PRETRAIN, Node
 from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 
@@ -103,6 +103,28 @@ def _dali_reads_files(values: Mapping[str, Any]) -> Iterator[str]:
             f"data.format=dali reads image files, and {dataset} is an archive: use "
             "data.format=image_folder"
         )
+
+
+@_rule("data.dataset", "data.train_path", "data.val_path", "data.source")
+def _sources_are_of_folders(values: Mapping[str, Any]) -> Iterator[str]:
+    dataset = value_of(values, "data.dataset")
+    if dataset not in (*ARCHIVES, *MULTILABEL_SETS):
+        return
+    for key in ("data.train_path", "data.val_path"):
+        if isinstance(value_of(values, key), list):
+            yield f"{key} must be one folder, because data.dataset={dataset} has its own layout"
+    if value_of(values, "data.source"):
+        yield (
+            f"data.source={value_of(values, 'data.source')}, but data.dataset={dataset} has its "
+            "own layout: leave it out, or set data.dataset=custom"
+        )
+
+
+@_rule("data.format", "data.source")
+def _h5_is_one_source(values: Mapping[str, Any]) -> Iterator[str]:
+    source = value_of(values, "data.source")
+    if value_of(values, "data.format") == "h5" and source not in (None, "h5"):
+        yield f"data.format=h5, but data.source={source}: use data.format=image_folder"
 
 
 @_rule("data.format", "augmentations", commands=(PRETRAIN,))

@@ -43,8 +43,15 @@ def settle_texts(cfg: DictConfig, path: Path) -> None:
         value = OmegaConf.select(cfg, key)
         if isinstance(value, bool | int | float):
             OmegaConf.update(cfg, key, _as_written(value, value_of(written, key)))
-        elif isinstance(value, str) and value.startswith("~") and key in read_as("path"):
-            OmegaConf.update(cfg, key, str(Path(value).expanduser()))
+        elif OmegaConf.is_list(value) and key in read_as("path"):
+            OmegaConf.update(cfg, key, [_in_home(item) for item in value])
+        elif isinstance(value, str) and key in read_as("path"):
+            OmegaConf.update(cfg, key, _in_home(value))
+
+
+def _in_home(path: Any) -> Any:
+    is_in_home = isinstance(path, str) and path.startswith("~")
+    return str(Path(path).expanduser()) if is_in_home else path
 
 
 def _as_written(value: Any, written: Any) -> str:

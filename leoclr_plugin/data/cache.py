@@ -6,45 +6,43 @@ and these readers cannot follow our order of the samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from leoclr_plugin.data.decode import decode_rgb
+from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
 
 
-def decode_all(paths: Sequence[str | Path], limit_mb: float, threads: int) -> list[np.ndarray]:
-    """Decode image files to RGB, as the loaders do that decode with each use.
+def decode_all(images: Images, limit_mb: float, threads: int) -> list[np.ndarray]:
+    """Decode images to RGB, as the loaders do that decode with each use.
 
     Args:
-        paths: the paths of the files.
+        images: the images.
         limit_mb: the memory that all images together may take, in millions of bytes.
         threads: the number of threads that decode.
 
     Returns:
-        One array ``[H, W, 3]`` uint8 for each file.
+        One array ``[H, W, 3]`` uint8 for each image.
 
     Raises:
         UserError: if the images take more than ``limit_mb``; it says about how much they take.
-        UnreadableImage: if a file cannot be decoded; it names the file.
+        UnreadableImage: if an image cannot be decoded; it names the image.
     """
-    images, used_bytes = [], 0
+    kept, used_bytes = [], 0
     pool = ThreadPoolExecutor(threads)
     try:
-        decoded = pool.map(decode_rgb, paths)
-        for image in tqdm(decoded, total=len(paths), desc="Decoding images", leave=False):
-            images.append(image)
+        decoded = pool.map(images.decode, range(len(images)))
+        for image in tqdm(decoded, total=len(images), desc="Decoding images", leave=False):
+            kept.append(image)
             used_bytes += image.nbytes
             if used_bytes > 1e6 * limit_mb:
-                estimated_mb = used_bytes / len(images) * len(paths) / 1e6
+                estimated_mb = used_bytes / len(kept) * len(images) / 1e6
                 raise UserError(
-                    f"data.cache_mb={limit_mb} is too small for the {len(paths)} images, which "
+                    f"data.cache_mb={limit_mb} is too small for the {len(images)} images, which "
                     f"take about {estimated_mb:.1f} MB when decoded; raise it, or set it to 0"
                 )
     finally:
         pool.shutdown(cancel_futures=True)
-    return images
+    return kept

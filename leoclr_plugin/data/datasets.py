@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torchvision import datasets as tv
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS
 from leoclr_plugin.data.download import downloading
-from leoclr_plugin.data.images import EXTENSIONS, class_folders, list_images, walk_images
+from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
     LabelTable,
@@ -28,75 +28,20 @@ from leoclr_plugin.data.labels import (
 )
 from leoclr_plugin.data.lists import keep_listed
 from leoclr_plugin.data.multilabel_sets import multilabel_classes, read_multilabel_set
+from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stores.files import FileStore, check_folders
+from leoclr_plugin.data.stores.opening import (
+    FOLDER,
+    class_names_in,
+    is_folder,
+    kind_of,
+    open_store,
+    paths_of,
+    shown,
+)
 from leoclr_plugin.errors import UserError, one_line
 
 _SPLIT_SEED = 42
-
-
-class UnlabelledImages(Dataset):
-    """Images without labels.
-
-    Attributes:
-        samples: pairs (path, -1).
-        targets: -1 for each image.
-    """
-
-    def __init__(self, paths: Sequence[str | Path]) -> None:
-        self.samples = [(str(path), -1) for path in paths]
-        self.targets = [-1] * len(self.samples)
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-
-class MultilabelImages(Dataset):
-    """Images that may show several classes.
-
-    Attributes:
-        samples: pairs (path, labels ``[C]`` int8); a label is 1, 0, or -1 if it is unknown.
-        targets: the labels of each image.
-        classes: the names of the classes.
-    """
-
-    def __init__(self, samples: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> None:
-        self.samples, self.classes = list(samples), tuple(classes)
-        self.targets = [labels for _, labels in samples]
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-
-class LabelledFolder(tv.ImageFolder):
-    """torchvision's data set of class folders, with the files that ``walk_images`` finds.
-
-    Raises:
-        UserError: if a class folder has no image, or a link would list images twice.
-    """
-
-    @staticmethod
-    def find_classes(directory: Path) -> tuple[list[str], dict[str, int]]:
-        """Return the names of the classes and their numbers; torchvision calls this."""
-        names = class_folders(directory)
-        return names, {name: number for number, name in enumerate(names)}
-
-    @staticmethod
-    def make_dataset(
-        directory: Path, class_to_idx: dict[str, int], *args: Any, **kwargs: Any
-    ) -> list[tuple[str, int]]:
-        """Return the pairs (path, class) in torchvision's order; torchvision calls this."""
-        folders = [walked for walked in walk_images(directory) if walked[0] is not None]
-        samples = [
-            (f"{folder}{os.sep}{name}", class_to_idx[label])
-            for label, folder, names in sorted(folders)
-            for name in sorted(names)
-        ]
-        empty = class_to_idx.keys() - {label for label, _, names in folders if names}
-        if empty:
-            raise UserError(
-                f"the data folder {directory} has {len(empty)} class folders without an image, the "
-                f"first is {min(empty)}; images end in {', '.join(EXTENSIONS)}"
-            )
-        return samples
 
 
 def build_pretrain_dataset(data: DictConfig) -> Dataset:
@@ -141,9 +86,20 @@ def take_number_of_classes(data: DictConfig) -> bool:
     if names:
         data.num_classes = len(names)
     elif data.dataset == "custom":
-        # Without class folders the classifier still needs a class.
-        data.num_classes = max(1, len(class_folders(Path(data.train_path))))
+        # Without classes the classifier still needs one.
+        unlabelled = data.get("no_labels", False)
+        data.num_classes = max(1, 0 if unlabelled else len(class_names_in(data, "train")))
     return bool(names)
+
+
+def check_data_is_there(data: DictConfig) -> None:
+    """Check that the training images of ``data.dataset=custom`` are there, before any work.
+
+    Raises:
+        UserError: if a folder or file is missing.
+    """
+    if data.dataset == "custom" and kind_of(data, "train") == FOLDER:
+        check_folders(paths_of(data.train_path))
 
 
 def build_dataset(data: DictConfig, split: str) -> Dataset:
@@ -156,8 +112,8 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
         split: ``"train"``, ``"val"``, or ``"train+unlabeled"`` for pretraining.
 
     Returns:
-        A data set of image files has ``samples``, pairs (path, target), and torchvision's archives
-        have items (PIL image, target). Either may be within torch's ``Subset``.
+        ``Images``, or a data set of torchvision's archives, whose items are (PIL image, target) and
+        which may be within torch's ``Subset``.
 
     Raises:
         UserError: if the data set or format is unknown, the data is missing or has more classes
@@ -170,7 +126,8 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
         return dataset
     labels = list(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
     # Images with several labels have too many combinations of labels to keep the share of each.
-    has_classes = not data.get("no_labels", False) and not isinstance(dataset, MultilabelImages)
+    several_labels = isinstance(dataset, Images) and dataset.several_labels
+    has_classes = not data.get("no_labels", False) and not several_labels
     stratify = labels if has_classes else None
     try:
         kept, _ = train_test_split(
@@ -182,19 +139,17 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
         raise UserError(
             f"data.fraction={fraction} of {len(dataset)} images: {message}; take more of them"
         ) from error
-    return Subset(dataset, kept)
+    return dataset.take(kept) if isinstance(dataset, Images) else Subset(dataset, kept)
 
 
 def _whole_dataset(data: DictConfig, split: str) -> Dataset:
     name, download = data.dataset, data.get("download", False)
-    root = Path(data.val_path if split == "val" else data.train_path)
-    if name in ("cifar10", "cifar100"):
-        make = tv.CIFAR10 if name == "cifar10" else tv.CIFAR100
-        return _torchvision(make, root, download, train=split != "val")
-    if name == "stl10":
-        split = "test" if split == "val" else split
-        return _torchvision(tv.STL10, root, download, split=split)
-    if name == "imagenette" and not root.is_dir():
+    if name in (*ARCHIVES, *MULTILABEL_SETS):
+        return _published(data, split)
+    part = "val" if split == "val" else "train"
+    in_one_folder = is_folder(data, part)
+    root = Path(data[f"{part}_path"]) if in_one_folder else Path()
+    if name == "imagenette" and in_one_folder and not root.is_dir():
         if not download:
             raise UserError(
                 f"the data folder {root} is not there; set data.train_path and data.val_path, or "
@@ -202,44 +157,69 @@ def _whole_dataset(data: DictConfig, split: str) -> Dataset:
             )
         _download_imagenette(root)
     labelled = not data.get("no_labels", False)
-    part = "val" if split == "val" else "train"
-    if name in MULTILABEL_SETS:
-        samples, classes = read_multilabel_set(name, root, part, download)
-        dataset = MultilabelImages(samples, classes)
-        if not labelled:
-            dataset = UnlabelledImages([path for path, _ in samples])
-    elif labelled and (data.get("labels") or data.get("val_labels")):
+    if labelled and (data.get("labels") or data.get("val_labels")):
         dataset = _labelled_by_file(data, root, split)
     else:
-        dataset = _folder(root, labelled)
+        store = open_store(data, part, labelled)
+        dataset = Images(store, store.labels, store.classes)
         if split == "val" and labelled:
-            _number_classes_as_in(Path(data.train_path), dataset)
-    if data.get(f"{part}_list"):
-        keep_listed(dataset, root, Path(data[f"{part}_list"]), f"data.{part}_list")
-    if isinstance(dataset, MultilabelImages):
-        _check_unlabelled(dataset, root, split)
-        return dataset
+            dataset = _numbered_as_in_training(data, dataset)
+    dataset = _listed(data, dataset, root, part)
+    if dataset.several_labels:
+        return _check_unlabelled(dataset, root, split)
     classes = data.get("num_classes", math.inf)
-    if max(dataset.targets) >= classes:
+    if dataset.targets.max() >= classes:
         raise UserError(
-            f"{root} has {len(dataset.classes)} class folders, and data.dataset={name} {classes} "
-            "classes; set data.dataset=custom, which counts the class folders"
+            f"{shown(data[f'{part}_path'])} has {len(dataset.classes)} class folders, and "
+            f"data.dataset={name} {classes} classes; set data.dataset=custom, which counts the "
+            "class folders"
         )
     return dataset
 
 
+def _published(data: DictConfig, split: str) -> Dataset:
+    name, download = data.dataset, data.get("download", False)
+    part = "val" if split == "val" else "train"
+    root = Path(data[f"{part}_path"])
+    if name in ("cifar10", "cifar100"):
+        make = tv.CIFAR10 if name == "cifar10" else tv.CIFAR100
+        return _torchvision(make, root, download, train=split != "val")
+    if name == "stl10":
+        split = "test" if split == "val" else split
+        return _torchvision(tv.STL10, root, download, split=split)
+    samples, classes = read_multilabel_set(name, root, part, download)
+    dataset = _of_samples(samples, classes)
+    if data.get("no_labels", False):
+        return _listed(data, Images(dataset.store), root, part)
+    return _check_unlabelled(_listed(data, dataset, root, part), root, split)
+
+
+def _listed(data: DictConfig, dataset: Images, root: Path, part: str) -> Images:
+    key = f"{part}_list"
+    return keep_listed(dataset, root, Path(data[key]), f"data.{key}") if data.get(key) else dataset
+
+
+def _of_samples(samples: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> Images:
+    store = FileStore.of_paths([path for path, _ in samples])
+    return Images(store, np.stack([labels for _, labels in samples]), classes)
+
+
 def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
-    """Return the pairs (path, target) of a data set of image files, in the order of its indexes."""
+    """Return the pairs (name, target) of some images, in the order of their indexes."""
+    return images_of(dataset).samples
+
+
+def images_of(dataset: Dataset) -> Images:
+    """Return the images of a data set of files, without the ``Subset`` that they may be in."""
     if isinstance(dataset, Subset):
-        samples = samples_of(dataset.dataset)
-        return [samples[i] for i in dataset.indices]
-    return list(dataset.samples)
+        return images_of(dataset.dataset).take(dataset.indices)
+    return dataset
 
 
 def named_train_images(data: DictConfig) -> list[tuple[str, Any]]:
     """Return the training images of a ``data`` node as pairs (name, target).
 
-    The names are those of lists: the paths under ``data.train_path``.
+    The names are those of lists: the paths under ``data.train_path`` if it is one folder.
 
     Raises:
         UserError: see ``build_dataset``; and if the data set is an archive.
@@ -250,26 +230,37 @@ def named_train_images(data: DictConfig) -> list[tuple[str, Any]]:
             f"data.dataset={data.dataset} is an archive, whose images cannot be listed; use a data "
             "set of image files"
         )
-    root = data.train_path
-    return [(str(Path(path).relative_to(root)), target) for path, target in samples_of(dataset)]
+    return [(list_name(data, path), target) for path, target in samples_of(dataset)]
 
 
-def _labelled_by_file(data: DictConfig, root: Path, split: str) -> MultilabelImages:
+def list_name(data: Mapping[str, Any], name: str) -> str:
+    """Return how lists name an image of the training: in one folder, by its path under it."""
+    if data.get("dataset") not in MULTILABEL_SETS and not is_folder(data, "train"):
+        return name
+    return str(Path(name).relative_to(paths_of(data["train_path"])[0]))
+
+
+def _labelled_by_file(data: DictConfig, root: Path, split: str) -> Images:
     key, other = ("val_labels", "labels") if split == "val" else ("labels", "val_labels")
     if not data.get(key):
         raise UserError(
             f"data.{other} is given and data.{key} is not; name a labels file for "
             f"{'the validation images, or set data.val_path=null' if split == 'val' else root}"
         )
-    if not root.is_dir():
-        raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
+    part = "val" if split == "val" else "train"
+    if not is_folder(data, part):
+        raise UserError(
+            f"data.{key}={data[key]} is for images in one folder; leave it out, because "
+            f"{shown(data[f'{part}_path'])} brings its own labels"
+        )
+    check_folders([root])
     # The training labels determine the numbers of the classes, because the columns of the
     # validation labels may have another order.
     known = read_classes(Path(data.labels)) if split == "val" and data.get("labels") else None
     table = read_labels(Path(data[key]), known)
     samples = _pair_with_images(table, root, f"data.{key}")
     tell_classes_without_positive(table)
-    return MultilabelImages(samples, table.classes)
+    return _of_samples(samples, table.classes)
 
 
 def _pair_with_images(table: LabelTable, root: Path, key: str) -> list[tuple[str, np.ndarray]]:
@@ -287,13 +278,13 @@ def _pair_with_images(table: LabelTable, root: Path, key: str) -> list[tuple[str
     return [(path, table.rows.get(image, unknown)) for image, path in images.items()]
 
 
-def _check_unlabelled(dataset: MultilabelImages, root: Path, split: str) -> None:
-    unlabelled = [path for path, labels in dataset.samples if (labels == UNKNOWN).all()]
-    if not unlabelled:
-        return
+def _check_unlabelled(dataset: Images, root: Path, split: str) -> Images:
+    unlabelled = np.flatnonzero((dataset.targets == UNKNOWN).all(axis=1))
+    if not len(unlabelled):
+        return dataset
     message = (
         f"{len(unlabelled)} of {len(dataset)} images under {root} have no labels, the first is "
-        f"{unlabelled[0]}"
+        f"{dataset.name(unlabelled[0])}"
     )
     if split != "train+unlabeled":
         key = "val_list" if split == "val" else "train_list"
@@ -302,6 +293,7 @@ def _check_unlabelled(dataset: MultilabelImages, root: Path, split: str) -> None
             f"and name it with data.{key}"
         )
     print(f"{message}; they are trained on without labels", file=sys.stderr)
+    return dataset
 
 
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
@@ -329,37 +321,18 @@ def _download_imagenette(root: Path) -> None:
         tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
 
 
-def _folder(root: Path, labelled: bool) -> Dataset:
-    if not root.is_dir():
-        raise UserError(f"the data folder {root} is not there; set data.train_path, data.val_path")
-    if not labelled:
-        dataset = UnlabelledImages(list_images(root))
-        if not len(dataset):
-            raise UserError(f"the data folder {root} holds no image ({', '.join(EXTENSIONS)})")
+def _numbered_as_in_training(data: DictConfig, dataset: Images) -> Images:
+    # Each split numbers its own classes. If the validation set lacks a class, the numbers of all
+    # later classes would differ from those of the training.
+    train = paths_of(data.train_path)
+    if kind_of(data, "train") == FOLDER and not all(Path(path).is_dir() for path in train):
         return dataset
-    if not class_folders(root):
-        count = len(list_images(root))
-        if not count:
-            raise UserError(f"the data folder {root} is empty")
-        raise UserError(
-            f"the data folder {root} has {count} images but no class folders; put the images of "
-            "each class into a folder of its own, or set data.no_labels=True"
-        )
-    return LabelledFolder(root)
-
-
-def _number_classes_as_in(train: Path, dataset: tv.ImageFolder) -> None:
-    # torchvision numbers the class folders of each split. If the validation set lacks a class, the
-    # numbers of all later classes would differ from those of the training.
-    if not train.is_dir():
-        return
-    names = class_folders(train)
+    names = class_names_in(data, "train")
     unknown = sorted(set(dataset.classes) - set(names))
     if unknown:
         raise UserError(
-            f"{len(unknown)} class folders of {dataset.root} are not in {train}, the first is "
-            f"{unknown[0]}; make them the same, or train with data.val_path=null"
+            f"{len(unknown)} class folders of {shown(data.val_path)} are not in {shown(train)}, "
+            f"the first is {unknown[0]}; make them the same, or train with data.val_path=null"
         )
-    numbers = [names.index(name) for name in dataset.classes]
-    dataset.samples = [(path, numbers[target]) for path, target in dataset.samples]
-    dataset.targets = [target for _, target in dataset.samples]
+    numbers = np.array([names.index(name) for name in dataset.classes])
+    return Images(dataset.store, numbers[dataset.targets], dataset.classes)

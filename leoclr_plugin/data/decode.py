@@ -19,20 +19,24 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_PIXELS = 2**32
 
 
-def decode_rgb(path: str | Path) -> np.ndarray:
-    """Decode an image file to RGB, ``[H, W, 3]`` uint8.
+def decode_rgb(path: str | Path, encoded: np.ndarray | None = None) -> np.ndarray:
+    """Decode an image to RGB, ``[H, W, 3]`` uint8.
+
+    Args:
+        path: the path of the image's file, or its name if ``encoded`` holds it.
+        encoded: the encoded image, uint8.
 
     Raises:
-        UnreadableImage: if the file cannot be decoded; it names the file and the reason.
+        UnreadableImage: if the image cannot be decoded; it gives the name and the reason.
     """
     try:
-        image = _decode_jpeg(np.fromfile(path, np.uint8))
+        image = _decode_jpeg(np.fromfile(path, np.uint8) if encoded is None else encoded)
     except MemoryError:
         raise
     except Exception:
         # PIL may read the file, or says what is wrong with it.
         image = None
-    return np.array(open_rgb(path)) if image is None else image
+    return np.array(open_rgb(path, encoded)) if image is None else image
 
 
 def _decode_jpeg(encoded: np.ndarray) -> np.ndarray | None:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from PIL import Image
+import numpy as np
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from leoclr_plugin.data.grey import eight_bits
 from leoclr_plugin.data.left_out import LeftOut, is_left
 from leoclr_plugin.errors import UserError, one_line
 
-if TYPE_CHECKING:
-    from torch.utils.data import Dataset
-
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _BAR_DELAY = 2.0  # seconds before a progress bar is shown
+
+
+class Encoded(Protocol):
+    """Encoded images, such as those of a store or a data set."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """Return the name of an image, for messages."""
+
+    def read(self, index: int) -> np.ndarray:
+        """Return an encoded image, uint8; raise UnreadableImage if it cannot be read."""
 
 
 class UnreadableImage(UserError):
@@ -35,15 +46,19 @@ class UnreadableImage(UserError):
         self.reason = reason
 
 
-def open_rgb(path: str | Path) -> Image.Image:
-    """Decode an image file to RGB; ``data.grey.eight_bits`` scales grey levels of more bits.
+def open_rgb(path: str | Path, encoded: np.ndarray | None = None) -> Image.Image:
+    """Decode an image to RGB; ``data.grey.eight_bits`` scales grey levels of more bits.
+
+    Args:
+        path: the path of the image's file, or its name if ``encoded`` holds it.
+        encoded: the encoded image, uint8.
 
     Raises:
-        UnreadableImage: if the file cannot be decoded for any reason.
+        UnreadableImage: if the image cannot be decoded for any reason.
         MemoryError: if the memory runs out, which is not the file's fault.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if encoded is None else io.BytesIO(encoded)) as image:
             return eight_bits(image).convert("RGB")
     except MemoryError:
         raise
@@ -58,33 +73,37 @@ def unreadable(path: str | Path, reason: str) -> UnreadableImage:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        # PIL would add the path, or the address of the bytes in memory.
+        return "cannot identify image file"
     text = one_line(error)
     # A KeyError's text is only the key and an EOFError has none, so they need the error's name.
     needs_name = isinstance(error, LookupError) or not text
     return f"{type(error).__name__} {text}".rstrip() if needs_name else text
 
 
-def find_unreadable(paths: Sequence[str | Path]) -> dict[str, str]:
-    """Decode all files in parallel.
+def find_unreadable(images: Encoded) -> dict[int, str]:
+    """Decode all images in parallel.
 
     Returns:
-        The reason for each file that cannot be decoded, by its path.
+        The reason for each image that cannot be decoded, by its index.
     """
 
-    def problem(path: str | Path) -> str | None:
+    def problem(index: int) -> str | None:
         try:
-            open_rgb(path)
+            open_rgb(images.name(index), images.read(index))
         except UnreadableImage as error:
             return error.reason
         return None
 
+    indexes = range(len(images))
     with ThreadPool() as pool:
-        reasons = tqdm(pool.imap(problem, paths, 16), total=len(paths), desc="Checking images")
-        return {str(path): reason for path, reason in zip(paths, reasons, strict=True) if reason}
+        reasons = tqdm(pool.imap(problem, indexes, 16), total=len(images), desc="Checking images")
+        return {index: reason for index, reason in zip(indexes, reasons, strict=True) if reason}
 
 
 @contextmanager
-def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
+def naming_unreadable_images(dataset: Any) -> Iterator[None]:
     """If reading an image fails inside, search all of ``dataset`` for unreadable images.
 
     Raises:
@@ -96,14 +115,14 @@ def naming_unreadable_images(dataset: Dataset) -> Iterator[None]:
     except UnreadableImage as error:
         while hasattr(dataset, "dataset"):
             dataset = dataset.dataset
-        paths = [path for path, _ in dataset.samples]
-        problems = find_unreadable(paths)
+        problems = find_unreadable(dataset)
         if not problems:
             raise UserError(str(error)) from error
-        path, reason = next(iter(problems.items()))
+        index, reason = next(iter(problems.items()))
         raise UserError(
-            f"{len(problems)} of {len(paths)} images cannot be read, the first is {path}: "
-            f"{reason}; mend or remove them, or train without them: leoclr check-data --help"
+            f"{len(problems)} of {len(dataset)} images cannot be read, the first is "
+            f"{dataset.name(index)}: {reason}; mend or remove them, or train without them: "
+            "leoclr check-data --help"
         ) from error
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
+from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import read_text
 
 
-def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
-    """Remove the images that are not listed from a data set, which keeps its own order.
+def keep_listed(dataset: Images, root: Path, listed: Path, key: str) -> Images:
+    """Return the data set of the listed images, in the order of the given data set.
 
     A name is the image's path under ``root``, its absolute path, or the name of the file alone if
     only one image has it, as in the published lists of ImageNet. Blank lines and a byte order mark
@@ -20,8 +20,8 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
     file's name. An image that is listed twice is taken once, and a message on stderr says so.
 
     Args:
-        dataset: a data set of image files with ``samples`` and ``targets``; changed in place.
-        root: the data set's folder.
+        dataset: the images.
+        root: the data set's folder; an empty path if the images do not lie in one folder.
         listed: the path of the list.
         key: the setting that names the list, as the user writes it.
 
@@ -33,7 +33,7 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
         raise UserError(f"{key}={listed} is not a file; leoclr check-data --write-list makes one")
     # Normalised absolute paths are the same for all spellings, such as a.png and ./a.png.
     cwd = Path.cwd()
-    indexes = {os.path.normpath(cwd / path): i for i, (path, _) in enumerate(dataset.samples)}
+    indexes = {os.path.normpath(cwd / path): i for i, path in enumerate(dataset.names)}
     alone: dict[str, int] = {}
     taken: set[int] = set()
     missing, repeated = [], []
@@ -66,8 +66,7 @@ def keep_listed(dataset: Any, root: Path, listed: Path, key: str) -> None:
             f"is {repeated[0]}; each image is taken once",
             file=sys.stderr,
         )
-    dataset.samples = [dataset.samples[index] for index in sorted(taken)]
-    dataset.targets = [target for _, target in dataset.samples]
+    return dataset.take(sorted(taken))
 
 
 def _by_file_name(indexes: dict[str, int]) -> dict[str, int]:

@@ -11,8 +11,8 @@ from torch.utils.data import Dataset
 
 from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.cache import decode_all
-from leoclr_plugin.data.datasets import samples_of
-from leoclr_plugin.data.decode import decode_rgb
+from leoclr_plugin.data.datasets import images_of
+from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError, one_line
 
 
@@ -23,13 +23,13 @@ class Source:
     Attributes:
         image: returns the image of a sample index, ``[H, W, 3]`` uint8.
         targets: the class of each sample ``[N]``, -1 without one, or the labels ``[N, C]``.
-        paths: the path of each sample's file; None for an archive.
+        images: the encoded images; None for an archive.
         in_memory: whether all images are decoded already.
     """
 
     image: Callable[[int], np.ndarray]
     targets: torch.Tensor
-    paths: list[str] | None
+    images: Images | None
     in_memory: bool = False
 
 
@@ -49,13 +49,12 @@ def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> 
     if name in ARCHIVES:
         targets = torch.tensor([dataset[i][1] for i in range(len(dataset))])
         return Source(lambda index: np.array(dataset[index][0]), targets, None, in_memory=True)
-    samples = samples_of(dataset)
-    paths = [str(path) for path, _ in samples]
-    targets = torch.from_numpy(np.array([target for _, target in samples]))
+    images = images_of(dataset)
+    targets = torch.from_numpy(images.targets)
     if not cache_mb:
-        return Source(lambda index: decode_rgb(paths[index]), targets, paths)
-    images = decode_all(paths, cache_mb, threads)
-    return Source(lambda index: images[index], targets, paths, in_memory=True)
+        return Source(images.decode, targets, images)
+    decoded = decode_all(images, cache_mb, threads)
+    return Source(lambda index: decoded[index], targets, images, in_memory=True)
 
 
 def item_source(dataset: Dataset, name: str) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,27 +12,30 @@ from leoclr_plugin.errors import UserError
 
 # In a folder of images that show several classes, this file says which.
 LABELS_FILE = "labels.csv"
+# What the paths of images lead to.
+SOURCE_KEYS = ("source", "image_key", "label_key")
 
 
 def evaluation_cfg(
     trained: DictConfig,
     dataset: str | None = None,
-    train_path: str | None = None,
-    val_path: str | None = None,
+    train_path: str | Sequence[str] | None = None,
+    val_path: str | Sequence[str] | None = None,
     batch_size: int = 256,
     num_workers: int | None = None,
     train_list: str | None = None,
     val_list: str | None = None,
     train_labels: str | None = None,
     val_labels: str | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> DictConfig:
     """Build the ``data`` and ``optimizer.batch_size`` nodes that the loaders read.
 
     Args:
         trained: the configuration of the pretraining; its data is the default.
         dataset: the name of the data set.
-        train_path: the folder of the labelled training images.
-        val_path: the folder of the validation images.
+        train_path: the folder, file or files of the labelled training images.
+        val_path: the folder, file or files of the validation images.
         batch_size: the number of images to encode at once.
         num_workers: the number of threads that load images.
         train_list: the list of the training images to take, ``""`` for all; see ``take_lists``.
@@ -40,11 +44,15 @@ def evaluation_cfg(
             folder.
         val_labels: the labels file of the validation images; the default of ``val_path`` is its
             folder.
+        source: ``source``, ``image_key`` and ``label_key`` of the images; the default is the
+            training's if the images are.
 
     Raises:
         UserError: if there is no validation set.
     """
     default = trained.data
+    if not (train_path or val_path or train_labels or val_labels):
+        source = {**source_of(default), **(source or {})}
     if train_labels or val_labels:
         dataset = dataset or "custom"
         train_path = train_path or (str(Path(train_labels).parent) if train_labels else None)
@@ -60,6 +68,7 @@ def evaluation_cfg(
         "labels": train_labels,
         "val_labels": val_labels,
         "num_workers": default.num_workers if num_workers is None else num_workers,
+        **(source or {}),
     }
     if data["val_path"] is None:
         raise UserError(
@@ -70,6 +79,14 @@ def evaluation_cfg(
     cfg = OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
     take_lists(cfg.data, default)
     return cfg
+
+
+def source_of(data: DictConfig) -> dict[str, str]:
+    """Return those of ``SOURCE_KEYS`` that a ``data`` node has."""
+    values = {key: data.get(key) for key in SOURCE_KEYS}
+    if data.get("format") == "h5":
+        values["source"] = "h5"
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def folder_cfg(

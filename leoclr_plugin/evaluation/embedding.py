@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +16,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from leoclr_plugin.data.datasets import UnlabelledImages
 from leoclr_plugin.data.images import EXTENSIONS, list_images
 from leoclr_plugin.data.labels import read_labels
 from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stores.files import FileStore
+from leoclr_plugin.data.stores.opening import is_folder, open_store
 from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.evaluation.data import LABELS_FILE
@@ -40,18 +43,18 @@ _IMAGES_A_PART = 4096
 
 @dataclass(frozen=True)
 class Pictures:
-    """The images of a folder, in a fixed order.
+    """Images in a fixed order.
 
     Attributes:
-        folder: the folder.
-        paths: the paths of the images.
+        images: the images.
+        names: their names; in a folder, their paths under it.
         labels: for each image the name of its class, or the names of the classes that it shows;
             None without one. The list is None if no image has a label.
         several: whether a label is a list of names.
     """
 
-    folder: Path
-    paths: list[Path]
+    images: Images
+    names: list[str]
     labels: list[str | list[str] | None] | None
     several: bool = False
 
@@ -66,25 +69,48 @@ def require_pyarrow() -> None:
         raise UserError('writing Parquet needs pyarrow; run: pip install "leoclr-plugin[embed]"')
 
 
-def pictures_of(folder: Path) -> Pictures:
-    """List the images of a folder with their labels.
+def pictures_of(path: Path, keys: Mapping[str, str] | None = None) -> Pictures:
+    """List the images of a folder or another source with their labels.
 
-    A file ``labels.csv`` in the folder gives the classes that each image shows. Without one, the
-    label of an image is the name of the subfolder that it lies in.
+    A file ``labels.csv`` in a folder gives the classes that each image shows. Without one, the
+    label of an image is the name of the subfolder that it lies in. Another source has labels of its
+    own, or none.
+
+    Args:
+        path: what ``data.train_path`` can name.
+        keys: ``source``, ``image_key`` and ``label_key`` as in ``data``.
 
     Raises:
-        UserError: if the folder is missing or has no image, or if the file has rows for images
+        UserError: if the images are missing or damaged, or if a labels file has rows for images
             that are not in the folder.
     """
+    data = {"train_path": str(path), **(keys or {})}
+    if is_folder(data, "train"):
+        return _pictures_of_folder(path)
+    images = Images(open_store(data, "train", labelled=False))
+    try:
+        store = open_store(data, "train", labelled=True)
+        labels = [store.classes[number] for number in store.labels]
+    except UserError as error:
+        if data.get("label_key"):
+            raise
+        print(f"Written without labels: {error}", file=sys.stderr)
+        labels = None
+    return Pictures(images, list(images.names), labels)
+
+
+def _pictures_of_folder(folder: Path) -> Pictures:
     if not folder.is_dir():
         raise UserError(f"{folder} is not there; name a folder of images")
     paths = list_images(folder)
     if not paths:
         raise UserError(f"the folder {folder} holds no image ({', '.join(EXTENSIONS)})")
+    images = Images(FileStore.of_paths(paths))
     inner = [path.relative_to(folder) for path in paths]
+    names = [path.as_posix() for path in inner]
     if not (folder / LABELS_FILE).is_file():
         labels = [path.parts[0] if len(path.parts) > 1 else None for path in inner]
-        return Pictures(folder, paths, labels if any(labels) else None)
+        return Pictures(images, names, labels if any(labels) else None)
     table = read_labels(folder / LABELS_FILE)
     known = [table.rows.pop(str(folder.resolve() / path), None) for path in inner]
     if table.rows:
@@ -97,7 +123,7 @@ def pictures_of(folder: Path) -> Pictures:
         None if row is None else [table.classes[i] for i in np.flatnonzero(row == 1)]
         for row in known
     ]
-    return Pictures(folder, paths, labels, several=True)
+    return Pictures(images, names, labels, several=True)
 
 
 def embed(
@@ -119,7 +145,7 @@ def embed(
     Args:
         method: maps images to a dict with the features ``feats`` ``[N, F]``.
         view: how an image is prepared.
-        pictures: the images. ``path`` is relative to their folder.
+        pictures: the images; ``path`` is their name.
         out: the folder to write.
         about: what the features depend on besides the images. It is written into the folder, and
             a call that continues it must have the same.
@@ -135,7 +161,7 @@ def embed(
         UserError: if the folder holds something else, an image cannot be read, or features are not
             finite or too large for ``dtype``.
     """
-    names = [path.relative_to(pictures.folder).as_posix() for path in pictures.paths]
+    names = pictures.names
     about = {**about, "dtype": dtype, **_described(names, pictures.labels)}
     parts = _earlier_parts(out, about)
     done = sum(map(_rows_of, parts))
@@ -144,7 +170,7 @@ def embed(
     # Encoding the images of the first file takes a while, so check its place before.
     check_writable(next(path for path in (out, *out.absolute().parents) if path.exists()))
     first, number = done, len(parts)
-    for vectors in _vectors(method, view, pictures.paths[done:], batch_size, threads, source, done):
+    for vectors in _vectors(method, view, pictures.images, batch_size, threads, source, done):
         rows = slice(first, first + len(vectors))
         labels = None if pictures.labels is None else pictures.labels[rows]
         table = _table(names[rows], labels, pictures.several, vectors, dtype, source)
@@ -186,27 +212,27 @@ def _earlier_parts(out: Path, about: dict[str, Any]) -> list[Path]:
 def _vectors(
     method: nn.Module,
     view: View,
-    paths: list[Path],
+    images: Images,
     batch_size: int,
     threads: int,
     source: object,
     done: int,
 ) -> Iterator[torch.Tensor]:
-    """Yield the features ``[n, F]`` in float32 of the images of each part."""
-    dataset = UnlabelledImages(paths)
+    """Yield the features ``[n, F]`` in float32 of the images of each part, from ``done`` on."""
+    dataset = images.take(range(done, len(images)))
     loader = source_loader(
         dataset, build_source(dataset, "custom", 0, threads), view, batch_size, threads
     )
     target_device = device()
     method = method.to(target_device).eval()
     pending: list[torch.Tensor] = []
-    with tqdm(total=done + len(paths), initial=done, desc="Images", unit=" images") as bar:
-        for images, _ in loader:
+    with tqdm(total=len(images), initial=done, desc="Images", unit=" images") as bar:
+        for batch, _ in loader:
             with torch.no_grad():
-                features = method(images.to(target_device, non_blocking=True))["feats"]
+                features = method(batch.to(target_device, non_blocking=True))["feats"]
             pending.append(features.float().cpu())
             check_features(pending[-1], source)
-            bar.update(len(images))
+            bar.update(len(batch))
             if sum(map(len, pending)) >= _IMAGES_A_PART:
                 yield torch.cat(pending)
                 pending.clear()

@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 
 from leoclr_plugin.config import load_config
 from leoclr_plugin.config.keys import LINEAR
-from leoclr_plugin.config.overrides import quote
+from leoclr_plugin.config.overrides import as_value, quote
 from leoclr_plugin.evaluation.classifier import config_of
+from leoclr_plugin.evaluation.data import SOURCE_KEYS
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES
@@ -49,10 +50,10 @@ def linear_probe(
         See ``evaluation.classifier.train_classifier``.
     """
     with tempfile.TemporaryDirectory() as temporary, _one_thread():
-        keys = ("dataset", "train_path", "val_path", "labels", "val_labels")
+        keys = ("dataset", "train_path", "val_path", "labels", "val_labels", *SOURCE_KEYS)
         given = {key: data[key] for key in keys if data.get(key)}
         overrides = [
-            *(f"++data.{key}={quote(str(value))}" for key, value in given.items()),
+            *(f"++data.{key}={as_value(value)}" for key, value in given.items()),
             f"max_epochs={LINEAR_EPOCHS}",
             f"optimizer.lr={lr}",
             f"checkpoint.dir={quote(temporary)}",

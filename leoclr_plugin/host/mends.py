@@ -5,10 +5,12 @@ They change solo-learn's classes from outside. A function changes nothing if its
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
 from math import log
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -125,20 +127,24 @@ def mend_configure_optimizers(model: type) -> None:
 
 
 def parsed_for_our_loaders(parse_cfg: Callable[[DictConfig], DictConfig]) -> Callable:
-    """Return the host's ``parse_cfg`` with support for ``data.format: dali`` for every data set.
+    """Return the host's ``parse_cfg`` with support for all data sets that our loaders read.
 
-    The host has an assertion that its own DALI loader reads the data set. Our loader reads the
-    folders of any data set.
+    The host has an assertion that its own DALI loader reads the data set, and counts the folders in
+    ``data.train_path``, which may be a file or a list for our loaders. They count the classes
+    themselves afterwards.
     """
 
     @wraps(parse_cfg)
     def parse(cfg: DictConfig) -> DictConfig:
         data_format = OmegaConf.select(cfg, "data.format", default="image_folder")
         cfg.data.format = "image_folder"
+        train_path = cfg.data.train_path
+        if not isinstance(train_path, str) or not Path(train_path).is_dir():
+            cfg.data.train_path = os.curdir
         try:
             return parse_cfg(cfg)
         finally:
-            cfg.data.format = data_format
+            cfg.data.format, cfg.data.train_path = data_format, train_path
 
     return parse
 

@@ -34,6 +34,8 @@ OPTIONAL_PACKAGES = (
     "opencv-python-headless",
     "onnx",
     "pyarrow",
+    "h5py",
+    "datasets",
     "wandb",
 )
 # Other distributions of the same modules: DALI for another CUDA version, and OpenCV with graphical

@@ -15,7 +15,7 @@ from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
 from leoclr_plugin.config.targets import take_backbone_target
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.datasets import class_names, take_number_of_classes
+from leoclr_plugin.data.datasets import check_data_is_there, class_names, take_number_of_classes
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
 from leoclr_plugin.data.views import view_size
@@ -91,8 +91,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     check_config(cfg, "pretrain", {"method": methods, "backbone.name": backbones})
     if OmegaConf.select(cfg, "data.format") == "dali":
         require_dali()
-    if cfg.data.dataset == "custom" and not Path(cfg.data.train_path).is_dir():
-        raise UserError(f"the data folder {cfg.data.train_path} is not there; set data.train_path")
+    check_data_is_there(cfg.data)
     settle_hardware(cfg)
     cfg = host().parse_pretrain_cfg(cfg)
     several_labels = take_number_of_classes(cfg.data)

@@ -27,6 +27,7 @@ _COMPARED_SETTINGS = (
     "data.format",
     "data.fraction",
     "data.train_list",
+    "data.image_key",
     "precision",
     "accumulate_grad_batches",
     "gradient_clip_val",

@@ -84,7 +84,9 @@ def test_names_that_are_not_utf_8_are_kept(folder, dali, env):
 def test_folder_without_images_is_refused(tmp_path):
     run = run_leoclr("check-data", tmp_path)
     assert run.returncode == 2
-    assert run.stderr.strip().endswith("is no folder with images")
+    assert run.stderr.strip().startswith(
+        f"leoclr check-data: the data folder {tmp_path} holds no image ("
+    )
 
 
 def test_list_in_a_missing_folder_is_refused_before_the_check(folder):

@@ -8,11 +8,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from leoclr_plugin.data.datasets import UnlabelledImages
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import unreadable
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import Source, build_source
+from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.data.views import pretrain_views, val_view
 from leoclr_plugin.errors import UserError
 from tests.configs import pipeline
@@ -33,7 +34,7 @@ def images(tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(4)]
     for path in paths:
         make_image(0, 0).save(path)
-    return UnlabelledImages(paths)
+    return Images(FileStore.of_paths(paths))
 
 
 def test_bad_images_are_counted_and_named_in_one_line(images):
@@ -42,7 +43,7 @@ def test_bad_images_are_counted_and_named_in_one_line(images):
     def fail(index: int) -> np.ndarray:
         raise unreadable(paths[index], "gone for a moment")
 
-    source = Source(fail, torch.zeros(4), paths)
+    source = Source(fail, torch.zeros(4), images)
     with pytest.raises(UserError) as caught:
         list(make_loader(images, source))
     assert str(caught.value) == f"{paths[0]} cannot be read: gone for a moment; mend or remove it"
@@ -61,7 +62,7 @@ def test_after_an_error_the_loader_can_be_used_again(images):
             raise ZeroDivisionError
         return source.image(index)
 
-    loader = make_loader(images, Source(image, source.targets, source.paths))
+    loader = make_loader(images, Source(image, source.targets, source.images))
     with pytest.raises(ZeroDivisionError):
         list(loader)
     broken.clear()
@@ -77,7 +78,7 @@ def test_images_of_a_batch_are_made_in_parallel(images):
             barrier.wait(timeout=30)
         return np.zeros((9, 9, 3), np.uint8)
 
-    dataset = UnlabelledImages([f"{i}.png" for i in range(16)])
+    dataset = Images(FileStore.of_paths([f"{i}.png" for i in range(16)]))
     loader = make_loader(dataset, Source(image, torch.zeros(16), None), batch_size=16)
     assert len(list(loader)) == 1
 

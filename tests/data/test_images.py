@@ -18,6 +18,7 @@ from leoclr_plugin.data.images import (
     list_images,
     open_rgb,
 )
+from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_folder, make_image
 
@@ -48,9 +49,9 @@ def test_bad_files_are_named_and_counted(tmp_path):
     for path in (truncated, text, empty):
         with pytest.raises(UnreadableImage, match=path.name):
             open_rgb(path)
-    problems = find_unreadable([good, truncated, text, empty])
-    assert list(problems) == [str(truncated), str(text), str(empty)]
-    assert "cannot identify image file" in problems[str(text)]
+    problems = find_unreadable(FileStore.of_paths([good, truncated, text, empty]))
+    assert list(problems) == [1, 2, 3]
+    assert "cannot identify image file" in problems[2]
 
 
 def test_pixels_are_those_of_the_file(tmp_path):
@@ -135,7 +136,7 @@ def test_every_error_of_pil_names_the_file(raised, reason, where, tmp_path, monk
     with pytest.raises(UnreadableImage) as caught:
         open_rgb(path)
     assert str(caught.value) == f"{path} cannot be read: {reason}; mend or remove it"
-    assert find_unreadable([path]) == {str(path): reason}
+    assert find_unreadable(FileStore.of_paths([path])) == {0: reason}
 
 
 def test_a_lack_of_memory_is_not_reported_as_an_unreadable_file(tmp_path, monkeypatch):
@@ -198,6 +199,6 @@ def test_links_to_class_folders_elsewhere_are_followed(classes):
     (classes / "e").mkdir()
     (classes / "e" / "part").symlink_to(classes.parent / "elsewhere" / "d")
     dataset = labelled(classes)
-    assert dataset.classes == ["a", "b", "c", "e"]
-    assert dataset.targets == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert dataset.classes == ("a", "b", "c", "e")
+    assert dataset.targets.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert [Path(path) for path, _ in dataset.samples] == list_images(classes)

@@ -57,8 +57,8 @@ def test_the_rest_is_counted_in_one_line_and_not_listed(littered, capsys):
 def test_class_folders_are_those_of_the_images(littered):
     data = OmegaConf.create({"dataset": "custom", "train_path": str(littered)})
     dataset = build_dataset(data, "train")
-    assert dataset.classes == ["cat", "dog"]
-    assert dataset.targets == [0, 0, 1, 1]
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.targets.tolist() == [0, 0, 1, 1]
     take_number_of_classes(data)
     assert data.num_classes == 2
 

@@ -22,8 +22,8 @@ from leoclr_plugin.data.images import unreadable
 
 _STARTS = sorted(STARTS)
 # A batch as a source names it: the sample indexes [n], the paths of the files as ``encode_paths``
-# returns them, and the draws of each view.
-Named = tuple[np.ndarray, np.ndarray, Sequence[Drawn]]
+# returns them or the content of each file, and the draws of each view.
+Named = tuple[np.ndarray, np.ndarray | Sequence[np.ndarray], Sequence[Drawn]]
 # A batch with its sizes: the sample indexes [n], the content of the files, the heights and widths
 # of the images [n, 2], and the draws of each view.
 Sized = tuple[np.ndarray, Any, np.ndarray, Sequence[Drawn]]
@@ -45,32 +45,40 @@ def decode_path(encoded: np.ndarray) -> str:
 
 
 class Files:
-    """Batches of encoded files; a source gives their paths."""
+    """Batches of encoded files; a source gives their paths or their content."""
 
     def __init__(
-        self, source: Callable[[], Named], batch_size: int, threads: int, prefetch: int
+        self,
+        source: Callable[[], Named],
+        batch_size: int,
+        threads: int,
+        prefetch: int,
+        name: Callable[[int], str] | None = None,
     ) -> None:
         """Define the graph that reads.
 
         Args:
-            source: returns a batch with paths as ``encode_paths`` returns them; it raises
-                StopIteration at the end of an epoch.
+            source: returns a batch; it raises StopIteration at the end of an epoch.
             batch_size: the largest number of files in a batch.
             threads: the number of CPU threads.
             prefetch: the number of batches to keep ready.
+            name: returns the name of a sample, if the source gives the files' content; None if it
+                gives their paths.
         """
+        self._name = name
         # The indexes and draws of the batches that DALI is reading. The function below must not
         # refer to self: DALI holds it where Python's garbage collector cannot see it, so self
         # would never be freed.
         self._under_way = under_way = deque()
 
-        def paths() -> np.ndarray:
-            index, encoded, drawn = source()
-            under_way.append((index, encoded, drawn))
-            return encoded
+        def batch() -> np.ndarray | Sequence[np.ndarray]:
+            index, paths_or_content, drawn = source()
+            under_way.append((index, paths_or_content, drawn))
+            return paths_or_content
 
         self._pipeline = _read(
-            paths,
+            batch,
+            name is None,
             batch_size=batch_size,
             num_threads=threads,
             device_id=None,
@@ -91,7 +99,8 @@ class Files:
         for place in np.flatnonzero(np.isin(np.asarray(starts.as_tensor()) @ (256, 1), _STARTS)):
             reason = misread(np.asarray(encoded[int(place)]).tobytes())
             if reason is not None:
-                raise unreadable(decode_path(paths[place]), reason)
+                name = self._name(index[place]) if self._name else decode_path(paths[place])
+                raise unreadable(name, reason)
         return index, encoded, np.asarray(shapes.as_tensor())[:, :2], drawn
 
     def reset(self) -> None:
@@ -100,7 +109,10 @@ class Files:
 
 
 @pipeline_def
-def _read(source: Callable[[], np.ndarray]) -> tuple[DataNode, DataNode, DataNode]:
-    encoded = fn.io.file.read(fn.external_source(source, dtype=types.UINT8, ndim=1))
+def _read(
+    source: Callable[[], np.ndarray | Sequence[np.ndarray]], paths: bool
+) -> tuple[DataNode, DataNode, DataNode]:
+    given = fn.external_source(source, dtype=types.UINT8, ndim=1)
+    encoded = fn.io.file.read(given) if paths else given
     starts = fn.slice(encoded, 0, 2, axes=[0], out_of_bounds_policy="pad")
     return encoded, starts, fn.peek_image_shape(encoded, adjust_orientation=False)

@@ -17,9 +17,10 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.crop import crop_regions
 from leoclr_plugin.data.dali.depths import misread
-from leoclr_plugin.data.dali.files import Files, Named, encode_paths
+from leoclr_plugin.data.dali.files import Files, Named
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.images import Encoded, UnreadableImage
 from leoclr_plugin.data.views import View
 
 
@@ -37,12 +38,14 @@ class Graph:
         dtype: torch.dtype = torch.float32,
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
+        name: Callable[[int], str] | None = None,
     ) -> None:
         """Define the graph; it is built at its first run.
 
         Args:
             source: returns the sample indexes ``[n]`` int64, the paths as ``encode_paths`` returns
-                them, and the ``draw`` of each view; it raises StopIteration at the end of an epoch.
+                them or the content of each file, and the ``draw`` of each view; it raises
+                StopIteration at the end of an epoch.
             views: the views of each image, in the order of the batch.
             batch_size: the largest n.
             threads: the number of CPU threads.
@@ -51,9 +54,10 @@ class Graph:
             dtype: the dtype of the views, float32 or float16.
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
+            name: returns the name of a sample, if the source gives the files' content.
         """
         self._views, self._dtype = views, dtype
-        self._files = files = Files(source, batch_size, threads, prefetch)
+        self._files = files = Files(source, batch_size, threads, prefetch, name)
         self._begun = False
         # The batches that DALI works on are held here, because DALI does not copy its input. The
         # function below must not refer to self: DALI holds it where Python's garbage collector
@@ -199,16 +203,21 @@ def resize(images: DataNode, view: View, region: tuple[DataNode, DataNode] | Non
     return resized if shorter is None else fn.crop(resized, crop=view.size)
 
 
-def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
-    """Decode files one by one on ``device``, ``"cpu"`` or ``"gpu"``.
+def undecodable(images: Encoded, indexes: Iterable[int], device: str) -> Iterator[tuple[int, str]]:
+    """Decode images one by one on ``device``, ``"cpu"`` or ``"gpu"``.
 
     Yields:
-        The path of each file that fails, and why.
+        The index of each image that fails, and why.
     """
     pipeline = None
-    for path in paths:
+    for index in indexes:
+        try:
+            encoded = images.read(index)
+        except UnreadableImage as error:
+            yield index, error.reason
+            continue
         if pipeline is None:
-            # The pipeline reads nothing ahead, so a failure belongs to the file it was given.
+            # The pipeline reads nothing ahead, so a failure belongs to the image it was given.
             pipeline = Pipeline(
                 1,
                 1,
@@ -218,21 +227,20 @@ def undecodable(paths: Iterable[str], device: str) -> Iterator[tuple[str, str]]:
                 exec_pipelined=False,
             )
             with pipeline:
-                name = fn.external_source(name="path", dtype=types.UINT8, ndim=1)
-                encoded = fn.io.file.read(name)
-                pipeline.set_outputs(encoded, decode(encoded, device))
+                given = fn.external_source(name="encoded", dtype=types.UINT8, ndim=1)
+                pipeline.set_outputs(decode(given, device))
             pipeline.build()
         try:
-            pipeline.feed_input("path", encode_paths([path]))
-            encoded, _ = pipeline.run()
+            pipeline.feed_input("encoded", [encoded])
+            pipeline.run()
         except RuntimeError:
             # A pipeline cannot be used after an error.
             pipeline = None
-            yield path, "DALI cannot decode it"
+            yield index, "DALI cannot decode it"
             continue
-        reason = misread(np.asarray(encoded[0]).tobytes())
+        reason = misread(encoded.tobytes())
         if reason is not None:
-            yield path, reason
+            yield index, reason
 
 
 def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:

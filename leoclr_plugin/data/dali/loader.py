@@ -55,7 +55,7 @@ class DaliLoader:
 
         Args:
             dataset: the data set that the samples belong to.
-            source: gives the paths and the targets.
+            source: gives the encoded images and the targets.
             views: the views of each image, in the order of the batch.
             sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
                 sample's index, all random draws.
@@ -65,6 +65,7 @@ class DaliLoader:
                 ``Graph``.
         """
         self.dataset, self._source, self._views = dataset, source, views
+        self._images = source.images
         self._collate, self._sampler = collate, sampler
         self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._prefetch, self._graph = prefetch, graph
@@ -124,6 +125,7 @@ class DaliLoader:
             batch_size=self._sampler.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
+            name=None if self._images.store.are_files else self._images.name,
             **self._graph,
         )
 
@@ -142,12 +144,17 @@ class DaliLoader:
         for number, _, indexes in self._sampler.batches_from(epoch, first):
             self._in_flight.append(indexes)
             drawn = draw_views(self._views, self._sampler.seed, number, indexes)
-            yield indexes, encode_paths([self._source.paths[index] for index in indexes]), drawn
+            yield indexes, self._paths_or_content(indexes), drawn
+
+    def _paths_or_content(self, indexes: np.ndarray) -> np.ndarray | list[np.ndarray]:
+        if self._images.store.are_files:
+            return encode_paths([self._images.name(index) for index in indexes])
+        return [self._images.read(index) for index in indexes]
 
     def _name_the_file(self, error: RuntimeError) -> Exception:
         if shortage(error):
             # Without memory any file would fail, so no file is to blame.
             return error
-        paths = [self._source.paths[index] for index in np.concatenate(self._in_flight)]
-        bad = next(undecodable(paths, self._graph["device"]), None)
-        return error if bad is None else unreadable(*bad)
+        indexes = np.concatenate(self._in_flight)
+        bad = next(undecodable(self._images, indexes, self._graph["device"]), None)
+        return error if bad is None else unreadable(self._images.name(bad[0]), bad[1])

@@ -117,8 +117,11 @@ def _set_num_classes(cfg: DictConfig) -> None:
     if cfg.data.dataset in _N_CLASSES:
         cfg.data.num_classes = _N_CLASSES[cfg.data.dataset]
     else:
-        # A folder without classes still needs a classifier, so it counts as one class.
-        folders = sum(entry.is_dir() for entry in Path(cfg.data.train_path).iterdir())
+        # Images without classes still need a classifier, so they count as one class. The loaders
+        # count the classes of images that do not lie in one folder.
+        path = cfg.data.train_path
+        is_folder = isinstance(path, str) and Path(path).is_dir()
+        folders = sum(entry.is_dir() for entry in Path(path).iterdir()) if is_folder else 0
         cfg.data.num_classes = max(1, folders)
 
 

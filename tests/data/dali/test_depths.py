@@ -8,6 +8,7 @@ pytest.importorskip("nvidia.dali")
 from leoclr_plugin.data.dali.graph import undecodable
 from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
+from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
@@ -36,12 +37,12 @@ def loader(train, **changes):
 
 
 def test_every_file_is_read_as_by_pil_or_refused(folder):
-    refused = dict(undecodable([str(folder / name) for name in ALL], DEVICE.get()))
-    assert {path.rsplit("/", 1)[1] for path in refused} == ALL.keys() - BOTH.keys()
+    names = list(ALL)
+    images = FileStore.of_paths([folder / name for name in names])
+    refused = {names[i]: why for i, why in undecodable(images, range(len(ALL)), DEVICE.get())}
+    assert refused.keys() == ALL.keys() - BOTH.keys()
     for name in PIL_ALONE:
-        assert refused[str(folder / name)].endswith(
-            "; data.format=image_folder and data.cache_mb can read it"
-        )
+        assert refused[name].endswith("; data.format=image_folder and data.cache_mb can read it")
 
 
 def test_levels_are_those_of_pil(folder, tmp_path):

@@ -8,6 +8,7 @@ from PIL import Image
 pytest.importorskip("nvidia.dali")
 
 from leoclr_plugin.data.dali.graph import Graph, undecodable
+from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.data.views import View
 from tests.configs import pipeline
 from tests.data.dali.conftest import DEVICE
@@ -21,10 +22,11 @@ def test_undecodable_names_every_bad_file(tmp_path):
     good = [tmp_path / "good0.png", tmp_path / "good1.png"]
     for path in good:
         Image.new("RGB", (9, 9)).save(path)
-    paths = [str(path) for path in (good[0], bad[0], bad[1], good[1])]
-    wanted = [(str(path), "DALI cannot decode it") for path in bad]
-    assert list(undecodable(paths, DEVICE.get())) == wanted
-    assert list(undecodable([str(tmp_path / "not there.png")], DEVICE.get())) != []
+    images = FileStore.of_paths([good[0], bad[0], bad[1], good[1], tmp_path / "not there.png"])
+    (*undecoded, missing) = undecodable(images, range(5), DEVICE.get())
+    assert undecoded == [(1, "DALI cannot decode it"), (2, "DALI cannot decode it")]
+    assert missing[0] == 4
+    assert "No such file" in missing[1]
 
 
 def test_the_graph_for_a_gpu_can_be_defined_without_a_gpu():

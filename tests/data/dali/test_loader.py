@@ -77,7 +77,7 @@ def test_no_file_is_blamed_if_memory_runs_out(colours, monkeypatch):
     # Without memory no file can be decoded.
     monkeypatch.setattr(
         "leoclr_plugin.data.dali.loader.undecodable",
-        lambda paths, _: ((path, "bad") for path in paths),
+        lambda _, indexes, __: ((index, "bad") for index in indexes),
     )
     with pytest.raises(RuntimeError, match="Can't allocate"):
         epoch(make_loader(colours))
