@@ -12,6 +12,7 @@ _INSTALL_COMMANDS = {
     "opencv-python-headless": 'pip install "leoclr-plugin[opencv]"',
     "onnx": 'pip install "leoclr-plugin[onnx]"',
     "pyarrow": 'pip install "leoclr-plugin[embed]"',
+    "imagecorruptions-imaug": 'pip install "leoclr-plugin[robustness]"',
     "wandb": "pip install wandb",
 }
 

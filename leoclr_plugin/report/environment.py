@@ -34,6 +34,7 @@ OPTIONAL_PACKAGES = (
     "opencv-python-headless",
     "onnx",
     "pyarrow",
+    "imagecorruptions-imaug",
     "wandb",
 )
 # Other distributions of the same modules: DALI for another CUDA version, and OpenCV with graphical
