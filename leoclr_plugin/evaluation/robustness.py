@@ -97,7 +97,13 @@ def robustness(
             finished,
             corruption,
         )
-        parts = list(zip(features.split(len(chosen)), targets.split(len(chosen)), strict=True))
+        # Many images of a wide network may be in a file in float16, see ``FeatureBank``.
+        parts = [
+            (part.float(), labels)
+            for part, labels in zip(
+                features.split(len(chosen)), targets.split(len(chosen)), strict=True
+            )
+        ]
         for name, measure in classifiers.items():
             figures[name]["corrupted"][corruption] = [measure(part) for part in parts]
     return {
