@@ -96,7 +96,7 @@ def _figures(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def _write_report(out: Path, rows: dict[str, Any]) -> str:
-    """Write one table of all rows, whose evaluations may differ, and the plots; return the table."""
+    """Write one table of all rows, whose evaluations may differ, and the plots."""
     titles = dict.fromkeys(
         title for entry in rows.values() for title in figures_of(entry["header"][1:])
     )
