@@ -272,6 +272,8 @@ def test_demo_writes_its_results_and_report(tmp_path):
         "linear",
         "knn",
         "umap",
+        "pictures",
+        "robustness",
         "views",
         "check-data",
         "compare",

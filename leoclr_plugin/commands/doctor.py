@@ -14,6 +14,7 @@ _INSTALL_COMMANDS = {
     "pyarrow": 'pip install "leoclr-plugin[embed]"',
     "h5py": 'pip install "leoclr-plugin[h5]"',
     "datasets": 'pip install "leoclr-plugin[datasets]"',
+    "imagecorruptions-imaug": 'pip install "leoclr-plugin[robustness]"',
     "wandb": "pip install wandb",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from leoclr_plugin.commands.shared import not_negative, positive
 
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
     from torch import nn
 
     from leoclr_plugin.data.views import MeanAndStd, View
@@ -29,6 +31,7 @@ class Network:
         mean_and_std: the normalisation of the images in the network's own training.
         source: the checkpoint or the model of the zoo, for error messages.
         folder: the run's folder; None for a model of the zoo.
+        cfg: the configuration of the training; that of a model of the zoo names no images.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Network:
     mean_and_std: MeanAndStd
     source: object
     folder: Path | None
+    cfg: DictConfig
 
     def view(self, dataset: str) -> View:
         """Return how an image of ``dataset`` is prepared, without augmentation.
@@ -82,4 +86,54 @@ def open_network(name: str) -> Network:
         normalization(source.cfg.augmentations[0], source.cfg.data.dataset),
         source.checkpoint,
         None if isinstance(source, ZooSource) else source.folder,
+        source.cfg,
     )
+
+
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of labelled images; the default is the run's own."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that holds train and val, each with class folders or a labels.csv (default: "
+        "the run's own images)",
+    )
+
+
+def labelled_data(networks: Sequence[Network], args: argparse.Namespace) -> DictConfig:
+    """Return the configuration of the images of ``--data``, or of the runs' own images.
+
+    Args:
+        networks: the networks, which share the images.
+        args: the arguments of ``add_data_argument`` and ``add_loading_arguments``.
+
+    Returns:
+        The nodes ``data`` and ``optimizer.batch_size``.
+
+    Raises:
+        UserError: if the folder lacks a part, or there is no folder and a network has no images of
+            its own or others than the first.
+    """
+    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.evaluation.data import evaluation_cfg, folder_cfg
+
+    if args.data is not None:
+        return folder_cfg("custom", args.data, args.num_workers, batch_size=args.batch_size)
+    configurations = []
+    for network in networks:
+        data = network.cfg.data
+        if network.folder is None or not data.get("val_path"):
+            raise UserError(
+                f"{network.name} names no validation images; name a folder that holds train and "
+                "val with --data"
+            )
+        configurations.append(
+            evaluation_cfg(network.cfg, batch_size=args.batch_size, num_workers=args.num_workers)
+        )
+        if configurations[-1] != configurations[0]:
+            raise UserError(
+                f"{networks[0].name} and {network.name} were trained with other images; name a "
+                "folder that holds train and val for all of them with --data"
+            )
+    return configurations[0]

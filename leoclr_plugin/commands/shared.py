@@ -143,6 +143,14 @@ def budget(text: str) -> dict[str, float]:
     return {name: number}
 
 
+def words_list(text: str) -> tuple[str, ...]:
+    """Parse names that are separated by commas; each is taken once."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} has no name")
+    return names
+
+
 def positive(text: str) -> int:
     """Parse a whole number of at least 1."""
     number = int(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leoclr_plugin.commands.networks import NETWORK_HELP, add_loading_arguments, open_network
 from leoclr_plugin.commands.results import add_out_argument, results_folder
+from leoclr_plugin.commands.shared import words_list
 
 if TYPE_CHECKING:
     from leoclr_plugin.commands.networks import Network
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--datasets",
         required=True,
-        type=names_list,
+        type=words_list,
         metavar="NAME,FOLDER",
         help="caltech101, flowers102, pets, dtd, food101, aircraft, cifar10, cifar100, stl10, "
         "eurosat, or folders that hold train and val, each with class folders or a labels.csv",
@@ -41,14 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_loading_arguments(parser)
     add_out_argument(parser)
-
-
-def names_list(text: str) -> tuple[str, ...]:
-    """Parse names and folders that are separated by commas; each is taken once."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise argparse.ArgumentTypeError(f"{text!r} names no data set")
-    return names
 
 
 def run(args: argparse.Namespace) -> None:

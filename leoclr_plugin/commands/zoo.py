@@ -134,12 +134,20 @@ def _eval(args: argparse.Namespace) -> None:
 
 
 def _pictures(args: argparse.Namespace) -> None:
+    from leoclr_plugin.commands.networks import open_network
+    from leoclr_plugin.commands.pictures import pictured_by
     from leoclr_plugin.evaluation.data import folder_cfg
+    from leoclr_plugin.plots.scatter import require_umap
+    from leoclr_plugin.report.pictures import KINDS, draw_pictures
     from leoclr_plugin.zoo.manifest import find_entry, read_manifest
-    from leoclr_plugin.zoo.pictures import draw_pictures
+    from leoclr_plugin.zoo.source import PREFIX
 
+    require_umap()
     for entry in [find_entry(name) for name in args.names or read_manifest()]:
-        for path in draw_pictures(
-            entry, folder_cfg(entry.dataset, args.data, args.num_workers), args.out
-        ):
+        cfg = folder_cfg(entry.dataset, args.data, args.num_workers)
+        pictured, _ = pictured_by(open_network(f"{PREFIX}{entry.name}"), cfg)
+        args.out.mkdir(parents=True, exist_ok=True)
+        paths = {kind: args.out / f"{entry.name}-{kind}.png" for kind in KINDS}
+        draw_pictures(pictured, paths)
+        for path in paths.values():
             print(f"Written to {path}")

@@ -38,20 +38,68 @@ class Row:
         return self.name.replace("/", "-")
 
 
+@dataclass(frozen=True)
+class Changes:
+    """One change of ``scripts/ablation``, or several that are made together.
+
+    Attributes:
+        about: the changes in words.
+        methods: the methods that a row of an ablation compares.
+        removes: the augmentations that are taken away, in words; None if a change is another one.
+            To take augmentations away is possible for every method of the host.
+        overrides: Hydra's overrides.
+    """
+
+    about: str
+    methods: tuple[str, ...]
+    removes: str | None
+    overrides: tuple[str, ...]
+
+    def check_method(self, option: str, row: str, method: str) -> None:
+        """Check that the changes are for a method, for a row as the user wrote it.
+
+        Raises:
+            UserError: if they are not.
+        """
+        removable = self.removes is not None and method != UNTRAINED
+        if not removable and method not in self.methods:
+            raise UserError(
+                f"{option} {row}: {method} cannot have this change, which is for "
+                f"{', '.join(self.methods)}"
+            )
+
+
 def change_names() -> list[str]:
     """Return the names of the changes under ``scripts/ablation``."""
     return sorted(path.stem for path in (scripts_folder() / "ablation").glob("*.yaml"))
 
 
-def read_change(name: str) -> dict[str, object]:
-    """Read a change: its description ``about``, the ``methods`` it is for, and its ``overrides``.
+def read_changes(text: str, option: str) -> Changes:
+    """Read changes of ``scripts/ablation`` that are joined by ``+``.
+
+    Args:
+        text: the names of the changes.
+        option: the option that names them, with the row, for the error.
 
     Raises:
         UserError: if there is no such change.
     """
-    if name not in change_names():
-        raise UserError(f"--row {name} is not a row{suggestion(name, change_names())}")
-    return yaml.safe_load(read_text(scripts_folder() / "ablation" / f"{name}.yaml"))
+    parts = []
+    for name in text.split("+"):
+        if name not in change_names():
+            raise UserError(
+                f"{option}: there is no change {name!r}{suggestion(name, change_names())}"
+            )
+        parts.append(yaml.safe_load(read_text(scripts_folder() / "ablation" / f"{name}.yaml")))
+    removed = [part.get("removes") for part in parts]
+    return Changes(
+        "; ".join(part["about"] for part in parts),
+        tuple(
+            name for name in parts[0]["methods"] if all(name in part["methods"] for part in parts)
+        ),
+        None if None in removed else ", ".join(removed),
+        tuple(override for part in parts for override in part["overrides"]),
+    )
 
 
 def parse_row(text: str, seeds: int = 1) -> Row:
@@ -75,19 +123,9 @@ def parse_row(text: str, seeds: int = 1) -> Row:
             f"--methods {method}: the {host().name} host has no such method"
             f"{suggestion(method, known)}"
         )
-    overrides: list[str] = []
-    about: list[str] = []
-    for change in changes.split("+") if changes else ():
-        if change not in change_names():
-            raise UserError(
-                f"--methods {name}: there is no change {change!r}"
-                f"{suggestion(change, change_names())}"
-            )
-        content = read_change(change)
-        if method not in content["methods"]:
-            raise UserError(
-                f"--methods {name}: {change} is a change for {', '.join(content['methods'])}"
-            )
-        overrides += content["overrides"]
-        about.append(content["about"])
-    return Row(name, method, tuple(overrides), "; ".join(about), int(count) if colon else seeds)
+    count = int(count) if colon else seeds
+    if not changes:
+        return Row(name, method, (), "", count)
+    read = read_changes(changes, f"--methods {name}")
+    read.check_method("--methods", name, method)
+    return Row(name, method, read.overrides, read.about, count)

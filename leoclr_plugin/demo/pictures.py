@@ -13,6 +13,7 @@ from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.decode import decode_rgb
 from leoclr_plugin.data.draws import draw_views
+from leoclr_plugin.data.images import open_rgb
 from leoclr_plugin.data.loaders import val_loader
 from leoclr_plugin.data.make import views_of
 from leoclr_plugin.data.views import pretrain_views
@@ -20,7 +21,7 @@ from leoclr_plugin.demo.textures import TEXTURES
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import Features, device
 from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_similarity
-from leoclr_plugin.report.neighbours import neighbour_rows
+from leoclr_plugin.report.neighbours import neighbour_rows, neighbours_of_classes
 
 # A class's number is its place among the sorted names of the folders.
 CLASSES = sorted(TEXTURES)
@@ -36,7 +37,9 @@ def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
         path: of the PNG.
     """
     loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
-    neighbour_rows(features[0], samples_of(loader.dataset), CLASSES, path)
+    samples = samples_of(loader.dataset)
+    rows = neighbours_of_classes(*features, CLASSES)
+    neighbour_rows(rows, lambda index: open_rgb(samples[index][0]), path)
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 
@@ -19,3 +21,15 @@ def one_colour(labels: torch.Tensor) -> torch.Tensor:
     count, classes = shown.sum(dim=1), labels.shape[1]
     single = shown.int().argmax(dim=1)
     return torch.where(count == 1, single, torch.where(count > 1, classes, classes + 1))
+
+
+def coloured(targets: torch.Tensor, classes: Sequence[str]) -> tuple[torch.Tensor, list[str]]:
+    """Return one number for each image, and what each number means.
+
+    Args:
+        targets: the classes of the images ``[N]``, or their labels ``[N, C]``.
+        classes: the names of the classes.
+    """
+    if targets.dim() == 1:
+        return targets, list(classes)
+    return one_colour(targets), [*classes, "several classes", "no class"]

@@ -7,15 +7,11 @@ training images train the regression that is tested.
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from tqdm import tqdm
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.features import Features
@@ -33,6 +29,7 @@ from leoclr_plugin.metrics.average_precision import (
     precision_by_class,
 )
 from leoclr_plugin.metrics.bootstrap import bootstrap_map
+from leoclr_plugin.metrics.logistic import Regressions
 
 # The weight of the penalty beside the mean loss of the images: 45 values from 1e5 to 1e-6, as in
 # the literature. The powers of ten are tried first, then the values around the best of them. The
@@ -42,8 +39,6 @@ _EXPONENTS = np.linspace(5, -6, 45)
 _STEPS_A_DECADE = 4
 _HELD_OUT = 0.2
 _SPLIT_SEED = 0
-_TOLERANCE = 1e-6
-_MAX_ITERATIONS = 1000
 
 
 def transfer(
@@ -79,24 +74,52 @@ def transfer(
         UserError: if the training images show fewer than two classes, or are too few to hold out
             some of them.
     """
-    (features, targets), (test_features, test_targets) = (_arrays(part) for part in (train, test))
+    test_features, test_targets = _arrays(test)
+    regressions, choice = fit(train, metric, validation, name)
+    outputs = regressions.outputs(test_features)
+    return {
+        "metric": metric,
+        **_figures(outputs, test_targets, metric, classes),
+        **choice,
+        "train_images": len(train[1]),
+        "test_images": len(test_targets),
+    }
+
+
+def fit(
+    train: Features, metric: str, validation: np.ndarray | None = None, name: str = "the data set"
+) -> tuple[Regressions, dict[str, Any]]:
+    """Train logistic regression with the strength that is best on a validation part.
+
+    Args:
+        train: see ``transfer``.
+        metric: see ``transfer``.
+        validation: see ``transfer``.
+        name: see ``transfer``.
+
+    Returns:
+        The regressions, trained on all training images; and the ``strength``, the figure of each
+        strength that was ``tried``, and whether the regressions ``converged``.
+
+    Raises:
+        UserError: see ``transfer``.
+    """
+    features, targets = _arrays(train)
     if targets.ndim == 1 and len(np.unique(targets)) < 2:
-        raise UserError(f"{name} has training images of one class only; a transfer needs two")
+        raise UserError(f"{name} has training images of one class only; a classifier needs two")
     held_out = _held_out(targets, name) if validation is None else validation
     tried = _try_strengths(features, targets, held_out, metric)
     # The first of equal figures has the strongest penalty.
     strength = max(tried, key=tried.__getitem__)
     if math.isnan(tried[strength]):
         raise _too_few(name)
-    ((outputs, converged),) = _outputs(features, targets, test_features, [strength])
-    return {
-        "metric": metric,
-        **_figures(outputs, test_targets, metric, classes),
+    regressions = Regressions(features, targets)
+    for _ in regressions.train([strength]):
+        pass
+    return regressions, {
         "strength": strength,
         "tried": {f"{value:.3g}": figure for value, figure in tried.items()},
-        "converged": converged,
-        "train_images": len(targets),
-        "test_images": len(test_targets),
+        "converged": regressions.converged,
     }
 
 
@@ -107,11 +130,11 @@ def _try_strengths(
     kept = np.setdiff1d(np.arange(len(targets)), held_out)
 
     def figures(places: Sequence[int]) -> dict[int, float]:
-        strengths = [10.0 ** _EXPONENTS[place] for place in places]
-        outputs = _outputs(features[kept], targets[kept], features[held_out], strengths)
+        regressions = Regressions(features[kept], targets[kept])
+        trained = regressions.train([10.0 ** _EXPONENTS[place] for place in places])
         return {
-            place: _figure(values, targets[held_out], metric)
-            for place, (values, _) in zip(places, outputs, strict=True)
+            place: figure(regressions.outputs(features[held_out]), targets[held_out], metric)
+            for place, _ in zip(places, trained, strict=True)
         }
 
     decades = figures(range(0, len(_EXPONENTS), _STEPS_A_DECADE))
@@ -122,57 +145,8 @@ def _try_strengths(
     return {float(10.0 ** _EXPONENTS[place]): all_tried[place] for place in sorted(all_tried)}
 
 
-def _outputs(
-    features: np.ndarray, targets: np.ndarray, test: np.ndarray, strengths: Sequence[float]
-) -> list[tuple[np.ndarray, bool]]:
-    """Train with each strength and apply the regressions to other features.
-
-    Returns:
-        For each strength the predicted classes ``[N]`` or the scores ``[N, C]``, and whether all
-        regressions converged.
-    """
-    # A regression has a free intercept, so this only changes what a strength means: it is the same
-    # for features of any length. The steps to the optimum are fewer.
-    features, test = features.astype(float), test.astype(float)
-    mean = features.mean(axis=0)
-    features -= mean
-    length = np.sqrt(np.mean(features**2)) or 1.0
-    features /= length
-    test = (test - mean) / length
-    if targets.ndim == 1:
-        return [
-            (model.predict(test), converged)
-            for model, converged in _path(features, targets, strengths, "Strengths")
-        ]
-    scores = np.zeros((len(strengths), len(test), targets.shape[1]))
-    all_converged = np.ones(len(strengths), bool)
-    for column in tqdm(range(targets.shape[1]), desc="Classes", leave=False):
-        known = targets[:, column] != -1
-        labels = targets[known, column]
-        # If all or none of the images show the class, all scores stay equal.
-        if len(np.unique(labels)) == 2:
-            path = _path(features[known], labels, strengths)
-            for place, (model, converged) in enumerate(path):
-                scores[place, :, column] = model.decision_function(test)
-                all_converged[place] &= converged
-    return list(zip(scores, all_converged.tolist(), strict=True))
-
-
-def _path(
-    features: np.ndarray, targets: np.ndarray, strengths: Sequence[float], title: str | None = None
-) -> Iterator[tuple[LogisticRegression, bool]]:
-    """Train with each strength in turn; yield the model, and whether it converged."""
-    model = LogisticRegression(tol=_TOLERANCE, max_iter=_MAX_ITERATIONS, warm_start=True)
-    for strength in tqdm(strengths, desc=title, leave=False, disable=title is None):
-        # scikit-learn weighs the sum of the losses, and the literature their mean.
-        model.set_params(C=1 / (strength * len(targets)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(features, targets)
-        yield model, bool(model.n_iter_.max() < _MAX_ITERATIONS)
-
-
-def _figure(outputs: np.ndarray, targets: np.ndarray, metric: str) -> float:
+def figure(outputs: np.ndarray, targets: np.ndarray, metric: str) -> float:
+    """Return a metric in percent of predicted classes ``[N]`` or of scores ``[N, C]``."""
     if metric == MAP:
         return map_of(torch.from_numpy(outputs), torch.from_numpy(targets))
     return (mean_per_class if metric == MEAN_PER_CLASS else top1)(outputs, targets)
@@ -188,7 +162,7 @@ def _figures(
         error = float(bootstrap_map({"": outputs}, targets)[""].std())
         more = {"mAP": value, "AP": precision_by_class(names, precisions)}
     else:
-        value = _figure(outputs, targets, metric)
+        value = figure(outputs, targets, metric)
         by_class = metric == MEAN_PER_CLASS
         error = (mean_per_class_error if by_class else top1_error)(outputs, targets)
         more = {

@@ -25,7 +25,6 @@ class Host:
         MomentumUpdater: ``MomentumUpdater(base_tau, final_tau)`` with ``update(online, momentum)``.
         WeightedKNNClassifier: a metric of torchmetrics; ``compute()`` returns top-1 and top-5 in
             percent.
-        OfflineUMAP: ``plot(device, model, loader, path)`` saves a scatter plot of the features.
         Checkpointer: a callback of Lightning that writes ``<name>-<version>-ep=<n>.ckpt`` and
             ``args.json`` under ``<logdir>/<version>/``.
         AutoResumer: ``find_checkpoint(cfg)`` returns the newest checkpoint of a run with the same
@@ -52,7 +51,6 @@ class Host:
     LinearModel: type
     MomentumUpdater: type
     WeightedKNNClassifier: type
-    OfflineUMAP: type
     Checkpointer: type
     AutoResumer: type
     parse_pretrain_cfg: Callable[[DictConfig], DictConfig]

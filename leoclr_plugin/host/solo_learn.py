@@ -82,7 +82,6 @@ def _load(choice: Choice) -> Host:
         LinearModel=LinearModel,
         MomentumUpdater=MomentumUpdater,
         WeightedKNNClassifier=WeightedKNNClassifier,
-        OfflineUMAP=_offline_umap(),
         Checkpointer=Checkpointer,
         AutoResumer=AutoResumer,
         parse_pretrain_cfg=parsed_for_our_loaders(pretrain_args.parse_cfg),
@@ -142,13 +141,3 @@ def _dali_batches(
     )
     pipeline.build()
     return pipeline.run
-
-
-def _offline_umap() -> type:
-    # The host's module needs seaborn, pandas and wandb for this one plot. Ours draws the same plot
-    # with umap-learn and matplotlib only.
-    try:
-        from solo.utils.auto_umap import OfflineUMAP
-    except ImportError:
-        from leoclr_plugin.host.bundled.umap import OfflineUMAP
-    return OfflineUMAP

@@ -1,4 +1,4 @@
-"""Draw curves of a metric over the epochs as SVG, without a plotting library."""
+"""Draw curves of a metric as SVG, over the epochs or over named places, by no library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLOURS = (
     *("#1f5fbf", "#d1601f", "#2e8b57", "#8b3a8b", "#7a6a00", "#444444"),
     *("#e377c2", "#17a2b8", "#8c564b", "#6fbf1f", "#c0392b", "#9aa0a6"),
 )
-_NAMES_PER_ROW, _ROW_HEIGHT = 5, 16
+_MIN_NAME_WIDTH, _LETTER_WIDTH, _ROW_HEIGHT = 120, 7, 16
 
 
 def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
@@ -35,7 +35,11 @@ def read_resumed_metric(files: Iterable[Path], name: str) -> list[tuple[float, f
     return sorted(dict(points).items())
 
 
-def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], unit: str = "epoch") -> str:
+def loss_curves(
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    unit: str = "epoch",
+    places: Sequence[str] = (),
+) -> str:
     """Draw curves of points (epoch, value) by name and return an ``<svg>`` element.
 
     The horizontal axis begins where the first curve does.
@@ -43,19 +47,25 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], unit: str =
     Args:
         curves: the points by name; the names are the legend.
         unit: what the first number of a point counts.
+        places: the names of the points at 0, 1, ... of the horizontal axis, for curves over things
+            that have names instead of numbers. Each point of the curves gets a mark then.
     """
     points = [point for curve in curves.values() for point in curve]
     left, right = min((x for x, _ in points), default=1), max((x for x, _ in points), default=1)
+    if places:
+        left, right = 0, len(places) - 1
     length = (right - left) or 1.0
     low, high = min((y for _, y in points), default=0), max((y for _, y in points), default=1)
     span = (high - low) or 1.0
-    top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // _NAMES_PER_ROW)
+    name_width = max([_MIN_NAME_WIDTH, *(_LETTER_WIDTH * len(name) + 16 for name in curves)])
+    names_per_row = max(1, (_WIDTH - _MARGIN) // name_width)
+    top = _MARGIN + _ROW_HEIGHT * ((len(curves) - 1) // names_per_row)
     height = _HEIGHT - _MARGIN + top
 
-    def place(x: float, y: float) -> str:
+    def place(x: float, y: float) -> tuple[float, float]:
         across = _MARGIN + (_WIDTH - 2 * _MARGIN) * (x - left) / length
         down = height - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (y - low) / span
-        return f"{across:.1f},{down:.1f}"
+        return across, down
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
@@ -65,14 +75,29 @@ def loss_curves(curves: Mapping[str, Sequence[tuple[float, float]]], unit: str =
         'stroke="#888"/>',
         f'<text x="4" y="{top + 4}">{high:.2f}</text>',
         f'<text x="4" y="{height - _MARGIN + 4}">{low:.2f}</text>',
-        f'<text x="{_MARGIN}" y="{height - 24}">{escape(unit)} {left:.0f}</text>',
-        f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
     ]
+    if places:
+        for i, name in enumerate(places):
+            across, _ = place(i, low)
+            # Neighbours are on two lines, so that long names have room.
+            down = height - 28 + 14 * (i % 2)
+            anchor = "start" if i == 0 else "end" if i == len(places) - 1 else "middle"
+            parts.append(
+                f'<text x="{across:.1f}" y="{down}" text-anchor="{anchor}">{escape(name)}</text>'
+            )
+    else:
+        parts += [
+            f'<text x="{_MARGIN}" y="{height - 24}">{escape(unit)} {left:.0f}</text>',
+            f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
+        ]
     for i, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS[i % len(_COLOURS)]
-        line = " ".join(place(x, y) for x, y in curve)
+        placed = [place(x, y) for x, y in curve]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        row, column = divmod(i, _NAMES_PER_ROW)
-        x, y = _MARGIN + 12 + 120 * column, 20 + _ROW_HEIGHT * row
+        for x, y in placed if places else ():
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
+        row, column = divmod(i, names_per_row)
+        x, y = _MARGIN + 12 + name_width * column, 20 + _ROW_HEIGHT * row
         parts.append(f'<text x="{x}" y="{y}" fill="{colour}">{escape(name)}</text>')
     return "".join([*parts, "</svg>"])

@@ -36,6 +36,7 @@ OPTIONAL_PACKAGES = (
     "pyarrow",
     "h5py",
     "datasets",
+    "imagecorruptions-imaug",
     "wandb",
 )
 # Other distributions of the same modules: DALI for another CUDA version, and OpenCV with graphical

@@ -199,4 +199,4 @@ def test_empty_list_of_data_sets_is_refused(capsys):
     with pytest.raises(SystemExit) as exit_info:
         main(["transfer", "run", "--datasets", ","])
     assert exit_info.value.code == 2
-    assert "argument --datasets: ',' names no data set" in capsys.readouterr().err
+    assert "argument --datasets: ',' has no name" in capsys.readouterr().err

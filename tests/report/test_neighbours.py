@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from leoclr_plugin.report.neighbours import nearest, neighbour_rows
+from leoclr_plugin.report.neighbours import nearest, neighbour_rows, neighbours_of_classes
 
 
 def test_nearest_agrees_with_brute_force():
@@ -32,7 +32,9 @@ def test_frame_shows_whether_a_neighbour_has_the_class_of_the_query(tmp_path, dr
         samples.append((str(path), target))
     # Images 0 and 1 are close, and so are 2 and 3, so each nearest image has the other class.
     features = torch.tensor([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.2], [-1.0, 0.3]])
-    neighbour_rows(features, samples, ["cat", "dog"], tmp_path / "rows.png", neighbours=3)
+    targets = torch.tensor([target for _, target in samples])
+    rows = neighbours_of_classes(features, targets, ["cat", "dog"], neighbours=3)
+    neighbour_rows(rows, lambda index: Image.open(samples[index][0]), tmp_path / "rows.png")
     grid = np.array(drawn[0].axes).reshape(2, 4)
     assert [row[0].get_ylabel() for row in grid] == ["cat", "dog"]
     assert [cell.get_title() for cell in grid[0]] == ["query", "1", "2", "3"]
@@ -46,3 +48,10 @@ def test_frame_shows_whether_a_neighbour_has_the_class_of_the_query(tmp_path, dr
             assert (frame.get_linewidth() > 0) == (cell is not row[0])
     with Image.open(tmp_path / "rows.png") as picture:
         assert picture.width > picture.height
+
+
+def test_many_classes_have_at_most_twenty_rows_from_first_to_last():
+    targets = torch.arange(45)
+    rows = neighbours_of_classes(torch.rand(45, 4), targets, list(map(str, range(45))))
+    assert [row.title for row in rows] == [str(number) for number in range(0, 45, 3)]
+    assert [row.query for row in rows] == list(range(0, 45, 3))

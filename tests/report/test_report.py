@@ -74,6 +74,20 @@ def test_the_axis_of_the_epochs_begins_with_the_first_point():
     assert middle - first == pytest.approx((640 - 2 * 46) / 2)
 
 
+def test_named_places_are_marked_and_long_names_of_curves_have_room():
+    names = ["zoo:a-long-name-of-a-network", "zoo:another-long-name-of-one"]
+    curves = {name: [(0, 50.0), (2, 40.0 + i)] for i, name in enumerate(names)}
+    svg = ElementTree.fromstring(loss_curves(curves, places=["clean", "grey & blur", "all"]))
+    prefix = "{http://www.w3.org/2000/svg}"
+    texts = {text.text: text for text in svg.iter(f"{prefix}text")}
+    assert {"clean", "grey & blur", "all"} <= texts.keys()
+    assert len(list(svg.iter(f"{prefix}circle"))) == 4
+    middle = (float(texts["clean"].get("x")) + float(texts["all"].get("x"))) / 2
+    assert float(texts["grey & blur"].get("x")) == pytest.approx(middle)
+    first, second = (float(texts[name].get("x")) for name in names)
+    assert second - first > 6 * len(names[0])
+
+
 def test_metrics_are_read_with_their_epochs(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,loss_epoch,step\n0,,1\n0,2.5,9\n1,,10\n1,1.5,19\n")

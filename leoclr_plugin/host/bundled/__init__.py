@@ -29,7 +29,6 @@ def load(choice: Choice) -> Host:
     from leoclr_plugin.host.bundled.mocov2plus import MoCoV2Plus
     from leoclr_plugin.host.bundled.momentum import MomentumUpdater, initialize_momentum_params
     from leoclr_plugin.host.bundled.simclr import SimCLR
-    from leoclr_plugin.host.bundled.umap import OfflineUMAP
 
     return Host(
         name="bundled",
@@ -41,7 +40,6 @@ def load(choice: Choice) -> Host:
         LinearModel=LinearModel,
         MomentumUpdater=MomentumUpdater,
         WeightedKNNClassifier=WeightedKNNClassifier,
-        OfflineUMAP=OfflineUMAP,
         Checkpointer=Checkpointer,
         AutoResumer=AutoResumer,
         parse_pretrain_cfg=parse_pretrain_cfg,
