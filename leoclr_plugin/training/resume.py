@@ -37,6 +37,7 @@ _COMPARED_SETTINGS = (
     "rand_augment",
     "ema_decay",
     "crop_size",
+    "detection",
 )
 
 
@@ -65,8 +66,8 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
 
     Args:
         cfg: a parsed configuration that contains the method's defaults.
-        folder: folder of the runs under ``checkpoint.dir``: the method's name, ``linear`` or
-            ``finetune``.
+        folder: folder of the runs under ``checkpoint.dir``: the method's name, ``linear``,
+            ``finetune`` or ``detect``.
         model: the model that receives the weights.
 
     Raises:
@@ -79,11 +80,12 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
     load_state_dict(model, checkpoint["state_dict"], path)
     if "loops" not in checkpoint:
         raise UserError(f"{path} has only weights; resuming needs the training's state as well")
-    # In Lightning max_epochs=-1 means a training without an end, which is never complete.
-    complete = 0 <= cfg.max_epochs <= _epochs_of(checkpoint)
-    if complete:
-        print(f"{path} is complete, with all of its max_epochs={cfg.max_epochs}")
-    return EarlierRun(path, complete, wandb_run_id)
+    done = {"max_epochs": _epochs_of(checkpoint), "max_steps": checkpoint["global_step"]}
+    # In Lightning -1 means a training without an end, which is never complete.
+    reached = [f"{key}={cfg[key]}" for key in done if 0 <= cfg.get(key, -1) <= done[key]]
+    if reached:
+        print(f"{path} is complete, with all of its {reached[0]}")
+    return EarlierRun(path, bool(reached), wandb_run_id)
 
 
 def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
