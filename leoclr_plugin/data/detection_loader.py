@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from leoclr_plugin.data.boxes import Picture
 from leoclr_plugin.data.decode import decode_rgb
-from leoclr_plugin.data.detection_sets import Picture
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.errors import UserError
 

@@ -72,13 +72,11 @@ class Detector(LightningModule):
             settings.max_size,
             mean_and_std,
         )
-        # A tuple, because a list of modules would be registered a second time.
-        self._frozen = tuple(first_stages(backbone, settings.frozen_stages))
-        for stage in self._frozen:
+        self._frozen_stages = settings.frozen_stages
+        for stage in first_stages(self.network, self._frozen_stages):
             stage.requires_grad_(False)
         self._warmup, self._decays = settings.warmup_steps, list(settings.lr_decay_steps)
         self._seed = cfg.seed
-        self._accumulated = cfg.get("accumulate_grad_batches") or 1
         optimizers.take_settings(self, cfg)
         self._precision = MeanAveragePrecision()
         self.loss_terms: dict[str, torch.Tensor] = {}
@@ -86,7 +84,7 @@ class Detector(LightningModule):
     def train(self, mode: bool = True) -> Detector:
         """Change the mode; frozen stages keep their statistics."""
         super().train(mode)
-        for stage in self._frozen:
+        for stage in first_stages(self.network, self._frozen_stages):
             stage.eval()
         return self
 
@@ -170,7 +168,7 @@ def detect(
     validate(trainer, model, val_loader)
     return {
         **{name: 100 * float(trainer.callback_metrics[f"val_{name}"]) for name in _FIGURES},
-        "steps": cfg.max_steps,
+        "steps": max(trainer.global_step, earlier.steps if earlier else 0),
         "train_images": len(train_loader.dataset),
         "val_images": len(val_loader.dataset),
     }

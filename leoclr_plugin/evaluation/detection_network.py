@@ -121,9 +121,19 @@ def build_detector(
     )
 
 
-def first_stages(backbone: nn.Module, number: int) -> list[nn.Module]:
-    """Return the layers of a ResNet's first stages: 1 has all before ``layer1``, 5 has all."""
-    layers = OrderedDict(backbone.named_children())
-    names = list(layers)
-    end = names.index(f"layer{number}") if number in range(1, 5) else names.index("layer4") + 1
-    return [layers[name] for name in names[:end]] if number else []
+def first_stages(detector: FasterRCNN, number: int) -> list[nn.Module]:
+    """Return the layers of the ResNet's first stages in a detector of ``build_detector``.
+
+    Args:
+        detector: the detector. It is searched anew, because a synchronised batch norm replaces the
+            layers of batch norm when a training starts.
+        number: from 0 for none; 1 has all layers before ``layer1``, and 5 has all.
+    """
+    body = getattr(detector.backbone, "body", detector.backbone)
+    layers = dict(body.named_children())
+    if "layer4" not in layers:
+        layers["layer4"] = detector.roi_heads.box_head.layer4
+    if number == 0:
+        return []
+    end = list(layers).index(f"layer{min(number, 4)}") + (number == 5)
+    return list(layers.values())[:end]

@@ -38,6 +38,7 @@ _COMPARED_SETTINGS = (
     "ema_decay",
     "crop_size",
     "detection",
+    "max_steps",
 )
 
 
@@ -48,11 +49,13 @@ class EarlierRun:
     Attributes:
         checkpoint: the run's newest checkpoint.
         complete: whether the run has all of its epochs.
+        steps: the number of optimizer steps that the checkpoint has.
         wandb_run_id: the run's id in wandb if the training continues there, otherwise None.
     """
 
     checkpoint: Path
     complete: bool
+    steps: int = 0
     wandb_run_id: str | None = None
 
 
@@ -85,7 +88,7 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
     reached = [f"{key}={cfg[key]}" for key in done if 0 <= cfg.get(key, -1) <= done[key]]
     if reached:
         print(f"{path} is complete, with all of its {reached[0]}")
-    return EarlierRun(path, bool(reached), wandb_run_id)
+    return EarlierRun(path, bool(reached), done["max_steps"], wandb_run_id)
 
 
 def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:

@@ -84,12 +84,15 @@ def test_widths_are_those_of_a_resnet50():
     assert network.rpn.head.cls_logits.out_channels == 15
 
 
-def test_first_stages(backbone):
+@pytest.mark.parametrize("kind", ["c4", "fpn"])
+def test_first_stages(backbone, kind):
     children = list(backbone.children())
-    assert first_stages(backbone, 0) == []
-    assert first_stages(backbone, 1) == children[:4]
-    assert first_stages(backbone, 2) == children[:5]
-    assert first_stages(backbone, 5) == children[:8]
+    network = build_detector(backbone, kind, 3, [64], 96, NORMAL)
+    for number, expected in {0: 0, 1: 4, 2: 5, 4: 7, 5: 8}.items():
+        assert first_stages(network, number) == children[:expected]
+    # A training on several GPUs replaces the layers of batch norm.
+    network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    assert isinstance(first_stages(network, 1)[1], nn.SyncBatchNorm)
 
 
 def test_other_networks_are_refused():
