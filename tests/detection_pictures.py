@@ -95,8 +95,12 @@ def write_coco(root: Path, name: str, pictures: list[Scene]) -> Path:
 
 
 def tiny_resnet() -> ResNet:
-    """Return a ResNet of one block a stage, for ``backbone.name``."""
+    """Return a narrow ResNet of one block a stage, for ``backbone.name``."""
     network = ResNet(BasicBlock, [1, 1, 1, 1])
+    network.inplanes = 64
+    for i, width in enumerate((16, 32, 64, 128), start=1):
+        layer = network._make_layer(BasicBlock, width, 1, stride=1 if i == 1 else 2)
+        setattr(network, f"layer{i}", layer)
     network.fc = nn.Identity()
     network.num_features = network.inplanes
     return network

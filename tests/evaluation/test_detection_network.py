@@ -39,10 +39,10 @@ def test_the_map_of_c4_is_the_output_of_the_runs_third_stage(backbone):
     given = network.backbone(images)
     torch.testing.assert_close(given, expected[2])
     # A pixel of the map stands for 16 of the image.
-    assert given.shape == (2, 256, 4, 6)
+    assert given.shape == (2, 64, 4, 6)
     assert network.roi_heads.box_head.layer4 is backbone.layer4
     # Without a training, the batch norm that follows changes nothing but its epsilon.
-    regions = torch.randn(5, 256, 14, 14)
+    regions = torch.randn(5, 64, 14, 14)
     features = network.roi_heads.box_head(regions)
     torch.testing.assert_close(
         features, backbone.layer4(regions).mean(dim=(2, 3)), rtol=1e-4, atol=1e-4
