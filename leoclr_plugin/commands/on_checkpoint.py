@@ -1,8 +1,8 @@
-"""The configuration of the commands that train a classifier on a checkpoint."""
+"""The configuration of the commands that train on a checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,25 +31,50 @@ def load_config_for(
     Raises:
         UserError: see ``load_config``; and if a change contradicts the checkpoint.
     """
-    from omegaconf import OmegaConf
-
-    from leoclr_plugin.config import load_config
-    from leoclr_plugin.config.overrides import as_value, parse_overrides
-    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.config.overrides import parse_overrides
     from leoclr_plugin.evaluation.classifier import config_of
     from leoclr_plugin.evaluation.data import take_lists
 
     config = config or config_of(source.cfg.data.dataset, command)
-    fixed = _fixed_keys(source)
     changed = {override.key_or_group for override in parse_overrides(overrides)}
-    from_checkpoint = {**fixed, **_default_data(source, changed)}
-    defaults = [f"++{key}={as_value(value)}" for key, value in from_checkpoint.items()]
-    cfg = load_config(config, command, [*defaults, *overrides])
+    cfg = load_fixed(source, command, config, overrides, _default_data(source, changed))
+    take_lists(cfg.data, source.cfg.data)
+    return cfg
+
+
+def load_fixed(
+    source: CheckpointFolder | ZooSource,
+    command: str,
+    config: str,
+    overrides: Sequence[str],
+    defaults: Mapping[str, Any] | None = None,
+) -> DictConfig:
+    """Compose the configuration of a command with the checkpoint's name, method and backbone.
+
+    Args:
+        source: the checkpoint, or the model of the zoo.
+        command: the folder of ``scripts``.
+        config: a name under it, or a file.
+        overrides: the user's changes in Hydra's syntax.
+        defaults: values by dotted key that the user's changes may replace.
+
+    Raises:
+        UserError: see ``load_config_for``.
+    """
+    from omegaconf import OmegaConf
+
+    from leoclr_plugin.config import load_config
+    from leoclr_plugin.config.overrides import as_value
+    from leoclr_plugin.errors import UserError
+
+    fixed = _fixed_keys(source)
+    values = {**fixed, **(defaults or {})}
+    first = [f"++{key}={as_value(value)}" for key, value in values.items()]
+    cfg = load_config(config, command, [*first, *overrides])
     for key, value in fixed.items():
         given = OmegaConf.select(cfg, key)
         if str(given) != str(value):
             raise UserError(f"{key}={given}, but the checkpoint's is {value}; leave it out")
-    take_lists(cfg.data, source.cfg.data)
     return cfg
 
 

@@ -27,7 +27,7 @@ def check_config(
 
     Args:
         cfg: the configuration, before the host has filled it in.
-        command: ``"pretrain"``, ``"linear"`` or ``"finetune"``.
+        command: ``"pretrain"``, ``"linear"``, ``"finetune"`` or ``"detect"``.
         known: for a key whose choices only the host knows, these choices, such as
             ``{"backbone.name": ["resnet18", "resnet50"]}``.
 

@@ -45,7 +45,7 @@ def find_config(config: str, kind: str) -> Path:
 
     Args:
         config: a name under ``scripts/<kind>`` such as ``imagenette/leoclr``, or a path.
-        kind: ``"pretrain"``, ``"linear"`` or ``"finetune"``.
+        kind: ``"pretrain"``, ``"linear"``, ``"finetune"`` or ``"detect"``.
 
     Raises:
         UserError: if there is none; it suggests similar names.

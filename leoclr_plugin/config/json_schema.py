@@ -29,7 +29,7 @@ def json_schema() -> dict[str, Any]:
     schema["then"] = {"properties": {"method_kwargs": _node(LeOCLRSettings, (PRETRAIN,))}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A configuration of leoclr pretrain, leoclr linear or leoclr finetune",
+        "title": "A configuration of leoclr pretrain, linear, finetune or detect",
         **schema,
     }
 

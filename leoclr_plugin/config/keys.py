@@ -10,9 +10,11 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-PRETRAIN, LINEAR, FINETUNE = "pretrain", "linear", "finetune"
-ALL = (PRETRAIN, LINEAR, FINETUNE)
-# The commands that train with labels on a checkpoint.
+PRETRAIN, LINEAR, FINETUNE, DETECT = "pretrain", "linear", "finetune", "detect"
+ALL = (PRETRAIN, LINEAR, FINETUNE, DETECT)
+# The commands that take an image as a whole; detect looks for the objects in it.
+WHOLE_IMAGES = (PRETRAIN, LINEAR, FINETUNE)
+# The commands that train a classifier on a checkpoint.
 ON_A_CHECKPOINT = (LINEAR, FINETUNE)
 
 Natural = Annotated[int, Field(ge=1)]

@@ -9,9 +9,11 @@ from pydantic import Field
 from leoclr_plugin.config.datasets import DATASETS, FORMATS, SOURCES
 from leoclr_plugin.config.keys import (
     ALL,
+    DETECT,
     FINETUNE,
     ON_A_CHECKPOINT,
     PRETRAIN,
+    WHOLE_IMAGES,
     Count,
     Natural,
     Node,
@@ -21,6 +23,7 @@ from leoclr_plugin.config.keys import (
 )
 
 _PATHS = Annotated[list[str], Field(min_length=1)]
+_OF_WHOLE_IMAGES: dict[str, Any] = {"of": "leoclr", "commands": WHOLE_IMAGES}
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -28,7 +31,10 @@ class Data(Node):
     """``data``: the images and how they are read."""
 
     dataset: Literal[DATASETS] = key(  # type: ignore[valid-type]
-        None, "the data set; custom is your own images, whose classes are counted", needed=ALL
+        None,
+        "the data set; custom is your own images, whose classes are counted",
+        needed=WHOLE_IMAGES,
+        commands=WHOLE_IMAGES,
     )
     train_path: str | _PATHS = key(
         None,
@@ -40,52 +46,55 @@ class Data(Node):
     val_path: str | _PATHS | None = key(
         None,
         "folder, file or files of the validation images",
-        needed=ON_A_CHECKPOINT,
+        needed=(*ON_A_CHECKPOINT, DETECT),
         reads="path",
         wanted="a path, a list of paths or null",
     )
     source: Literal[SOURCES] | None = key(  # type: ignore[valid-type]
-        None, "what the paths lead to; null tells it by their endings", of="leoclr"
+        None, "what the paths lead to; null tells it by their endings", **_OF_WHOLE_IMAGES
     )
     image_key: str | None = key(
         None,
         "column of the images in Parquet and Arrow, or the images' ending in tar shards",
-        of="leoclr",
         reads="text",
+        **_OF_WHOLE_IMAGES,
     )
     label_key: str | None = key(
         None,
         "column of the labels in Parquet and Arrow, or the labels' ending in tar shards",
-        of="leoclr",
         reads="text",
+        **_OF_WHOLE_IMAGES,
     )
     train_list: str | None = key(
-        None, "file that lists the training images to use", of="leoclr", reads="path"
+        None, "file that lists the training images to use", reads="path", **_OF_WHOLE_IMAGES
     )
     val_list: str | None = key(
-        None, "file that lists the validation images to use", of="leoclr", reads="path"
+        None, "file that lists the validation images to use", reads="path", **_OF_WHOLE_IMAGES
     )
     labels: str | None = key(
-        None, "CSV file of labels for the training images", of="leoclr", reads="path"
+        None, "CSV file of labels for the training images", reads="path", **_OF_WHOLE_IMAGES
     )
     val_labels: str | None = key(
-        None, "CSV file of labels for the validation images", of="leoclr", reads="path"
+        None, "CSV file of labels for the validation images", reads="path", **_OF_WHOLE_IMAGES
     )
     format: Literal[FORMATS] = key(  # type: ignore[valid-type]
         "image_folder",
         "how images are read: by threads of Python, or by NVIDIA DALI; h5 is image_folder with "
         "source: h5",
+        commands=WHOLE_IMAGES,
     )
     num_workers: Count = key(
         None, "threads that load images; in solo-learn's own scripts, processes", needed=ALL
     )
     cache_mb: NotNegative = key(
-        0, "memory in MB for the decoded images of a data set; 0 disables the cache", of="leoclr"
+        0,
+        "memory in MB for the decoded images of a data set; 0 disables the cache",
+        **_OF_WHOLE_IMAGES,
     )
     augment_on: Literal["cpu", "gpu"] = key(
         "cpu",
         "device that changes colours, blurs and flips the resized images of image_folder",
-        of="leoclr",
+        **_OF_WHOLE_IMAGES,
     )
     online: dict[str, dict[str, Any]] = key(
         {},
@@ -96,9 +105,11 @@ class Data(Node):
     no_labels: bool = key(
         False, "use the images without labels; they need no class folders", commands=(PRETRAIN,)
     )
-    fraction: _PART = key(-1, "fraction of the training images to use; -1 uses all")
-    download: bool = key(False, "download the data set if it is missing", of="leoclr")
-    num_classes: Natural = key(None, "set by the host")
+    fraction: _PART = key(
+        -1, "fraction of the training images to use; -1 uses all", commands=WHOLE_IMAGES
+    )
+    download: bool = key(False, "download the data set if it is missing", **_OF_WHOLE_IMAGES)
+    num_classes: Natural = key(None, "set by the host", commands=WHOLE_IMAGES)
     num_large_crops: Count = key(None, "set by the host", commands=(PRETRAIN,))
     num_small_crops: Count = key(None, "set by the host", commands=(PRETRAIN,))
 
@@ -128,7 +139,9 @@ class Optimizer(Node):
     name: Literal["sgd", "lars", "adam", "adamw"] = key(None, "the optimizer", needed=ALL)
     batch_size: Natural = key(None, "images in a batch of one process", needed=ALL)
     lr: NotNegative = key(
-        None, "learning rate; multiplied by batch size x devices x nodes / 256", needed=ALL
+        None,
+        "learning rate; multiplied by batch size x devices x nodes / 256, for detect / 16",
+        needed=ALL,
     )
     classifier_lr: NotNegative = key(
         None,
@@ -156,7 +169,7 @@ class Optimizer(Node):
 class Scheduler(Node):
     """``scheduler``: how the learning rate changes."""
 
-    name: Literal["warmup_cosine", "step", "none"] = key(None, "the schedule", needed=ALL)
+    name: Literal["warmup_cosine", "step", "none"] = key(None, "the schedule", needed=WHOLE_IMAGES)
     warmup_epochs: NotNegative = key(10, "epochs of warmup; for warmup_cosine")
     warmup_start_lr: NotNegative = key(3e-5, "learning rate at the first step; for warmup_cosine")
     min_lr: NotNegative = key(0.0, "learning rate at the last step; for warmup_cosine")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.config.keys import Node, node_of
+from leoclr_plugin.config.keys import Node, about, node_of
 from leoclr_plugin.config.schema import Config
 from leoclr_plugin.errors import tell_ignored
 
@@ -34,6 +35,22 @@ def tell_unknown_keys(cfg: DictConfig) -> None:
         node = node_of(field)
         if node is not None:
             tell_unknown_keys_of(name, values.get(name), node)
+
+
+def tell_unread_keys(cfg: DictConfig, command: str) -> None:
+    """Report the declared keys of a configuration that ``command`` does not read on stderr."""
+    for key in _unread(Config, OmegaConf.to_container(cfg), command):
+        print(f"{key} is ignored: leoclr {command} does not read it", file=sys.stderr)
+
+
+def _unread(node: type[Node], values: Mapping[str, Any], command: str) -> Iterator[str]:
+    for name in node.model_fields.keys() & values.keys():
+        field = node.model_fields[name]
+        inner, value = node_of(field), values[name]
+        if command not in about(field).commands:
+            yield name
+        elif inner is not None and isinstance(value, Mapping):
+            yield from (f"{name}.{key}" for key in _unread(inner, value, command))
 
 
 def tell_unknown_keys_of(name: str, value: Any, node: type[Node]) -> None:

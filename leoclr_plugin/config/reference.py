@@ -17,13 +17,13 @@ _HEAD = """# Configuration reference
 <!-- Written by `leoclr config reference > docs/config.md`. To change this page, change the
 declarations in leoclr_plugin/config/. -->
 
-A configuration is a YAML file of `scripts/pretrain`, `scripts/linear` or `scripts/finetune`, or one
-of your own.
+A configuration is a YAML file of `scripts/pretrain`, `scripts/linear`, `scripts/finetune` or
+`scripts/detect`, or one of your own.
 You can change every key on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
 To add a key that the file does not have, write a plus: `+on_nonfinite=skip`.
 
 The column *of* says which program reads a key: solo-learn (and the bundled host), leoclr, or
-Lightning. The column *command* names the commands that read the key, if not all three do.
+Lightning. The column *command* names the commands that read the key, if not all four do.
 """
 _TOP = "The top of the file may also have any argument of `lightning.pytorch.Trainer`."
 _OPEN = "Other methods have their own settings here, which the host documents."

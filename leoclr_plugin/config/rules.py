@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS, SQUARE_DATASETS
-from leoclr_plugin.config.keys import ALL, FINETUNE, LINEAR, PRETRAIN, Node
+from leoclr_plugin.config.keys import ALL, DETECT, FINETUNE, LINEAR, PRETRAIN, Node
 from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 
 _TAUS = ("momentum.base_tau", "momentum.final_tau")
@@ -29,7 +29,7 @@ def broken_rules(
 
     Args:
         values: the configuration.
-        command: ``"pretrain"``, ``"linear"`` or ``"finetune"``.
+        command: ``"pretrain"``, ``"linear"``, ``"finetune"`` or ``"detect"``.
         bad: keys with invalid values; rules about these keys are skipped.
     """
     for rule, keys, commands in _RULES:
@@ -245,6 +245,12 @@ def _images_are_mixed_in_pairs(values: Mapping[str, Any]) -> Iterator[str]:
                 f"{key}={values[key]} mixes the images of a batch in pairs: make "
                 f"optimizer.batch_size={batch_size} even"
             )
+
+
+@_rule("max_steps", commands=(DETECT,))
+def _a_detector_trains_for_a_number_of_steps(values: Mapping[str, Any]) -> Iterator[str]:
+    if value_of(values, "max_steps") == -1:
+        yield "max_steps=-1 has no end: set the number of steps, such as max_steps=24000"
 
 
 @_rule("rand_augment", "data.format", commands=(FINETUNE,))

@@ -7,13 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from leoclr_plugin.config.detection import Detection
 from leoclr_plugin.config.devices import WANTED, Devices
 from leoclr_plugin.config.keys import (
     ALL,
+    DETECT,
     FINETUNE,
     LINEAR,
     ON_A_CHECKPOINT,
     PRETRAIN,
+    WHOLE_IMAGES,
     Count,
     Endless,
     Natural,
@@ -66,9 +69,9 @@ class Config(Node):
         commands=(PRETRAIN,),
         wanted="a list of pipelines like those in scripts/pretrain",
     )
-    dali: Dali = key(None, "the loader of data.format: dali")
+    dali: Dali = key(None, "the loader of data.format: dali", commands=WHOLE_IMAGES)
     optimizer: Optimizer = key(None, "the optimizer, its learning rates and the batch size")
-    scheduler: Scheduler = key(None, "how the learning rate changes")
+    scheduler: Scheduler = key(None, "how the learning rate changes", commands=WHOLE_IMAGES)
     checkpoint: Checkpoint = key(None, "the checkpoints of a run")
     auto_resume: AutoResume = key(
         None, "whether to resume the newest run of the same configuration"
@@ -89,7 +92,7 @@ class Config(Node):
         of="leoclr",
         wanted="a list, or a mapping of names, of nodes with _target_",
     )
-    performance: Performance = key(None, "settings of speed")
+    performance: Performance = key(None, "settings of speed", commands=WHOLE_IMAGES)
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = key(5, "seed of all random draws")
     on_nonfinite: Literal["stop", "skip", "ignore"] = key(
         "stop",
@@ -101,10 +104,13 @@ class Config(Node):
     )
 
     pretrained_feature_extractor: str | None = key(
-        None, "the checkpoint; set by the command", commands=ON_A_CHECKPOINT, reads="path"
+        None,
+        "the checkpoint; set by the command",
+        commands=(*ON_A_CHECKPOINT, DETECT),
+        reads="path",
     )
     pretrain_method: str | None = key(
-        None, "the checkpoint's method; set by the command", commands=ON_A_CHECKPOINT
+        None, "the checkpoint's method; set by the command", commands=(*ON_A_CHECKPOINT, DETECT)
     )
     finetune: bool = key(False, "train the backbone too", commands=(LINEAR,))
     mixup: NotNegative = key(
@@ -132,6 +138,9 @@ class Config(Node):
         of="leoclr",
         commands=(FINETUNE,),
     )
+    detection: Detection = key(
+        None, "the detector of leoclr detect, and its pictures", commands=(DETECT,)
+    )
     auto_augment: bool = key(
         False, "not supported; rand_augment of leoclr finetune replaces it", commands=(LINEAR,)
     )
@@ -139,14 +148,20 @@ class Config(Node):
     auto_umap: dict[str, Any] = key({}, "not supported; use leoclr umap", commands=(PRETRAIN,))
 
     max_epochs: Endless | Natural = key(
-        None, "epochs to train; -1 trains without end", needed=ALL, **_LIGHTNING
+        None,
+        "epochs to train; -1 trains without end",
+        needed=WHOLE_IMAGES,
+        commands=WHOLE_IMAGES,
+        **_LIGHTNING,
     )
-    max_steps: Endless | Natural = key(-1, "maximum number of steps; -1 is no limit", **_LIGHTNING)
+    max_steps: Endless | Natural = key(
+        -1, "maximum number of steps; -1 is no limit", needed=(DETECT,), **_LIGHTNING
+    )
     limit_train_batches: Natural | Annotated[float, Field(gt=0, le=1)] | None = key(
         None, "number or fraction of an epoch's batches to train on", **_LIGHTNING
     )
     check_val_every_n_epoch: Natural | None = key(
-        1, "epochs from one validation to the next", **_LIGHTNING
+        1, "epochs from one validation to the next", commands=WHOLE_IMAGES, **_LIGHTNING
     )
     accumulate_grad_batches: Natural = key(1, "batches for each optimizer step", **_LIGHTNING)
     accelerator: str | None = key(

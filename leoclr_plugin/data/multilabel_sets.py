@@ -77,18 +77,19 @@ def read_multilabel_set(
 def multilabel_classes(name: str, root: Path) -> tuple[str, ...]:
     """Return the names of the classes of one of ``MULTILABEL_SETS``, in the order of its labels."""
     if name == "coco":
-        return tuple(category["name"] for category in _categories(_open_coco(root, "train")))
+        return tuple(category["name"] for category in categories(_open_coco(root, "train")))
     return VOC_CLASSES
 
 
 def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tuple[str, ...]]:
-    part = _VOC_SPLITS[name][split]
     with downloading(name, root):
-        dataset = _open(
-            lambda: tv.VOCDetection(root, name.removeprefix("voc"), part, download=download),
-            f"data.dataset={name}: {root} does not hold VOCdevkit/{name.upper()} with its {part} "
-            "set",
+        dataset = open_voc(
+            root,
+            name.removeprefix("voc"),
+            _VOC_SPLITS[name][split],
+            f"data.dataset={name}",
             "name the folder of VOCdevkit, or fetch it with +data.download=True",
+            download,
         )
     number = {label: i for i, label in enumerate(VOC_CLASSES)}
     samples = []
@@ -104,18 +105,41 @@ def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tu
     return samples, VOC_CLASSES
 
 
+def open_voc(
+    root: Path, year: str, part: str, key: str, remedy: str, download: bool = False
+) -> tv.VOCDetection:
+    """Open a set of one of VOC's years.
+
+    Args:
+        root: the folder with ``VOCdevkit``.
+        year: from 2007 to 2012.
+        part: the name of the set, such as ``trainval``.
+        key: the setting that names the set, for the error.
+        remedy: what the user can do if the set is missing, for the error.
+        download: whether to download the year if it is missing.
+
+    Raises:
+        UserError: if the set is missing.
+    """
+    return _open(
+        lambda: tv.VOCDetection(root, year, part, download=download),
+        f"{key}: {root} does not hold VOCdevkit/VOC{year} with its {part} set",
+        remedy,
+    )
+
+
 def _coco(root: Path, split: str) -> tuple[Samples, tuple[str, ...]]:
     dataset = _open_coco(root, split)
-    categories = _categories(dataset)
-    number = {category["id"]: i for i, category in enumerate(categories)}
+    shown = categories(dataset)
+    number = {category["id"]: i for i, category in enumerate(shown)}
     samples = []
     for image in dataset.ids:
-        labels = np.zeros(len(categories), np.int8)
+        labels = np.zeros(len(shown), np.int8)
         for annotation in dataset.coco.imgToAnns[image]:
             labels[number[annotation["category_id"]]] = 1
         path = Path(dataset.root, dataset.coco.imgs[image]["file_name"])
         samples.append((str(path), labels))
-    return samples, tuple(category["name"] for category in categories)
+    return samples, tuple(category["name"] for category in shown)
 
 
 def _open_coco(root: Path, split: str) -> tv.CocoDetection:
@@ -123,16 +147,30 @@ def _open_coco(root: Path, split: str) -> tv.CocoDetection:
         raise UserError(
             'data.dataset=coco needs pycocotools; run: pip install "leoclr-plugin[coco]"'
         )
-    folder = root / f"{split}2017"
-    annotations = root / "annotations" / f"instances_{split}2017.json"
+    return open_coco(root, f"{split}2017", "data.dataset=coco")
+
+
+def open_coco(root: Path, name: str, key: str) -> tv.CocoDetection:
+    """Open a set in COCO's layout, which needs pycocotools.
+
+    Args:
+        root: the folder with the images' folder ``<name>`` and ``annotations``.
+        name: the name of the set, such as ``train2017``.
+        key: the setting that names the set, for the error.
+
+    Raises:
+        UserError: if the set is missing.
+    """
+    annotations = root / "annotations" / f"instances_{name}.json"
     return _open(
-        lambda: tv.CocoDetection(folder, annotations),
-        f"data.dataset=coco: {annotations} is not there",
-        f"name the folder that holds annotations and {split}2017",
+        lambda: tv.CocoDetection(root / name, annotations),
+        f"{key}: {annotations} is not there",
+        f"name the folder that holds annotations and {name}",
     )
 
 
-def _categories(dataset: tv.CocoDetection) -> list[dict[str, Any]]:
+def categories(dataset: tv.CocoDetection) -> list[dict[str, Any]]:
+    """Return the classes of a set in COCO's layout in the order of their ids."""
     return sorted(dataset.coco.cats.values(), key=lambda category: category["id"])
 
 

@@ -38,6 +38,8 @@ _COMPARED_SETTINGS = (
     "rand_augment",
     "ema_decay",
     "crop_size",
+    "detection",
+    "max_steps",
 )
 
 
@@ -48,11 +50,13 @@ class EarlierRun:
     Attributes:
         checkpoint: the run's newest checkpoint.
         complete: whether the run has all of its epochs.
+        steps: the number of optimizer steps that the checkpoint has.
         wandb_run_id: the run's id in wandb if the training continues there, otherwise None.
     """
 
     checkpoint: Path
     complete: bool
+    steps: int = 0
     wandb_run_id: str | None = None
 
 
@@ -66,8 +70,8 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
 
     Args:
         cfg: a parsed configuration that contains the method's defaults.
-        folder: folder of the runs under ``checkpoint.dir``: the method's name, ``linear`` or
-            ``finetune``.
+        folder: folder of the runs under ``checkpoint.dir``: the method's name, ``linear``,
+            ``finetune`` or ``detect``.
         model: the model that receives the weights.
 
     Raises:
@@ -80,11 +84,12 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
     load_state_dict(model, checkpoint["state_dict"], path)
     if "loops" not in checkpoint:
         raise UserError(f"{path} has only weights; resuming needs the training's state as well")
-    # In Lightning max_epochs=-1 means a training without an end, which is never complete.
-    complete = 0 <= cfg.max_epochs <= _epochs_of(checkpoint)
-    if complete:
-        print(f"{path} is complete, with all of its max_epochs={cfg.max_epochs}")
-    return EarlierRun(path, complete, wandb_run_id)
+    done = {"max_epochs": _epochs_of(checkpoint), "max_steps": checkpoint["global_step"]}
+    # In Lightning -1 means a training without an end, which is never complete.
+    reached = [f"{key}={cfg[key]}" for key in done if 0 <= cfg.get(key, -1) <= done[key]]
+    if reached:
+        print(f"{path} is complete, with all of its {reached[0]}")
+    return EarlierRun(path, bool(reached), done["max_steps"], wandb_run_id)
 
 
 def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:

@@ -128,7 +128,7 @@ def build_trainer(
         cfg: a parsed configuration after ``settle_hardware``. Its keys that are arguments of
             ``lightning.pytorch.Trainer`` are passed on. A message reports the arguments that are
             set here instead, such as ``logger``.
-        folder: the method's name, ``linear`` or ``finetune``.
+        folder: the method's name, ``linear``, ``finetune`` or ``detect``.
         more_callbacks: callbacks in addition to those of the configuration.
         sampler: the sampler of the training's loader; with it an interrupted epoch can be
             continued.

@@ -48,6 +48,17 @@ def test_fine_tuning_has_one_recipe_for_all_methods(folder):
     assert (cfg.optimizer, cfg.scheduler) == (recipe.optimizer, recipe.scheduler)
 
 
+def test_detection_has_mocos_recipes():
+    voc, coco = (load_config(f"{name}/moco", "detect") for name in ("voc", "coco"))
+    for cfg in (voc, coco):
+        assert (cfg.detection.network, cfg.detection.frozen_stages) == ("c4", 0)
+        assert (cfg.optimizer.lr, cfg.optimizer.batch_size) == (0.02, 16)
+    assert (voc.max_steps, voc.detection.lr_decay_steps) == (24000, [18000, 22000])
+    assert voc.detection.min_size == list(range(480, 801, 32))
+    assert (coco.max_steps, coco.detection.lr_decay_steps) == (180000, [120000, 160000])
+    assert coco.detection.min_size == list(range(640, 801, 32))
+
+
 def test_imagenet_has_the_papers_recipe():
     cfg = load_config("imagenet/leoclr", "pretrain")
     crop, original = cfg.augmentations

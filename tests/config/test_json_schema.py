@@ -13,7 +13,7 @@ from leoclr_plugin.config.json_schema import json_schema
 
 FILES = sorted(
     path
-    for kind in ("pretrain", "linear", "finetune")
+    for kind in ("pretrain", "linear", "finetune", "detect")
     for path in (scripts_folder() / kind).glob("*/*.yaml")
 )
 OPEN = ["data.train_path=x", "data.val_path=x"]

@@ -21,7 +21,7 @@ _N_CLASSES = {
     "imagenette": 10,
     **MULTILABEL_SETS,
 }
-_SHARED_DEFAULTS: dict[str, Any] = {
+SHARED_DEFAULTS: dict[str, Any] = {
     "checkpoint": {},
     "checkpoint.enabled": False,
     "checkpoint.dir": "trained_models",
@@ -87,7 +87,7 @@ def parse_pretrain_cfg(cfg: DictConfig) -> DictConfig:
     ``optimizer.classifier_lr`` by batch size x devices x nodes / 256. As in solo-learn the
     classifier's rate is only scaled if there is a validation set.
     """
-    set_defaults(cfg, {**_SHARED_DEFAULTS, **_PRETRAIN_DEFAULTS})
+    set_defaults(cfg, {**SHARED_DEFAULTS, **_PRETRAIN_DEFAULTS})
     _set_num_classes(cfg)
 
     large_size = cfg.augmentations[0].crop_size
@@ -105,7 +105,7 @@ def parse_pretrain_cfg(cfg: DictConfig) -> DictConfig:
 
 def parse_linear_cfg(cfg: DictConfig) -> DictConfig:
     """Fill in a linear probe's defaults and scale its rate as ``parse_pretrain_cfg`` does."""
-    set_defaults(cfg, {**_SHARED_DEFAULTS, **_LINEAR_DEFAULTS})
+    set_defaults(cfg, {**SHARED_DEFAULTS, **_LINEAR_DEFAULTS})
     check_known("backbone.name", cfg.backbone.name, BACKBONES, "a backbone")
     _set_num_classes(cfg)
     cfg.optimizer.lr = cfg.optimizer.lr * _lr_scale(cfg)
