@@ -100,6 +100,10 @@ def _remove_folder_without_results(trainer: Trainer) -> None:
 
 def validate(trainer: Trainer, model: LightningModule, val: Loader) -> None:
     """Evaluate ``model`` on the validation images, with the progress bar on stderr."""
+    for logger in trainer.loggers:
+        if isinstance(logger, CSVLogger):
+            # A training that was too short to log anything has lost its folder.
+            Path(logger.log_dir).mkdir(parents=True, exist_ok=True)
     with _running(trainer):
         trainer.validate(model, val, verbose=False)
 

@@ -106,6 +106,20 @@ def test_the_rate_is_for_16_images_and_changes_by_steps(tmp_path):
     assert rates == pytest.approx([0.02 / 8 * value for value in share])
 
 
+def test_a_detector_learns_to_find_rectangles(tmp_path):
+    write_coco(tmp_path, "train2017", scenes(24))
+    write_coco(tmp_path, "val2017", scenes(12, 100))
+    sets = [read_detection_set("coco", tmp_path, [name], "") for name in ("train2017", "val2017")]
+    changes = {"detection__min_size": [64], "detection__lr_decay_steps": [30], "max_steps": 40}
+    changes["detection__warmup_steps"] = 5
+    cfg = small_cfg(tmp_path, optimizer__lr=0.16, checkpoint__enabled=False, **changes)
+    cfg.optimizer.batch_size = 4
+    result = detect(backbone(), parse_detection(cfg), *sets, NORMAL)
+    # Without a training AP50 is below 5 %.
+    assert result["AP50"] > 60
+    assert result["AP50"] >= result["AP"] > 20
+
+
 def test_an_interrupted_training_ends_as_the_uninterrupted_one(pictures, tmp_path, capsys):
     def run(folder, last=None, **changes):
         cfg = parse_detection(small_cfg(tmp_path / folder, **changes))
