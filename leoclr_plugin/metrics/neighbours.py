@@ -23,11 +23,10 @@ def weighted_neighbours(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield the nearest neighbours of some images at a time, with the weights of their votes.
 
-    The bank is read in blocks, which are converted to float32 and moved to the device of
-    ``features``. So memory does not grow with it, and it may be a file mapped into memory.
+    The bank is read in blocks, which get the type and the device of ``features``. So memory does not grow with it, and it may be a file mapped into memory.
 
     Args:
-        features: ``[N, F]``, those of the images, in float32.
+        features: ``[N, F]``, those of the images, in float32 or float64.
         bank: ``[M, F]``, the features among which the neighbours are found, of any type.
         k: the number of neighbours; all of the bank if it has fewer.
         temperature: t in a neighbour's weight exp(cosine / t).
@@ -59,7 +58,7 @@ def _nearest(
         queries = F.normalize(queries)
     best = nearest = None
     for start in range(0, len(bank), _BLOCK):
-        block = bank[start : start + _BLOCK].to(queries.device, torch.float32)
+        block = bank[start : start + _BLOCK].to(queries)
         if distance == "cosine":
             closeness = queries @ F.normalize(block).T
         else:
