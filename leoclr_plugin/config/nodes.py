@@ -27,6 +27,31 @@ _OF_WHOLE_IMAGES: dict[str, Any] = {"of": "leoclr", "commands": WHOLE_IMAGES}
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
+class Pairs(Node):
+    """``data.pairs``: partners of the images, which are their positives."""
+
+    file: str | None = key(
+        None, "CSV or Parquet file with the columns image and partner", of="leoclr", reads="path"
+    )
+    suffixes: list[str] = key(
+        [],
+        "suffixes of the partners' names, with * and ?, if they lie beside their image",
+        of="leoclr",
+        wanted="a list of texts",
+    )
+    probability: Share = key(1.0, "how often an image is paired", of="leoclr")
+    where: Literal["second", "both", "originals"] = key(
+        "second",
+        "which views show the partner: the last crop, all crops, or a second original",
+        of="leoclr",
+    )
+    control: bool = key(
+        False,
+        "the matched control: all views of a pair show the image, or all the partner",
+        of="leoclr",
+    )
+
+
 class Data(Node):
     """``data``: the images and how they are read."""
 
@@ -96,6 +121,7 @@ class Data(Node):
         "device that changes colours, blurs and flips the resized images of image_folder",
         **_OF_WHOLE_IMAGES,
     )
+    pairs: Pairs = key(None, "pairs of images as positives", commands=(PRETRAIN,))
     online: dict[str, dict[str, Any]] = key(
         {},
         "labelled sets by name that kNN and a probe are measured on during the training",

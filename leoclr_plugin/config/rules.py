@@ -247,6 +247,24 @@ def _images_are_mixed_in_pairs(values: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
+@_rule("data.pairs", "data.fraction", "data.dataset", "method", commands=(PRETRAIN,))
+def _pairs_have_one_source(values: Mapping[str, Any]) -> Iterator[str]:
+    pairs = value_of(values, "data.pairs")
+    if not pairs:
+        return
+    file, suffixes = pairs.get("file"), pairs.get("suffixes")
+    if bool(file) == bool(suffixes):
+        yield "data.pairs needs either a file or suffixes"
+    if suffixes and value_of(values, "data.fraction", -1) != -1:
+        yield "data.pairs.suffixes needs all images: leave data.fraction out"
+    dataset, where = value_of(values, "data.dataset"), pairs.get("where")
+    if dataset in ARCHIVES:
+        yield f"data.pairs needs images in files, and {dataset} is an archive"
+    method = value_of(values, "method")
+    if where not in (None, "second") and method not in (None, "leoclr"):
+        yield f"data.pairs.where={where} must be second with method={method}"
+
+
 @_rule("max_steps", commands=(DETECT,))
 def _a_detector_trains_for_a_number_of_steps(values: Mapping[str, Any]) -> Iterator[str]:
     if value_of(values, "max_steps") == -1:

@@ -28,6 +28,7 @@ from leoclr_plugin.data.labels import (
 )
 from leoclr_plugin.data.lists import keep_listed
 from leoclr_plugin.data.multilabel_sets import multilabel_classes, read_multilabel_set
+from leoclr_plugin.data.pairs.build import without_partners
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.data.stores.files import FileStore, check_folders
 from leoclr_plugin.data.stores.opening import (
@@ -53,12 +54,14 @@ def build_pretrain_dataset(data: DictConfig) -> Dataset:
 
     Returns:
         A data set as ``build_dataset`` returns it. For stl10 it has the labelled and the
-        unlabelled images. Images without a row in ``data.labels`` have unknown labels.
+        unlabelled images. Images without a row in ``data.labels`` have unknown labels. Images that
+        ``data.pairs.suffixes`` makes partners are left out.
 
     Raises:
         UserError: if the data set or format is unknown, or the data is missing.
     """
-    return build_dataset(data, "train+unlabeled")
+    dataset = build_dataset(data, "train+unlabeled")
+    return without_partners(dataset, data) if isinstance(dataset, Images) else dataset
 
 
 def class_names(data: DictConfig) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from leoclr_plugin.data.draws import Drawn, draw_views
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.make import make_views, resize_views
+from leoclr_plugin.data.pairs.build import Pairing
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
@@ -65,6 +66,7 @@ class ImageLoader:
         threads: int,
         finish_on: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
+        pairing: Pairing | None = None,
     ) -> None:
         """Keep the settings; the threads start at the first iteration.
 
@@ -79,11 +81,13 @@ class ImageLoader:
             finish_on: a device on which torch does what follows the resize, for a whole batch; None
                 lets the threads do it.
             dtype: dtype of the views that are finished there; the threads make float32.
+            pairing: the partners that some views show; None without pairs.
         """
         self.dataset = dataset
         self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._source, self._views, self._sampler, self._collate = source, views, sampler, collate
         self._threads, self._finish_on, self._dtype = threads, finish_on, dtype
+        self._pairing = pairing
         self._memory = BatchMemory(pinned=torch.cuda.is_available())
         self._pool: ThreadPoolExecutor | None = None
         self._next: Iterator[tuple[int, int, np.ndarray]] = iter(())
@@ -145,24 +149,38 @@ class ImageLoader:
                 slice(start, start + _IMAGES_A_JOB)
                 for start in range(0, len(indexes), _IMAGES_A_JOB)
             ]
-            jobs = [self._pool.submit(self._make, indexes, drawn, images, part) for part in parts]
+            shown = self._shown(epoch, indexes)
+            jobs = [self._pool.submit(self._make, shown, drawn, images, part) for part in parts]
             self._under_way.append(_UnderWay((epoch, number), indexes, drawn, images, jobs))
+
+    def _shown(self, epoch: int, indexes: np.ndarray) -> list[np.ndarray]:
+        """Return the index of the image that each view shows; one array if all show the same."""
+        if self._pairing is None:
+            return [indexes]
+        drawn = self._pairing.partners.draw(self._sampler.seed, epoch, indexes)
+        return [drawn[of_partner] for of_partner in self._pairing.of_partner]
 
     def _make(
         self,
-        indexes: np.ndarray,
+        shown: Sequence[np.ndarray],
         drawn: Sequence[Drawn],
         out: Sequence[torch.Tensor],
         part: slice,
     ) -> None:
-        images = [self._source.image(index) for index in indexes[part].tolist()]
         make = make_views if self._finish_on is None else resize_views
-        make(
-            images,
-            self._views,
-            [{name: values[part] for name, values in view.items()} for view in drawn],
-            [view[part] for view in out],
-        )
+        drawn = [{name: values[part] for name, values in view.items()} for view in drawn]
+        out = [view[part] for view in out]
+        # Each image is decoded once, whichever views show it.
+        images = {
+            index: self._source.image(index)
+            for index in dict.fromkeys(index for row in shown for index in row[part].tolist())
+        }
+        by_view = [[images[index] for index in row[part].tolist()] for row in shown]
+        if len(by_view) == 1:
+            make(by_view[0], self._views, drawn, out)
+            return
+        for shown_images, *view in zip(by_view, self._views, drawn, out, strict=True):
+            make(shown_images, *([one] for one in view))
 
     def _finished(self, batch: _UnderWay) -> Batch:
         indexes = torch.from_numpy(batch.indexes)

@@ -10,9 +10,15 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Dataset
 
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, images_of
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
+from leoclr_plugin.data.pairs.build import (
+    Pairing,
+    build_pairing,
+    has_pairs,
+    views_with_pairs,
+)
 from leoclr_plugin.data.rand_augment import RandAugment
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.data.sources import Source, build_source
@@ -32,7 +38,15 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
         UserError: if the data is missing or smaller than one batch.
     """
     views = pretrain_views(cfg.augmentations, cfg.data.dataset)
-    return _loader(build_pretrain_dataset(cfg.data), cfg, views, True, _pretrain_batch)
+    dataset = build_pretrain_dataset(cfg.data)
+    if not has_pairs(cfg.data):
+        return _loader(dataset, cfg, views, True, _pretrain_batch)
+    is_leoclr = cfg.method == "leoclr"
+    crops = len(views) - 1 if is_leoclr else cfg.data.num_large_crops
+    views = views_with_pairs(views, cfg.data.pairs.where)
+    listed = images_of(build_dataset(cfg.data, "train+unlabeled"))
+    images, pairing = build_pairing(listed, cfg.data, crops, views)
+    return _loader(dataset, cfg, views, True, _pretrain_batch, images, pairing)
 
 
 def val_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
@@ -91,19 +105,24 @@ def _loader(
     views: Sequence[View],
     training: bool,
     collate: Callable[..., list],
+    images: Dataset | None = None,
+    pairing: Pairing | None = None,
 ) -> Loader:
+    """Return a loader; ``images`` are those of the data set and further partners, if it pairs."""
     if cfg.data.format == "dali":
         require_dali()
     sampler = _sampler(dataset, cfg, training)
     threads = max(1, cfg.data.num_workers)
     dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32
     with naming_unreadable_images(dataset):
-        source = build_source(dataset, cfg.data.dataset, cache_mb(cfg), threads)
+        source = build_source(
+            dataset if images is None else images, cfg.data.dataset, cache_mb(cfg), threads
+        )
     if cfg.data.format != "dali" or source.in_memory:
         # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.
         device = cfg.dali.device if cfg.data.format == "dali" else cfg.data.get("augment_on")
         gpu = torch.device("cuda") if device == "gpu" else None
-        return ImageLoader(dataset, source, views, sampler, collate, threads, gpu, dtype)
+        return ImageLoader(dataset, source, views, sampler, collate, threads, gpu, dtype, pairing)
     from leoclr_plugin.data.dali.loader import DaliLoader
 
     return DaliLoader(
@@ -112,6 +131,7 @@ def _loader(
         views,
         sampler,
         collate,
+        pairing=pairing,
         threads=threads,
         device=cfg.dali.device,
         dtype=dtype,

@@ -67,16 +67,17 @@ class Images(Dataset):
             chosen = self._chosen[chosen]
         return Images(self.store, targets, self.classes, chosen)
 
-    def _place(self, index: int) -> int:
+    def place(self, index: int) -> int:
+        """Return the index of an image in the store."""
         return int(index if self._chosen is None else self._chosen[index])
 
     def name(self, index: int) -> str:
         """Return the name of an image: the path of its file if ``store.are_files``."""
-        return self.store.name(self._place(index))
+        return self.store.name(self.place(index))
 
     def read(self, index: int) -> np.ndarray:
         """Return an encoded image, uint8; raise UnreadableImage if it cannot be read."""
-        return self.store.read(self._place(index))
+        return self.store.read(self.place(index))
 
     def decode(self, index: int) -> np.ndarray:
         """Return an image ``[H, W, 3]`` uint8; raise UnreadableImage if it cannot be decoded."""

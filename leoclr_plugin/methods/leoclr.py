@@ -125,6 +125,8 @@ class LeOCLR(host().BaseMomentumMethod):
         self._keys_in_queues: list[int] | None = None
         self.register_load_state_dict_post_hook(_forget_number_of_keys)
         self._new_keys: list[torch.Tensor] = []
+        pairs = self.cfg.data.get("pairs") or {}
+        self._originals = 2 if pairs.get("where") == "originals" else 1
         self.loss_terms: dict[str, torch.Tensor] = {}
 
     def _build_projector(self) -> nn.Sequential:
@@ -205,15 +207,16 @@ class LeOCLR(host().BaseMomentumMethod):
         sees all of them.
 
         Args:
-            batch: ``[indexes, [X1, ..., Xn, X], targets]``.
+            batch: ``[indexes, [X1, ..., Xn, X], targets]``; with ``data.pairs.where: originals``
+                the partner's original X' follows X, and the crops are pulled to both.
             batch_idx: number of the batch within the epoch.
 
         Returns:
             A scalar: LeOCLR's loss plus the online classifiers' losses.
         """
         _, views, targets = batch
-        *crops, anchor = views
-        pairings = {"anchor": [([anchor], crops)], "crops": [(crops, [anchor])]}
+        crops, originals = views[: -self._originals], views[-self._originals :]
+        pairings = {"anchor": [(originals, crops)], "crops": [(crops, originals)]}
         pairings["both"] = pairings["anchor"] + pairings["crops"]
 
         outs, momentum_outs, keys, cosines, self._new_keys = [], [], [], [], []

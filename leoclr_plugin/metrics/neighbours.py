@@ -23,7 +23,8 @@ def weighted_neighbours(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield the nearest neighbours of some images at a time, with the weights of their votes.
 
-    The bank is read in blocks, which get the type and the device of ``features``. So memory does not grow with it, and it may be a file mapped into memory.
+    The bank is read in blocks, which get the type and the device of ``features``. So memory does
+    not grow with it, and it may be a file mapped into memory.
 
     Args:
         features: ``[N, F]``, those of the images, in float32 or float64.

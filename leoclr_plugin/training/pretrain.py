@@ -13,7 +13,9 @@ from torch import nn
 
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_config
-from leoclr_plugin.config.targets import take_backbone_target
+from leoclr_plugin.config.defaults import fill_in
+from leoclr_plugin.config.nodes import Pairs
+from leoclr_plugin.config.targets import take_backbone_target, take_pairs_file
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import check_data_is_there, class_names, take_number_of_classes
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
@@ -88,11 +90,14 @@ def prepare(cfg: DictConfig) -> DictConfig:
     methods = [name for name in METHODS if name not in ("base", "linear")]
     backbones = host().BaseMethod._BACKBONES
     take_backbone_target(cfg)
+    take_pairs_file(cfg)
     check_config(cfg, "pretrain", {"method": methods, "backbone.name": backbones})
     if OmegaConf.select(cfg, "data.format") == "dali":
         require_dali()
     check_data_is_there(cfg.data)
     settle_hardware(cfg)
+    if cfg.data.get("pairs") is not None:
+        fill_in(cfg.data, "pairs", Pairs)
     cfg = host().parse_pretrain_cfg(cfg)
     several_labels = take_number_of_classes(cfg.data)
     large = cfg.data.num_large_crops

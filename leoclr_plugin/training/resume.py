@@ -26,6 +26,7 @@ _COMPARED_SETTINGS = (
     "scheduler",
     "data.format",
     "data.fraction",
+    "data.pairs",
     "data.train_list",
     "data.image_key",
     "precision",

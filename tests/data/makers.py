@@ -44,10 +44,12 @@ def _finished_on_gpu(paths: Sequence[Path], view: View, drawn: Drawn) -> np.ndar
 
 def _by_dali(device: str) -> Maker:
     def make(paths: Sequence[Path], view: View, drawn: Drawn) -> np.ndarray:
-        from leoclr_plugin.data.dali.files import encode_paths
-        from leoclr_plugin.data.dali.graph import Graph
+        from leoclr_plugin.data.dali.files import Named, encode_paths
+        from leoclr_plugin.data.dali.graph import Batch, Graph
 
-        batch = (np.arange(len(paths)), encode_paths([str(path) for path in paths]), [drawn])
+        indexes = np.arange(len(paths))
+        named = Named(indexes, encode_paths([str(path) for path in paths]))
+        batch = Batch(indexes, named, None, [drawn])
         place: dict[str, Any] = {"device": device, "device_id": 0 if device == "gpu" else None}
         graph = Graph(lambda: batch, [view], batch_size=len(paths), threads=2, **place)
         index, (images,) = graph.run()

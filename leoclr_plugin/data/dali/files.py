@@ -10,23 +10,26 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.depths import STARTS, misread
-from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.images import unreadable
 
 _STARTS = sorted(STARTS)
-# A batch as a source names it: the sample indexes [n], the paths of the files as ``encode_paths``
-# returns them or the content of each file, and the draws of each view.
-Named = tuple[np.ndarray, np.ndarray | Sequence[np.ndarray], Sequence[Drawn]]
-# A batch with its sizes: the sample indexes [n], the content of the files, the heights and widths
-# of the images [n, 2], and the draws of each view.
-Sized = tuple[np.ndarray, Any, np.ndarray, Sequence[Drawn]]
+
+
+class Named(NamedTuple):
+    """The images of a batch: their indexes ``[n]``, and where they are.
+
+    ``content`` has the paths of the files as ``encode_paths`` returns them, or the content of each.
+    """
+
+    indexes: np.ndarray
+    content: np.ndarray | Sequence[np.ndarray]
 
 
 def encode_paths(paths: Sequence[str]) -> np.ndarray:
@@ -58,23 +61,22 @@ class Files:
         """Define the graph that reads.
 
         Args:
-            source: returns a batch; it raises StopIteration at the end of an epoch.
+            source: returns the images of a batch; it raises StopIteration at the end of an epoch.
             batch_size: the largest number of files in a batch.
             threads: the number of CPU threads.
             prefetch: the number of batches to keep ready.
-            name: returns the name of a sample, if the source gives the files' content; None if it
+            name: returns the name of an image, if the source gives the files' content; None if it
                 gives their paths.
         """
         self._name = name
-        # The indexes and draws of the batches that DALI is reading. The function below must not
+        # The batches that DALI is reading. The function below must not
         # refer to self: DALI holds it where Python's garbage collector cannot see it, so self
         # would never be freed.
         self._under_way = under_way = deque()
 
         def batch() -> np.ndarray | Sequence[np.ndarray]:
-            index, paths_or_content, drawn = source()
-            under_way.append((index, paths_or_content, drawn))
-            return paths_or_content
+            under_way.append(source())
+            return under_way[-1].content
 
         self._pipeline = _read(
             batch,
@@ -86,8 +88,8 @@ class Files:
             exec_dynamic=True,
         )
 
-    def __call__(self) -> Sized:
-        """Return the next batch.
+    def __call__(self) -> tuple[Any, np.ndarray]:
+        """Return the next batch: the content of the files, and the images' sizes ``[n, 2]``.
 
         Raises:
             StopIteration: when ``source`` raises it.
@@ -95,16 +97,17 @@ class Files:
             UnreadableImage: if DALI would decode a file to wrong levels.
         """
         encoded, starts, shapes = self._pipeline.run()
-        index, paths, drawn = self._under_way.popleft()
+        index, paths = self._under_way.popleft()
         for place in np.flatnonzero(np.isin(np.asarray(starts.as_tensor()) @ (256, 1), _STARTS)):
             reason = misread(np.asarray(encoded[int(place)]).tobytes())
             if reason is not None:
                 name = self._name(index[place]) if self._name else decode_path(paths[place])
                 raise unreadable(name, reason)
-        return index, encoded, np.asarray(shapes.as_tensor())[:, :2], drawn
+        return encoded, np.asarray(shapes.as_tensor())[:, :2]
 
     def reset(self) -> None:
         """Get ready for the next epoch, after StopIteration ended one."""
+        self._under_way.clear()
         self._pipeline.reset()
 
 

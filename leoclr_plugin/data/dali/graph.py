@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,12 +24,28 @@ from leoclr_plugin.data.images import Encoded, UnreadableImage
 from leoclr_plugin.data.views import View
 
 
+class Batch(NamedTuple):
+    """A batch as a source names it.
+
+    Attributes:
+        indexes: the samples' indexes ``[n]``.
+        own: the images of the views that show the image.
+        partner: the images of the views that show its partner; None without pairs.
+        drawn: the draws of each view.
+    """
+
+    indexes: np.ndarray
+    own: Named
+    partner: Named | None
+    drawn: Sequence[Drawn]
+
+
 class Graph:
     """Batches of finished views; a source names their images."""
 
     def __init__(
         self,
-        source: Callable[[], Named],
+        source: Callable[[], Batch],
         views: Sequence[View],
         batch_size: int,
         threads: int,
@@ -39,13 +55,12 @@ class Graph:
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
         name: Callable[[int], str] | None = None,
+        of_partner: Sequence[bool] = (),
     ) -> None:
         """Define the graph; it is built at its first run.
 
         Args:
-            source: returns the sample indexes ``[n]`` int64, the paths as ``encode_paths`` returns
-                them or the content of each file, and the ``draw`` of each view; it raises
-                StopIteration at the end of an epoch.
+            source: returns a batch; it raises StopIteration at the end of an epoch.
             views: the views of each image, in the order of the batch.
             batch_size: the largest n.
             threads: the number of CPU threads.
@@ -54,25 +69,55 @@ class Graph:
             dtype: the dtype of the views, float32 or float16.
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
-            name: returns the name of a sample, if the source gives the files' content.
+            name: returns the name of an image, if the source gives the files' content.
+            of_partner: for each view whether it shows the partner; empty without pairs.
         """
         self._views, self._dtype = views, dtype
-        self._files = files = Files(source, batch_size, threads, prefetch, name)
         self._begun = False
-        # The batches that DALI works on are held here, because DALI does not copy its input. The
-        # function below must not refer to self: DALI holds it where Python's garbage collector
-        # cannot see it, so self would never be freed.
+        # The batches that are being read, and those that DALI works on, with its input, which it
+        # does not copy. The functions below must not refer to self: DALI holds them where Python's
+        # garbage collector cannot see them, so self would never be freed.
+        reading: deque[Batch] = deque()
+        partners: deque[Named] = deque()
         self._under_way = under_way = deque()
 
+        def own() -> Named:
+            reading.append(source())
+            if of_partner:
+                partners.append(reading[-1].partner)
+            return reading[-1].own
+
+        def partner() -> Named:
+            if not partners:
+                raise StopIteration
+            return partners.popleft()
+
+        sources = [own, partner] if of_partner else [own]
+        self._files = all_files = [
+            Files(one, batch_size, threads, prefetch, name) for one in sources
+        ]
+        self._reading = reading, partners
+        shown = of_partner or [False] * len(views)
+
         def feed() -> list[Any]:
-            index, encoded, sizes, drawn = files()
-            corners = [corner for view in drawn for corner in _corners(view, sizes)]
-            under_way.append((index, drawn, [encoded, *corners]))
+            read = [files() for files in all_files]
+            batch = reading.popleft()
+            corners = [
+                corner
+                for view, other in zip(batch.drawn, shown, strict=True)
+                for corner in _corners(view, read[other][1])
+            ]
+            given = [encoded for encoded, _ in read]
+            if of_partner:
+                paired = batch.own.indexes != batch.partner.indexes
+                given.append([np.array(one) for one in paired])
+            under_way.append((batch.indexes, batch.drawn, [*given, *corners]))
             return under_way[-1][-1]
 
         self._pipeline = _graph(
             feed,
             views,
+            tuple(of_partner),
             device,
             hw_decoder_load,
             batch_size=batch_size,
@@ -80,6 +125,7 @@ class Graph:
             device_id=device_id,
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
+            enable_conditionals=bool(of_partner),
         )
         # When a pipeline ends, DALI waits for the batches under way. If Python's garbage collector
         # ran in a thread of DALI and ended the pipeline there, the thread would wait for itself.
@@ -118,7 +164,10 @@ class Graph:
 
     def reset(self) -> None:
         """Get ready for the next epoch, after ``run`` ended one by StopIteration."""
-        self._files.reset()
+        for waiting in self._reading:
+            waiting.clear()
+        for files in self._files:
+            files.reset()
         self._pipeline.reset()
         self._begun = False
 
@@ -168,23 +217,43 @@ def _corners(drawn: Drawn, sizes: np.ndarray) -> list[np.ndarray]:
 def _graph(
     source: Callable[[], Sequence[Any]],
     views: Sequence[View],
+    of_partner: tuple[bool, ...],
     device: str,
     hw_decoder_load: float,
 ) -> tuple[DataNode, ...]:
-    corners = 2 * sum(view.node.rrc.enabled for view in views)
-    encoded, *drawn = fn.external_source(
+    pairs, corners = bool(of_partner), 2 * sum(view.node.rrc.enabled for view in views)
+    given = fn.external_source(
         source,
-        num_outputs=1 + corners,
+        num_outputs=1 + 2 * pairs + corners,
         no_copy=True,
-        dtype=[types.UINT8] + [types.FLOAT] * corners,
-        ndim=1,
+        dtype=[types.UINT8, *([types.UINT8, types.BOOL] * pairs), *([types.FLOAT] * corners)],
+        ndim=[1, *([1, 0] * pairs), *([1] * corners)],
     )
-    images = decode(encoded, device, hw_decoder_load=hw_decoder_load)
-    corner = iter(drawn)
+    shown = [decode(given[0], device, hw_decoder_load=hw_decoder_load)]
+    if pairs:
+        encoded, paired = given[1:3]
+        shown.append(_partner(shown[0], encoded, paired, device, hw_decoder_load))
+    corner = iter(given[1 + 2 * pairs :])
     return tuple(
-        resize(images, view, (next(corner), next(corner)) if view.node.rrc.enabled else None)
-        for view in views
+        resize(
+            shown[of_partner[number] if pairs else 0],
+            view,
+            (next(corner), next(corner)) if view.node.rrc.enabled else None,
+        )
+        for number, view in enumerate(views)
     )
+
+
+def _partner(
+    own: DataNode, encoded: DataNode, paired: DataNode, device: str, hw_decoder_load: float
+) -> DataNode:
+    """Decode the partner of each image that is paired; another image is its own partner."""
+    # DALI divides a batch at such a condition, so that no image is decoded twice.
+    if paired:  # noqa: SIM108
+        other = decode(encoded, device, hw_decoder_load=hw_decoder_load)
+    else:
+        other = own
+    return other
 
 
 def resize(images: DataNode, view: View, region: tuple[DataNode, DataNode] | None) -> DataNode:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from leoclr_plugin.data.dali.files import Named, encode_paths
+from leoclr_plugin.data.dali.graph import Batch as NamedBatch
 from leoclr_plugin.data.dali.graph import Graph, undecodable
 from leoclr_plugin.data.draws import draw_views
 from leoclr_plugin.data.images import (
@@ -19,6 +20,7 @@ from leoclr_plugin.data.images import (
     naming_unreadable_images,
     unreadable,
 )
+from leoclr_plugin.data.pairs.build import Pairing
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
@@ -49,6 +51,7 @@ class DaliLoader:
         sampler: ShardSampler,
         collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
         prefetch: int = 2,
+        pairing: Pairing | None = None,
         **graph: Any,
     ) -> None:
         """Keep the settings.
@@ -61,6 +64,7 @@ class DaliLoader:
                 sample's index, all random draws.
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: the number of batches to keep ready.
+            pairing: the partners that some views show; None without pairs.
             graph: the arguments ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of
                 ``Graph``.
         """
@@ -68,9 +72,9 @@ class DaliLoader:
         self._images = source.images
         self._collate, self._sampler = collate, sampler
         self.batch_sampler = SimpleNamespace(sampler=sampler)
-        self._prefetch, self._graph = prefetch, graph
+        self._prefetch, self._graph, self._pairing = prefetch, graph, pairing
         self._pipeline: Graph | None = None
-        self._feed: Iterator[Named] = iter(())
+        self._feed: Iterator[NamedBatch] = iter(())
         # Between two epochs this is the epoch, and the batch in it, that the graph gives next.
         self._next_batch: tuple[int, int] | None = None
         # When DALI fails, the bad file is searched for in these batches. They are the batches that
@@ -126,6 +130,7 @@ class DaliLoader:
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
             name=None if self._images.store.are_files else self._images.name,
+            of_partner=self._pairing.of_partner if self._pairing else (),
             **self._graph,
         )
 
@@ -139,12 +144,17 @@ class DaliLoader:
         except StopIteration:
             self._pipeline.reset()
 
-    def _batches(self, epoch: int, first: int) -> Iterator[Named]:
+    def _batches(self, epoch: int, first: int) -> Iterator[NamedBatch]:
         """Yield what the graph is fed; in a training the epochs follow without end."""
         for number, _, indexes in self._sampler.batches_from(epoch, first):
-            self._in_flight.append(indexes)
             drawn = draw_views(self._views, self._sampler.seed, number, indexes)
-            yield indexes, self._paths_or_content(indexes), drawn
+            own, partner = indexes, None
+            if self._pairing is not None:
+                partners = self._pairing.partners
+                own, other = partners.draw(self._sampler.seed, number, indexes)
+                partner = Named(other, self._paths_or_content(other))
+            self._in_flight.append(own if partner is None else np.concatenate([own, other]))
+            yield NamedBatch(indexes, Named(own, self._paths_or_content(own)), partner, drawn)
 
     def _paths_or_content(self, indexes: np.ndarray) -> np.ndarray | list[np.ndarray]:
         if self._images.store.are_files:

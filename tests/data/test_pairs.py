@@ -1,0 +1,242 @@
+"""Test which images the views of a training with pairs show."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.pairs.partners import Partners
+from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
+from leoclr_plugin.data.pairs.table import read_pairs, write_pairs
+from leoclr_plugin.data.sampler import sampler_of
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.training.pretrain import prepare
+from tests.configs import method_cfg, pipeline, views
+
+IMAGES = 16
+
+
+def paint(folder, level: int, name: str) -> None:
+    """Write an image of one grey level, by which its views can be told."""
+    Image.new("RGB", (40, 40), (level, level, level)).save(folder / name)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """16 images with the levels 0, 10, ..., 150, and two that are only partners."""
+    folder = tmp_path / "images" / "a"
+    folder.mkdir(parents=True)
+    for number in range(IMAGES):
+        paint(folder, 10 * number, f"{number:02}.png")
+    (tmp_path / "more").mkdir()
+    for number in (16, 17):
+        paint(tmp_path / "more", 10 * number, f"{number}.png")
+    return tmp_path
+
+
+def write(path, rows, header=("image", "partner")) -> str:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return str(path)
+
+
+def name(number: int, root=None) -> str:
+    return str(root / "more" / f"{number}.png") if number >= IMAGES else f"a/{number:02}.png"
+
+
+def cfg_of(folder, pairs, method="leoclr", form="image_folder", **changes):
+    nodes = views(method) if method == "leoclr" else [pipeline(32, 2)]
+    plain = [{**node, "mean": [0, 0, 0], "std": [1, 1, 1]} for node in nodes]
+    cfg = method_cfg(
+        method,
+        data__dataset="custom",
+        data__train_path=str(folder / "images"),
+        data__val_path=None,
+        data__num_workers=2,
+        data__format=form,
+        **({"data__pairs": pairs} if pairs else {}),
+        optimizer__batch_size=4,
+        seed=7,
+        augmentations=OmegaConf.create(plain),
+        **changes,
+    )
+    return prepare(cfg)
+
+
+def shown(cfg, epoch=0, first=0) -> dict[int, list[int]]:
+    """Return for each image the number of the image that each of its views shows."""
+    loader = pretrain_loader(cfg)
+    sampler = sampler_of(loader)
+    sampler.set_epoch(epoch)
+    sampler.skipped = first
+    seen = {}
+    for indexes, batch_views, _ in loader:
+        numbers = [(25.5 * view.mean(dim=(1, 2, 3))).round().int() for view in batch_views]
+        for i, index in enumerate(indexes.tolist()):
+            seen[index] = [int(view[i]) for view in numbers]
+    return seen
+
+
+@pytest.mark.parametrize("form", ["image_folder", "dali"])
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("second", lambda own, other: [own, other, own]),
+        ("both", lambda own, other: [other, other, own]),
+        ("originals", lambda own, other: [own, own, own, other]),
+    ],
+)
+def test_views_show_the_image_or_its_partner(folder, where, expected, form):
+    if form == "dali":
+        pytest.importorskip("nvidia.dali")
+    partner = {i: i + 1 if i != 15 else 17 for i in range(0, IMAGES, 2)} | {1: 16, 15: 17}
+    rows = [(name(i), name(j, folder)) for i, j in partner.items()]
+    pairs = {"file": write(folder / "pairs.csv", rows), "where": where}
+    seen = shown(cfg_of(folder, pairs, form=form))
+    assert len(seen) == IMAGES
+    for own, numbers in seen.items():
+        assert numbers == expected(own, partner.get(own, own))
+
+
+def test_a_method_of_two_views_sees_the_partner_second(folder):
+    pairs = write(folder / "pairs.csv", [(name(i), name((i + 3) % 16)) for i in range(IMAGES)])
+    seen = shown(cfg_of(folder, pairs, "mocov2plus", method_kwargs__queue_size=64))
+    assert seen == {i: [i, (i + 3) % 16] for i in range(IMAGES)}
+
+
+@pytest.mark.parametrize("form", ["image_folder", "dali"])
+def test_with_probability_0_the_views_are_those_without_pairs(folder, form):
+    if form == "dali":
+        pytest.importorskip("nvidia.dali")
+    rows = [(name(i), name((i + 3) % 16)) for i in range(IMAGES)]
+    pairs = {"file": write(folder / "pairs.csv", rows), "probability": 0}
+    with_pairs, without = (
+        list(pretrain_loader(cfg_of(folder, node, form=form))) for node in (pairs, None)
+    )
+    for one, other in zip(with_pairs, without, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert all(torch.equal(*pair) for pair in zip(one[1], other[1], strict=True))
+
+
+def test_the_share_of_paired_images_and_the_draws_among_partners():
+    count, epochs = 400, 30
+    first = 3 * np.arange(count + 1)
+    partners = np.arange(3 * count) + count
+    shares = np.tile([0.5, 0.3, 0.2], count)
+    drawn = [
+        Partners(first, partners, shares, 0.4).draw(5, epoch, np.arange(count))
+        for epoch in range(epochs)
+    ]
+    assert all((own == np.arange(count)).all() for own, _ in drawn)
+    other = np.concatenate([partner for _, partner in drawn])
+    paired = other >= count
+    # These are four standard deviations of the shares.
+    assert paired.mean() == pytest.approx(0.4, abs=4 * (0.24 / other.size) ** 0.5)
+    kinds = np.bincount((other[paired] - count) % 3) / paired.sum()
+    assert kinds == pytest.approx([0.5, 0.3, 0.2], abs=4 * (0.25 / paired.sum()) ** 0.5)
+    # A batch of other images changes nothing.
+    (_, some) = Partners(first, partners, shares, 0.4).draw(5, 3, np.array([77, 5, 390]))
+    assert some.tolist() == drawn[3][1][[77, 5, 390]].tolist()
+
+
+def test_the_matched_control_shows_the_same_images_as_often_but_never_paired(folder):
+    rows = [(name(i), name(i + 8)) for i in range(8)]
+    pairs = {"file": write(folder / "pairs.csv", rows), "control": True, "where": "both"}
+    cfg = cfg_of(folder, pairs)
+    counts = np.zeros(IMAGES)
+    epochs = 60
+    for epoch in range(epochs):
+        for own, numbers in shown(cfg, epoch).items():
+            assert len(set(numbers)) == 1
+            if own < 8:
+                counts[numbers[0]] += 1
+    # Two of three views show the partner, as in the experiment.
+    share = counts[8:].sum() / (8 * epochs)
+    assert share == pytest.approx(2 / 3, abs=4 * (2 / 9 / (8 * epochs)) ** 0.5)
+
+
+def test_a_resumed_epoch_goes_on_with_the_same_pairs(folder):
+    rows = [(name(i), name((i + k) % 16)) for i in range(IMAGES) for k in (1, 2, 3)]
+    pairs = {"file": write(folder / "pairs.csv", rows), "probability": 0.5}
+    whole, rest = shown(cfg_of(folder, pairs), 2), shown(cfg_of(folder, pairs), 2, first=2)
+    assert len(rest) == 8
+    assert all(whole[index] == numbers for index, numbers in rest.items())
+    assert shown(cfg_of(folder, pairs), 3) != whole
+
+
+def test_suffixes_make_partners_that_are_no_originals(folder, capsys):
+    for number, suffix in ((0, "_sc_cf"), (1, "_s3"), (1, "_s12"), (2, "_other")):
+        paint(folder / "images" / "a", 160 + 10 * number, f"{number:02}{suffix}.png")
+    cfg = cfg_of(folder, {"suffixes": ["_sc_cf", "_s*"]})
+    seen = shown(cfg)
+    # 02_other.png has no suffix of the list, so it is an image of its own: 17 are left, and the
+    # last batch of one image is dropped.
+    assert len(seen) == 16
+    pairs = {numbers[0]: numbers[1] for numbers in seen.values() if numbers[1] != numbers[0]}
+    assert pairs.items() <= {0: 16, 1: 17}.items()
+    assert "2 of 17 images have a partner, 3 pairs in all; 15 images are trained" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_image_with_the_longest_name_has_the_partner():
+    names = ["x/a.png", "x/a_b.jpg", "x/a_b_c.png", "y/a_b_c.png", "x/a_b_c_d.png"]
+    assert partners_by_suffix(names, ["_c", "_b_c"]) == {2: 1}
+    assert partners_by_suffix(names, ["_*"]) == {1: 0, 2: 0, 4: 0}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_files_of_pairs_are_read_as_they_were_written(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    write_pairs(path, [("a/1.png", "b, c.png", 0.97), ("a/1.png", "é.png", 0.5)])
+    table = read_pairs(path)
+    assert (table.images, table.partners) == (["a/1.png"] * 2, ["b, c.png", "é.png"])
+    assert table.scores == pytest.approx([0.97, 0.5])
+    assert table.weights.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "message"),
+    [
+        ([("a/00.png", "a/00.png")], None, "1 images are their own partner, the first is a/00.png"),
+        ([("a/00.png", "no.png")], None, r"1 of 1 partners are not there, the first is no\.png"),
+        ([("b/1.png", "a/00.png")], None, "of another data set: none of its 1 images"),
+        ([], None, "has no pair"),
+        ([("a/00.png",)], ("image",), "lacks the column partner"),
+        ([("a", "b", "1")], ("image", "partner", "scor"), "scor is not a column; did you mean"),
+        ([("a", "b", "2")], ("image", "partner", "score"), "pair 1: score=2 must be a number from"),
+        ([("a", "b", "-1")], ("image", "partner", "weight"), "weight=-1 must be a number of at"),
+        ([("a/00.png", "a/01.png", 0)], ("image", "partner", "weight"), "weight 0 only"),
+        ([("", "b")], None, "pair 1: the image has no name"),
+    ],
+)
+def test_a_bad_file_is_one_line(folder, rows, header, message):
+    path = write(folder / "pairs.csv", rows, header or ("image", "partner"))
+    with pytest.raises(UserError, match=message):
+        pretrain_loader(cfg_of(folder, path))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ("missing.csv", "missing.csv is not there"),
+        ({"probability": 0.5}, "data.pairs needs either a file or suffixes"),
+        ({"file": "a", "suffixes": ["_a"]}, "data.pairs needs either a file or suffixes"),
+        ({"file": "a", "probability": 2}, "data.pairs.probability=2 must be a number from 0 to 1"),
+        ({"file": "a", "where": "third"}, "data.pairs.where=third must be one of"),
+        ({"suffixes": ["_none"]}, "no image is named like another with a suffix"),
+    ],
+)
+def test_bad_settings_are_one_line(folder, pairs, message):
+    with pytest.raises(UserError, match=message):
+        pretrain_loader(cfg_of(folder, pairs))
+
+
+def test_other_methods_have_no_originals(folder):
+    pairs = {"file": "a", "where": "both"}
+    with pytest.raises(UserError, match="where=both must be second with method=mocov2plus"):
+        cfg_of(folder, pairs, "mocov2plus", method_kwargs__queue_size=64)
