@@ -46,8 +46,6 @@ class TableStore:
         Raises:
             UserError: if a column is missing or has values of another kind, or there is no row.
         """
-        from datasets import Image
-
         self._files = [name for name, _ in files]
         self._starts = np.cumsum([0, *(rows for _, rows in files)])[:-1]
         where = self._files[0]
@@ -57,10 +55,8 @@ class TableStore:
         self.labels, self.classes = None, ()
         if labelled:
             self.labels, self.classes = _labels(table, label_key, where)
-        images = table.select_columns([self._column])
-        if isinstance(images.features[self._column], Image):
-            images = images.cast_column(self._column, Image(decode=False))
-        self._images = images
+        # In Arrow's own format an image stays encoded.
+        self._images = table.select_columns([self._column]).with_format("arrow")
 
     def __len__(self) -> int:
         return len(self._images)
@@ -72,7 +68,7 @@ class TableStore:
 
     def read(self, index: int) -> np.ndarray:
         """Return an encoded image."""
-        value = self._images[index][self._column]
+        value = self._images[index][self._column][0].as_py()
         path = None
         if isinstance(value, dict):
             value, path = value.get("bytes"), value.get("path")
