@@ -16,11 +16,11 @@ from leoclr_plugin.config.keys import (
     Natural,
     Node,
     NotNegative,
+    Paths,
     Share,
     key,
 )
 
-_PATHS = Annotated[list[str], Field(min_length=1)]
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -30,14 +30,14 @@ class Data(Node):
     dataset: Literal[DATASETS] = key(  # type: ignore[valid-type]
         None, "the data set; custom is your own images, whose classes are counted", needed=ALL
     )
-    train_path: str | _PATHS = key(
+    train_path: str | Paths = key(
         None,
         "folder, file or files of the training images",
         needed=ALL,
         reads="path",
         wanted="a path or a list of paths",
     )
-    val_path: str | _PATHS | None = key(
+    val_path: str | Paths | None = key(
         None,
         "folder, file or files of the validation images",
         needed=ON_A_CHECKPOINT,
