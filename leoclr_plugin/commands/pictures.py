@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Draw the pictures, print how many neighbours share a class, and write the page."""
     from leoclr_plugin.checkpoints.weights import fingerprint
+    from leoclr_plugin.data.stores.opening import shown
     from leoclr_plugin.plots.scatter import require_umap
     from leoclr_plugin.report.environment import environment
     from leoclr_plugin.report.pictures import KINDS, draw_pictures, write_page
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
         "checkpoint": Path(str(network.source)).name,
         "weights": fingerprint(network.method.backbone.state_dict()),
         "size": list(network.size),
-        "data": cfg.data.val_path,
+        "data": shown(cfg.data.val_path),
         "val_images": len(names),
         "neighbours": [
             {
@@ -122,4 +123,4 @@ def pictured_by(network: Network, cfg: DictConfig) -> tuple[Pictured, list[str]]
         lambda index: Image.fromarray(source.image(index)),
         encode,
     )
-    return pictured, source.paths or list(map(str, range(len(targets))))
+    return pictured, list(source.images.names if source.images else map(str, range(len(targets))))

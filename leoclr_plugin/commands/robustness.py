@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _measure(network: Network, cfg: DictConfig, args: argparse.Namespace) -> dict[str, Any]:
     from leoclr_plugin.checkpoints.weights import fingerprint
+    from leoclr_plugin.data.stores.opening import shown
     from leoclr_plugin.evaluation.robustness import robustness
 
     result = robustness(
@@ -92,7 +93,7 @@ def _measure(network: Network, cfg: DictConfig, args: argparse.Namespace) -> dic
         "checkpoint": Path(str(network.source)).name,
         "weights": fingerprint(network.method.backbone.state_dict()),
         "size": list(network.size),
-        "data": cfg.data.val_path,
+        "data": shown(cfg.data.val_path),
         "seed": args.seed,
         **result,
     }

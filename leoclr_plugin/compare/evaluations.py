@@ -12,13 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config import load_config
 from leoclr_plugin.config.keys import FINETUNE
-from leoclr_plugin.config.overrides import quote
+from leoclr_plugin.config.overrides import as_value
 from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.label_lists import take_labels
 from leoclr_plugin.data.loaders import linear_train_loader, val_loader
 from leoclr_plugin.data.views import normalization
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.classifier import config_of
+from leoclr_plugin.evaluation.data import source_of
 from leoclr_plugin.evaluation.finetune import finetune, parse_finetune
 from leoclr_plugin.evaluation.measures import Sample, measure
 from leoclr_plugin.evaluation.results import headline
@@ -140,13 +141,14 @@ def _finetune(
     data = ("dataset", "train_path", "val_path", "labels", "val_labels", "num_workers")
     values = {
         **{f"data.{key}": cfg.data[key] for key in data if cfg.data.get(key) is not None},
+        **{f"data.{key}": value for key, value in source_of(cfg.data).items()},
         **{key: cfg[key] for key in ("accelerator", "precision", "strategy") if key in cfg},
         "pretrain_method": cfg.method,
         "backbone.name": cfg.backbone.name,
         "checkpoint.dir": folder / f"finetune-{labels.replace('%', '-percent')}",
     }
     overrides = [
-        f"++{key}={value if isinstance(value, int) else quote(str(value))}"
+        f"++{key}={value if isinstance(value, int) else as_value(value)}"
         for key, value in values.items()
     ]
     tuning = load_config(config_of(cfg.data.dataset, FINETUNE), FINETUNE, overrides)

@@ -19,5 +19,6 @@ ARCHIVES = ("cifar10", "cifar100", "stl10")
 # All images of these data sets are square, so an int crop_size gives all views the same shape.
 SQUARE_DATASETS = ("cifar10", "cifar100", "stl10", "eurosat")
 FORMATS = ("image_folder", "dali", "h5")
-# Where the encoded images of "custom", imagenet, imagenet100 and imagenette can lie.
+# The keys that say where encoded images lie, and the values of the first.
+SOURCE_KEYS = ("source", "image_key", "label_key")
 SOURCES = ("folder", "list", "h5", "parquet", "arrow", "tar", "hub")

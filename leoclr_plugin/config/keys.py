@@ -21,6 +21,7 @@ Natural = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Paths = Annotated[list[str], Field(min_length=1)]
 Endless = Annotated[int, Field(ge=-1, le=-1)]
 
 

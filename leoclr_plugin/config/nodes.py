@@ -18,11 +18,11 @@ from leoclr_plugin.config.keys import (
     Natural,
     Node,
     NotNegative,
+    Paths,
     Share,
     key,
 )
 
-_PATHS = Annotated[list[str], Field(min_length=1)]
 _OF_WHOLE_IMAGES: dict[str, Any] = {"of": "leoclr", "commands": WHOLE_IMAGES}
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
@@ -61,14 +61,14 @@ class Data(Node):
         needed=WHOLE_IMAGES,
         commands=WHOLE_IMAGES,
     )
-    train_path: str | _PATHS = key(
+    train_path: str | Paths = key(
         None,
         "folder, file or files of the training images",
         needed=ALL,
         reads="path",
         wanted="a path or a list of paths",
     )
-    val_path: str | _PATHS | None = key(
+    val_path: str | Paths | None = key(
         None,
         "folder, file or files of the validation images",
         needed=(*ON_A_CHECKPOINT, DETECT),

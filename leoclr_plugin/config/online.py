@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from leoclr_plugin.config.keys import PRETRAIN, Natural, Node, key
+from typing import Literal
+
+from leoclr_plugin.config.datasets import SOURCES
+from leoclr_plugin.config.keys import PRETRAIN, Natural, Node, Paths, key
 
 
 class OnlineSet(Node):
     """``data.online.NAME``: a labelled set that is not trained on."""
 
-    train_path: str = key(
-        None, "folder of its training images", needed=(PRETRAIN,), of="leoclr", reads="path"
+    train_path: str | Paths = key(
+        None,
+        "folder, file or files of its training images",
+        needed=(PRETRAIN,),
+        of="leoclr",
+        reads="path",
+        wanted="a path or a list of paths",
     )
-    val_path: str = key(
-        None, "folder of its validation images", needed=(PRETRAIN,), of="leoclr", reads="path"
+    val_path: str | Paths = key(
+        None,
+        "folder, file or files of its validation images",
+        needed=(PRETRAIN,),
+        of="leoclr",
+        reads="path",
+        wanted="a path or a list of paths",
     )
+    source: Literal[SOURCES] | None = key(  # type: ignore[valid-type]
+        None, "what the paths lead to, as data.source", of="leoclr"
+    )
+    image_key: str | None = key(None, "as data.image_key", of="leoclr", reads="text")
+    label_key: str | None = key(None, "as data.label_key", of="leoclr", reads="text")
     labels: str | None = key(
         None, "CSV file of labels for its training images", of="leoclr", reads="path"
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from omegaconf import DictConfig
 from timm.data import ImageNetInfo
 
 from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.datasets import build_dataset, class_names
-from leoclr_plugin.data.images import class_folders
+from leoclr_plugin.data.stores.opening import class_names_in
 
 _WORDNET = re.compile(r"n\d{8}")
 
@@ -30,7 +29,7 @@ def class_titles(data: DictConfig) -> tuple[str, ...]:
         return names
     if data.dataset in ARCHIVES:
         return tuple(build_dataset(data, "val").classes)
-    return titles_of(class_folders(Path(data.train_path)))
+    return titles_of(class_names_in(data, "train"))
 
 
 def titles_of(folders: Sequence[str]) -> tuple[str, ...]:

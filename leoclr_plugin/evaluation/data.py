@@ -8,12 +8,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.config.datasets import SOURCE_KEYS
 from leoclr_plugin.errors import UserError
 
 # In a folder of images that show several classes, this file says which.
 LABELS_FILE = "labels.csv"
-# What the paths of images lead to.
-SOURCE_KEYS = ("source", "image_key", "label_key")
 
 
 def evaluation_cfg(

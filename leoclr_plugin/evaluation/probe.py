@@ -11,10 +11,10 @@ import torch
 from omegaconf import DictConfig
 
 from leoclr_plugin.config import load_config
+from leoclr_plugin.config.datasets import SOURCE_KEYS
 from leoclr_plugin.config.keys import LINEAR
 from leoclr_plugin.config.overrides import as_value, quote
 from leoclr_plugin.evaluation.classifier import config_of
-from leoclr_plugin.evaluation.data import SOURCE_KEYS
 from leoclr_plugin.evaluation.features import Features
 from leoclr_plugin.evaluation.linear import linear_on_features, parse_linear
 from leoclr_plugin.evaluation.protocol import LINEAR_EPOCHS, RATES

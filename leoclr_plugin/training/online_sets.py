@@ -14,6 +14,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_node
+from leoclr_plugin.config.datasets import SOURCE_KEYS
 from leoclr_plugin.config.defaults import defaults
 from leoclr_plugin.config.online import OnlineSet
 from leoclr_plugin.data.datasets import class_names
@@ -135,12 +136,12 @@ def online_callback(cfg: DictConfig) -> list[Callback]:
 
 
 def _targets(loader: Loader) -> list[int]:
-    return [int(target) for _, target in loader.dataset.samples]
+    return loader.dataset.targets.tolist()
 
 
 def _own_cfg(cfg: DictConfig, node: Mapping[str, Any]) -> DictConfig:
     """Return the configuration of a set's loaders; all else is the training's."""
-    keys = ("train_path", "val_path", "labels", "val_labels")
+    keys = ("train_path", "val_path", "labels", "val_labels", *SOURCE_KEYS)
     data = {key: node[key] for key in keys if node.get(key)}
     data |= {"dataset": "custom", "format": "image_folder", "num_workers": cfg.data.num_workers}
     return OmegaConf.create(
