@@ -21,3 +21,4 @@ SQUARE_DATASETS = ("cifar10", "cifar100", "stl10", "eurosat")
 FORMATS = ("image_folder", "dali", "h5")
 # Where the encoded images of "custom", imagenet, imagenet100 and imagenette can lie.
 SOURCES = ("folder", "list", "h5", "parquet", "arrow", "tar", "hub")
+MAX_CHANNELS = 16
