@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leoclr_plugin.commands.shared import add_source_arguments, source_keys
+from leoclr_plugin.commands.shared import (
+    add_reading_arguments,
+    add_source_arguments,
+    reading_keys,
+    source_keys,
+)
 
 if TYPE_CHECKING:
     from leoclr_plugin.data.stored import Images
@@ -25,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "can name",
     )
     add_source_arguments(parser)
+    add_reading_arguments(parser)
     parser.add_argument(
         "--dali", action="store_true", help="also check that DALI can decode them, on the CPU"
     )
@@ -42,11 +48,15 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.dali import require_dali
     from leoclr_plugin.data.datasets import list_name
     from leoclr_plugin.data.images import find_unreadable
+    from leoclr_plugin.data.levels import levels_of
     from leoclr_plugin.data.stored import Images
     from leoclr_plugin.data.stores.opening import open_store
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.system.files import write_text
 
+    levels = levels_of(reading_keys(args))
+    if args.dali and levels is not None:
+        raise UserError("--dali: DALI reads RGB of 8 bits only; leave out --channels and --range")
     data = {"train_path": args.paths, **source_keys(args)}
     images = Images(open_store(data, "train", labelled=False))
     if args.write_list and not args.write_list.parent.is_dir():
@@ -56,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.dali:
         require_dali()
-    bad = find_unreadable(images)
+    bad = find_unreadable(images, levels)
     if args.dali:
         bad |= _undecodable(images, [i for i in range(len(images)) if i not in bad])
     for index, reason in bad.items():

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.commands.on_checkpoint import load_fixed
     from leoclr_plugin.config.keys import DETECT
     from leoclr_plugin.data.detection_sets import read_detection_set
+    from leoclr_plugin.data.levels import levels_of
     from leoclr_plugin.data.views import normalization
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.detection import detect, parse_detection
@@ -40,6 +41,11 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.source import open_source
 
     source = open_source(args.checkpoint_dir)
+    if levels_of(source.cfg.data) is not None:
+        raise UserError(
+            f"{source.checkpoint} was trained with data.channels or data.range, and leoclr detect "
+            "reads RGB images of 8 bits only"
+        )
     cfg = parse_detection(load_fixed(source, DETECT, args.config, args.overrides))
     if not cfg.get("fast_dev_run"):
         # Check before the training, which may take days, that the results can be written.

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
         args.batch_size,
         args.num_workers,
         network.source,
+        network.levels,
     )
     earlier = f", {done} of them by an earlier call" if done else ""
     print(f"{len(pictures.names)} images are in {args.out}{earlier}")

@@ -114,6 +114,7 @@ def _data(source: CheckpointFolder | ZooSource, args: argparse.Namespace) -> Dic
     """Return the ``data`` node of the images to measure on."""
     from omegaconf import OmegaConf
 
+    from leoclr_plugin.data.levels import reading_of
     from leoclr_plugin.data.stores.opening import FOLDER, kind_of, paths_of, shown
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.data import source_of
@@ -122,7 +123,7 @@ def _data(source: CheckpointFolder | ZooSource, args: argparse.Namespace) -> Dic
     if args.data:
         workers = source.cfg.data.num_workers
         fields = {"dataset": "custom", "train_path": args.data, "num_workers": workers}
-        fields |= source_keys(args)
+        fields |= {**source_keys(args), **reading_of(source.cfg.data)}
     if args.num_workers is not None:
         fields["num_workers"] = args.num_workers
     path = fields.get("train_path")

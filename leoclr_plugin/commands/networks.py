@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from torch import nn
 
+    from leoclr_plugin.data.levels import Levels
     from leoclr_plugin.data.views import MeanAndStd, View
 
 NETWORK_HELP = "folder with a *.ckpt and its args.json, the *.ckpt itself, or zoo:NAME"
@@ -25,10 +26,11 @@ class Network:
 
     Attributes:
         name: the network as the user names it.
-        method: in evaluation mode; it maps images ``[N, 3, H, W]`` to a dict with the backbone's
+        method: in evaluation mode; it maps images ``[N, C, H, W]`` to a dict with the backbone's
             features ``feats`` ``[N, F]``. Its ``backbone`` has the weights.
         size: height and width of the images in pixels.
         mean_and_std: the normalisation of the images in the network's own training.
+        levels: how the levels of the images are read, as in the network's own training.
         source: the checkpoint or the model of the zoo, for error messages.
         folder: the run's folder; None for a model of the zoo.
         cfg: the configuration of the training; that of a model of the zoo names no images.
@@ -38,6 +40,7 @@ class Network:
     method: nn.Module
     size: tuple[int, int]
     mean_and_std: MeanAndStd
+    levels: Levels | None
     source: object
     folder: Path | None
     cfg: DictConfig
@@ -75,19 +78,38 @@ def open_network(name: str) -> Network:
         UserError: if it is not there, or cannot be read.
     """
     from leoclr_plugin.checkpoints.reading import input_size
-    from leoclr_plugin.data.views import normalization
+    from leoclr_plugin.data.levels import levels_of
+    from leoclr_plugin.data.views import given_mean_and_std, normalization
     from leoclr_plugin.zoo.source import ZooSource, open_source
 
     source = open_source(name)
+    data = source.cfg.data
     return Network(
         name,
         source.load_method(),
         input_size(source.cfg),
-        normalization(source.cfg.augmentations[0], source.cfg.data.dataset),
+        normalization(source.cfg.augmentations[0], data.dataset, given_mean_and_std(data)),
+        levels_of(data),
         source.checkpoint,
         None if isinstance(source, ZooSource) else source.folder,
         source.cfg,
     )
+
+
+def require_bytes(networks: Sequence[Network], command: str) -> None:
+    """Check that networks were trained on RGB images of 8 bits.
+
+    Raises:
+        UserError: if one was not, which ``command`` does not know.
+    """
+    from leoclr_plugin.errors import UserError
+
+    for network in networks:
+        if network.levels is not None:
+            raise UserError(
+                f"{network.name} was trained with data.channels or data.range, and leoclr "
+                f"{command} knows RGB images of 8 bits only; leave it out"
+            )
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:

@@ -32,12 +32,23 @@ def load_config_for(
         UserError: see ``load_config``; and if a change contradicts the checkpoint.
     """
     from leoclr_plugin.config.overrides import parse_overrides
+    from leoclr_plugin.data.levels import channels_of, reading_of
+    from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.classifier import config_of
     from leoclr_plugin.evaluation.data import take_lists
 
     config = config or config_of(source.cfg.data.dataset, command)
     changed = {override.key_or_group for override in parse_overrides(overrides)}
-    cfg = load_fixed(source, command, config, overrides, _default_data(source, changed))
+    # The network knows images of its own channels and levels only.
+    reading = [f"++data.{key}={value}" for key, value in reading_of(source.cfg.data).items()]
+    cfg = load_fixed(
+        source, command, config, [*reading, *overrides], _default_data(source, changed)
+    )
+    channels, its_own = (channels_of(data) for data in (cfg.data, source.cfg.data))
+    if channels != its_own:
+        raise UserError(
+            f"data.channels={channels}, but the checkpoint's is {its_own}; leave it out"
+        )
     take_lists(cfg.data, source.cfg.data)
     return cfg
 

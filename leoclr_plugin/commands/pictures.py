@@ -12,6 +12,7 @@ from leoclr_plugin.commands.networks import (
     add_loading_arguments,
     labelled_data,
     open_network,
+    require_bytes,
 )
 from leoclr_plugin.commands.results import add_out_argument, results_folder
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
     require_umap()
     network = open_network(args.run_name)
+    require_bytes([network], "pictures")
     cfg = labelled_data([network], args)
     folder = results_folder(args.out, network.folder or _DEFAULT_FOLDER)
     pictured, names = pictured_by(network, cfg)

@@ -12,6 +12,7 @@ from leoclr_plugin.commands.networks import (
     add_loading_arguments,
     labelled_data,
     open_network,
+    require_bytes,
 )
 from leoclr_plugin.commands.results import add_out_argument, results_folder
 from leoclr_plugin.commands.shared import not_negative, positive
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
     require_imagecorruptions()
     networks = [open_network(name) for name in dict.fromkeys(args.runs)]
+    require_bytes(networks, "robustness")
     for network in networks:
         check_size(network.size, network.name)
     cfg = labelled_data(networks, args)

@@ -79,6 +79,39 @@ def source_keys(args: argparse.Namespace) -> dict[str, str]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of how the levels of images are read, as in ``data``."""
+    parser.add_argument(
+        "--channels", type=positive, help="data.channels of the images (default: RGB of 8 bits)"
+    )
+    parser.add_argument(
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="data.range, the levels that become 0 and 1 (default: told by the files' types)",
+    )
+    parser.add_argument(
+        "--clip", action="store_true", help="data.clip, which moves other levels to these"
+    )
+
+
+def reading_keys(args: argparse.Namespace) -> DictConfig:
+    """Return the keys of ``data`` that the arguments of ``add_reading_arguments`` give.
+
+    Raises:
+        UserError: if a value is out of its range.
+    """
+    from omegaconf import OmegaConf
+
+    from leoclr_plugin.config.check import check_part
+
+    values = {key: getattr(args, key) for key in ("channels", "range", "clip")}
+    data = OmegaConf.create({key: value for key, value in values.items() if value})
+    check_part("data", data)
+    return data
+
+
 def checkpoint_and_data(args: argparse.Namespace) -> tuple[CheckpointFolder, DictConfig]:
     """Open the checkpoint folder, and build the configuration of the evaluation's data."""
     from leoclr_plugin.checkpoints.reading import CheckpointFolder

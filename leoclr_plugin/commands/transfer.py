@@ -53,17 +53,20 @@ def run(args: argparse.Namespace) -> None:
 
     networks = [open_network(name) for name in dict.fromkeys(args.runs)]
     # Open all data sets before the first is measured, so that a missing one costs no time.
-    sets = [
-        open_transfer_set(name, args.data, args.download, args.num_workers)
-        for name in args.datasets
-    ]
+    sets = {
+        levels: [
+            open_transfer_set(name, args.data, args.download, args.num_workers, levels)
+            for name in args.datasets
+        ]
+        for levels in {network.levels for network in networks}
+    }
     alone = networks[0].folder if len(networks) == 1 else None
     folder = results_folder(args.out, alone or _DEFAULT_FOLDER)
     path = folder / _FILE
     earlier = read_json(path).get("results", []) if path.is_file() else []
     results: list[dict[str, Any]] = []
     for network in networks:
-        for data in sets:
+        for data in sets[network.levels]:
             result = _measure(network, data, args, earlier, path)
             results.append(result)
             print(_in_words(result))

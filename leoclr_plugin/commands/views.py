@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.config import load_config
     from leoclr_plugin.config.check import check_part
     from leoclr_plugin.config.notes import tell_unknown_keys
-    from leoclr_plugin.data.images import list_images, open_rgb
+    from leoclr_plugin.data.images import list_images, open_levels, open_rgb
+    from leoclr_plugin.data.levels import levels_of
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.report.view_grid import view_grid
     from leoclr_plugin.system.files import whole_file
@@ -45,10 +46,12 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"the folder {args.source} holds no image")
     # Take images at equal distances from the whole list, so that they show several classes.
     paths = paths[:: max(1, len(paths) // args.images)][: args.images]
-    images = [open_rgb(path) for path in paths]
     cfg = load_config(args.config, "pretrain", args.overrides)
     tell_unknown_keys(cfg)
     check_part("augmentations", cfg.augmentations, "pretrain")
+    check_part("data", cfg.data)
+    levels = levels_of(cfg.data)
+    images = [open_rgb(path) if levels is None else open_levels(path, levels) for path in paths]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     grid = view_grid(images, cfg, args.seed)
     with whole_file(args.out) as part:

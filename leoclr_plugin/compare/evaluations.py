@@ -15,8 +15,9 @@ from leoclr_plugin.config.keys import FINETUNE
 from leoclr_plugin.config.overrides import as_value
 from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.label_lists import take_labels
+from leoclr_plugin.data.levels import levels_of, reading_of
 from leoclr_plugin.data.loaders import linear_train_loader, val_loader
-from leoclr_plugin.data.views import normalization
+from leoclr_plugin.data.views import given_mean_and_std, normalization
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.classifier import config_of
 from leoclr_plugin.evaluation.data import source_of
@@ -75,7 +76,7 @@ def check_evaluations(cfg: DictConfig, names: Sequence[str]) -> None:
     for name in names:
         kind, _, value = name.partition(":")
         if kind == "transfer":
-            open_transfer_set(value, _DATA_SETS, False, cfg.data.num_workers)
+            open_transfer_set(value, _DATA_SETS, False, cfg.data.num_workers, levels_of(cfg.data))
 
 
 def column_of(key: str) -> tuple[str, int]:
@@ -126,8 +127,10 @@ def further_figures(
 def _transfer(
     method: torch.nn.Module, cfg: DictConfig, size: tuple[int, int], name: str, source: object
 ) -> float:
-    data = open_transfer_set(name, _DATA_SETS, False, cfg.data.num_workers)
-    mean_and_std = normalization(cfg.augmentations[0], cfg.data.dataset)
+    levels = levels_of(cfg.data)
+    data = open_transfer_set(name, _DATA_SETS, False, cfg.data.num_workers, levels)
+    given = given_mean_and_std(cfg.data)
+    mean_and_std = normalization(cfg.augmentations[0], cfg.data.dataset, given)
     batch_size, threads = cfg.optimizer.batch_size, cfg.data.num_workers
     parts = set_features(method, data, size, mean_and_std, batch_size, threads, source)
     return transfer(*parts, data.metric, data.validation, data.classes, data.name)["value"]
@@ -151,6 +154,7 @@ def _finetune(
         f"++{key}={value if isinstance(value, int) else as_value(value)}"
         for key, value in values.items()
     ]
+    overrides += [f"++data.{key}={value}" for key, value in reading_of(cfg.data).items()]
     tuning = load_config(config_of(cfg.data.dataset, FINETUNE), FINETUNE, overrides)
     OmegaConf.update(tuning, "devices", cfg.devices)
     take_labels(tuning.data, labels, folder)

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from leoclr_plugin.config.keys import PRETRAIN, Node, about, choices, node_of, wanted
 from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
 from leoclr_plugin.config.notes import tell_unknown_keys, tell_unknown_keys_of
-from leoclr_plugin.config.rules import broken_leoclr_rules, broken_rules, value_of
+from leoclr_plugin.config.rules import broken_leoclr_rules, broken_rules
 from leoclr_plugin.config.schema import Config
+from leoclr_plugin.config.values import value_of
 from leoclr_plugin.errors import UserError, near_names, one_line
 
 _LEOCLR_NODES = {"method_kwargs": LeOCLRSettings, "momentum": Momentum}

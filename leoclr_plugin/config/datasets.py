@@ -22,3 +22,4 @@ FORMATS = ("image_folder", "dali", "h5")
 # The keys that say where encoded images lie, and the values of the first.
 SOURCE_KEYS = ("source", "image_key", "label_key")
 SOURCES = ("folder", "list", "h5", "parquet", "arrow", "tar", "hub")
+MAX_CHANNELS = 16

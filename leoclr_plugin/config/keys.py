@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from leoclr_plugin.config.datasets import MAX_CHANNELS
+
 PRETRAIN, LINEAR, FINETUNE, DETECT = "pretrain", "linear", "finetune", "detect"
 ALL = (PRETRAIN, LINEAR, FINETUNE, DETECT)
 # The commands that take an image as a whole; detect looks for the objects in it.
@@ -22,6 +24,7 @@ Count = Annotated[int, Field(ge=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Paths = Annotated[list[str], Field(min_length=1)]
+PerChannel = Annotated[list[float], Field(min_length=1, max_length=MAX_CHANNELS)]
 Endless = Annotated[int, Field(ge=-1, le=-1)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from leoclr_plugin.config.datasets import DATASETS, FORMATS, SOURCES
+from leoclr_plugin.config.datasets import DATASETS, FORMATS, MAX_CHANNELS, SOURCES
 from leoclr_plugin.config.keys import (
     ALL,
     DETECT,
@@ -19,11 +19,13 @@ from leoclr_plugin.config.keys import (
     Node,
     NotNegative,
     Paths,
+    PerChannel,
     Share,
     key,
 )
 
 _OF_WHOLE_IMAGES: dict[str, Any] = {"of": "leoclr", "commands": WHOLE_IMAGES}
+_ENDS = Annotated[list[float], Field(min_length=2, max_length=2)]
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -115,6 +117,38 @@ class Data(Node):
         0,
         "memory in MB for the decoded images of a data set; 0 disables the cache",
         **_OF_WHOLE_IMAGES,
+    )
+    channels: Literal["auto"] | Annotated[int, Field(ge=1, le=MAX_CHANNELS)] = key(
+        "auto",
+        "channels of the images, which are read with all their bits; auto reads RGB of 8 bits",
+        **_OF_WHOLE_IMAGES,
+        wanted=f"auto or a whole number from 1 to {MAX_CHANNELS}",
+    )
+    range: Literal["auto"] | _ENDS = key(
+        "auto",
+        "levels that become 0 and 1; auto takes those of the file's type",
+        reads="list",
+        **_OF_WHOLE_IMAGES,
+        wanted="auto or a pair [low, high] of numbers",
+    )
+    clip: bool = key(
+        False,
+        "move levels outside of range to its ends; if False, they are refused",
+        **_OF_WHOLE_IMAGES,
+    )
+    mean: PerChannel | None = key(
+        None,
+        "mean of each channel, of levels from 0 to 1; null for that of the data set",
+        reads="list",
+        **_OF_WHOLE_IMAGES,
+        wanted="a list of a number for each channel or null",
+    )
+    std: PerChannel | None = key(
+        None,
+        "standard deviation of each channel; null for that of the data set",
+        reads="list",
+        **_OF_WHOLE_IMAGES,
+        wanted="a list of a number above 0 for each channel or null",
     )
     augment_on: Literal["cpu", "gpu"] = key(
         "cpu",

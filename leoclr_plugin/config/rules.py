@@ -8,6 +8,14 @@ from typing import Any
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS, SQUARE_DATASETS
 from leoclr_plugin.config.keys import ALL, DETECT, FINETUNE, LINEAR, PRETRAIN, Node
 from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+from leoclr_plugin.config.level_rules import (
+    augmentations_fit_channels,
+    levels_can_be_read,
+    method_takes_channels,
+    normalisation_fits_channels,
+    rand_augment_has_bytes,
+)
+from leoclr_plugin.config.values import value_of
 
 _TAUS = ("momentum.base_tau", "momentum.final_tau")
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
@@ -64,16 +72,6 @@ def broken_leoclr_rules(values: Mapping[str, Any], bad: Collection[str] = ()) ->
 
 def _default(node: type[Node], key: str) -> Any:
     return node.model_fields[key.rpartition(".")[2]].default
-
-
-def value_of(values: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """Return the value of a dotted key, or ``default`` if there is none."""
-    value: Any = values
-    for name in key.split("."):
-        if not isinstance(value, Mapping) or name not in value:
-            return default
-        value = value[name]
-    return value
 
 
 def _rule(*keys: str, commands: Collection[str] = ALL) -> Callable[[Rule], Rule]:
@@ -275,3 +273,11 @@ def _a_detector_trains_for_a_number_of_steps(values: Mapping[str, Any]) -> Itera
 def _dali_has_no_rand_augment(values: Mapping[str, Any]) -> Iterator[str]:
     if value_of(values, "rand_augment.num_ops") and value_of(values, "data.format") == "dali":
         yield "rand_augment needs data.format=image_folder: leave it out, or do not use dali"
+
+
+_LEVELS = ("data.channels", "data.range")
+_rule(*_LEVELS, "data.clip", "data.format", "data.dataset")(levels_can_be_read)
+_rule("data.channels", "data.mean", "data.std", "augmentations")(normalisation_fits_channels)
+_rule(*_LEVELS, "augmentations", commands=(PRETRAIN,))(augmentations_fit_channels)
+_rule("method", "data.channels", commands=(PRETRAIN,))(method_takes_channels)
+_rule("rand_augment", *_LEVELS, commands=(FINETUNE,))(rand_augment_has_bytes)

@@ -10,8 +10,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config.overrides import quote
-from leoclr_plugin.config.rules import value_of
 from leoclr_plugin.config.schema import read_as
+from leoclr_plugin.config.values import value_of
 
 
 def as_meant(override: Override) -> str:

@@ -6,9 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from leoclr_plugin.config.keys import PRETRAIN, Count, Natural, Node, NotNegative, Share, key
+from leoclr_plugin.config.keys import (
+    PRETRAIN,
+    Count,
+    Natural,
+    Node,
+    NotNegative,
+    PerChannel,
+    Share,
+    key,
+)
 
-_PER_CHANNEL = Annotated[list[float], Field(min_length=3, max_length=3)]
 _PAIR = Annotated[list[Natural], Field(min_length=2, max_length=2)]
 
 
@@ -43,12 +51,12 @@ class ColorJitter(Node):
         None, "largest change of the contrast factor from 1", needed_with="prob"
     )
     saturation: NotNegative = key(
-        None, "largest change of the saturation factor from 1", needed_with="prob"
+        None, "largest change of the saturation factor from 1; RGB only", needed_with="prob"
     )
     # Half a turn of the colour circle in either direction reaches every hue.
     hue: float = key(
         None,
-        "largest shift of the hue, in turns of the colour circle",
+        "largest shift of the hue, in turns of the colour circle; RGB only",
         limits={"ge": 0, "le": 0.5},
         needed_with="prob",
     )
@@ -68,10 +76,10 @@ class Pipeline(Node):
     )
     rrc: RandomResizedCrop = key(None, "the random resized crop")
     color_jitter: ColorJitter = key(None, "the colour jitter")
-    grayscale: Chance = key(None, "conversion to grey")
+    grayscale: Chance = key(None, "conversion to grey; RGB only")
     gaussian_blur: Chance = key(None, "Gaussian blur with a sigma from 0.1 to 2 pixels")
     solarization: Chance = key(None, "inversion of the pixels that are brighter than the middle")
-    equalization: Chance = key(None, "equalisation of the histogram; not with DALI")
+    equalization: Chance = key(None, "equalisation of the histogram; RGB of 8 bits only")
     horizontal_flip: Chance = key(None, "horizontal mirroring")
     extra: list[dict[str, Any]] = key(
         [],
@@ -79,13 +87,13 @@ class Pipeline(Node):
         of="leoclr",
         wanted="a list of nodes with _target_",
     )
-    mean: _PER_CHANNEL = key(
+    mean: PerChannel = key(
         None,
         "mean of each channel, for a data set that leoclr has no mean for",
-        wanted="a list of three numbers",
+        wanted="a list of a number for each channel",
     )
-    std: _PER_CHANNEL = key(
+    std: PerChannel = key(
         None,
         "standard deviation of each channel, for a data set that leoclr has none for",
-        wanted="a list of three numbers",
+        wanted="a list of a number for each channel",
     )

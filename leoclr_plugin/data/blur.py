@@ -24,7 +24,7 @@ def torch_blur(
     rows can mirror them as well.
 
     Args:
-        rows: the images as ``[n, H, 3, W]``, float16 or float32.
+        rows: the images as ``[n, H, C, W]``, float16 or float32.
         sigma: standard deviation of each image's blur, in pixels.
         window: width of each image's window, in pixels; it is odd, and 1 means no blur.
         mirror: whether each image is flipped from left to right.

@@ -7,24 +7,29 @@ and these readers cannot follow our order of the samples.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
 
+from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
 
 
-def decode_all(images: Images, limit_mb: float, threads: int) -> list[np.ndarray]:
-    """Decode images to RGB, as the loaders do that decode with each use.
+def decode_all(
+    images: Images, limit_mb: float, threads: int, levels: Levels | None = None
+) -> list[np.ndarray]:
+    """Decode images, as the loaders do that decode with each use.
 
     Args:
         images: the images.
         limit_mb: the memory that all images together may take, in millions of bytes.
         threads: the number of threads that decode.
+        levels: how levels are read; None for RGB of 8 bits.
 
     Returns:
-        One array ``[H, W, 3]`` uint8 for each image.
+        For each image what ``Images.decode`` returns.
 
     Raises:
         UserError: if the images take more than ``limit_mb``; it says about how much they take.
@@ -33,7 +38,7 @@ def decode_all(images: Images, limit_mb: float, threads: int) -> list[np.ndarray
     kept, used_bytes = [], 0
     pool = ThreadPoolExecutor(threads)
     try:
-        decoded = pool.map(images.decode, range(len(images)))
+        decoded = pool.map(partial(images.decode, levels=levels), range(len(images)))
         for image in tqdm(decoded, total=len(images), desc="Decoding images", leave=False):
             kept.append(image)
             used_bytes += image.nbytes

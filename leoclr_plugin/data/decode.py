@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torchvision.io import decode_jpeg
 
-from leoclr_plugin.data.images import open_rgb
+from leoclr_plugin.data.images import open_levels, open_rgb
+from leoclr_plugin.data.levels import Levels
 
 # The markers that start a JPEG's frame, which holds the image's size.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -29,17 +30,44 @@ def decode_rgb(path: str | Path, encoded: np.ndarray | None = None) -> np.ndarra
     Raises:
         UnreadableImage: if the image cannot be decoded; it gives the name and the reason.
     """
+    image = _decode_jpeg(path, encoded)
+    if image is None:
+        return np.array(open_rgb(path, encoded))
+    return image.expand(-1, -1, 3).contiguous().numpy()
+
+
+def decode(
+    path: str | Path, levels: Levels | None, encoded: np.ndarray | None = None
+) -> np.ndarray:
+    """Decode an image as ``levels`` says, or as ``decode_rgb`` does without.
+
+    Returns:
+        Levels from 0 to 255, ``[H, W, C]``: float32, or uint8 without ``levels``.
+
+    Raises:
+        UnreadableImage: if the image cannot be decoded, see ``open_levels``.
+    """
+    if levels is None:
+        return decode_rgb(path, encoded)
+    if levels.range is None:
+        image = _decode_jpeg(path, encoded)
+        if image is not None and image.shape[2] == levels.channels:
+            return image.contiguous().numpy().astype(np.float32)
+    return open_levels(path, levels, encoded)
+
+
+def _decode_jpeg(path: str | Path, encoded: np.ndarray | None) -> torch.Tensor | None:
+    """Decode a JPEG to ``[H, W, 1 or 3]`` uint8 if torchvision can, and return None otherwise."""
     try:
-        image = _decode_jpeg(np.fromfile(path, np.uint8) if encoded is None else encoded)
+        return _by_torchvision(np.fromfile(path, np.uint8) if encoded is None else encoded)
     except MemoryError:
         raise
     except Exception:
         # PIL may read the file, or says what is wrong with it.
-        image = None
-    return np.array(open_rgb(path, encoded)) if image is None else image
+        return None
 
 
-def _decode_jpeg(encoded: np.ndarray) -> np.ndarray | None:
+def _by_torchvision(encoded: np.ndarray) -> torch.Tensor | None:
     """Decode a JPEG of ordinary size and colours; return None for any other file."""
     frame = _frame(memoryview(encoded))
     if frame is None:
@@ -48,8 +76,7 @@ def _decode_jpeg(encoded: np.ndarray) -> np.ndarray | None:
     # PIL has its own rules for CMYK, and refuses images of a size that may exhaust the memory.
     if channels not in (1, 3) or height * width > (Image.MAX_IMAGE_PIXELS or _MOST_PIXELS):
         return None
-    image = decode_jpeg(torch.from_numpy(encoded)).permute(1, 2, 0)
-    return image.expand(-1, -1, 3).contiguous().numpy()
+    return decode_jpeg(torch.from_numpy(encoded)).permute(1, 2, 0)
 
 
 def _frame(encoded: memoryview) -> tuple[int, int, int] | None:

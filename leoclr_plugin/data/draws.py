@@ -75,7 +75,7 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
     drawn = []
     for number, view in enumerate(views):
         stream = [seed, epoch, number]
-        drawn.append(draw(view.node, sample_numbers(stream, indexes)))
+        drawn.append(draw(view.node, sample_numbers(stream, indexes), view.channels))
         if view.rand_augment is not None:
             # These numbers have a stream of their own, so all other draws stay the same.
             numbers = sample_numbers([*stream, _RAND_AUGMENT], indexes)
@@ -103,7 +103,7 @@ def sample_numbers(stream: Sequence[int], indexes: np.ndarray, count: int = NUMB
     return numbers
 
 
-def draw(node: Any, numbers: np.ndarray) -> Drawn:
+def draw(node: Any, numbers: np.ndarray, channels: int = 3) -> Drawn:
     """Compute the parameters of one view for n images.
 
     The result holds only the parameters of the augmentations that the node asks for, under these
@@ -111,7 +111,7 @@ def draw(node: Any, numbers: np.ndarray) -> Drawn:
 
     - The crop has ``area`` and ``ratio`` ``[n, ATTEMPTS]``, and ``place`` ``[n, 2]``: y and x in
       [0, 1).
-    - The colours have ``maps`` ``[n, 3, 3]`` and ``greys``, as ``channel_maps`` returns them, and
+    - The colours have ``maps`` ``[n, C, C]`` and ``greys``, as ``channel_maps`` returns them, and
       ``colored`` (bool): whether they change the image.
     - The blur has ``sigma`` (pixels), ``window`` (pixels, odd, int) and ``blurred`` (bool): whether
       it is applied.
@@ -121,6 +121,7 @@ def draw(node: Any, numbers: np.ndarray) -> Drawn:
     Args:
         node: solo-learn's augmentation node, or ``View.node``.
         numbers: random numbers in [0, 1), ``[n, NUMBERS]``.
+        channels: the number of channels of the images, C.
 
     Returns:
         Arrays by name.
@@ -131,7 +132,7 @@ def draw(node: Any, numbers: np.ndarray) -> Drawn:
         drawn |= _crop(node.rrc, given)
     jitter, grey_prob = node.color_jitter, node.grayscale.prob
     if jitter.prob or grey_prob:
-        maps, greys = channel_maps(**color_factors(jitter, grey_prob, given))
+        maps, greys = channel_maps(**color_factors(jitter, grey_prob, given), channels=channels)
         colored = (given["colored"] < jitter.prob) | (given["grey"] < grey_prob)
         drawn |= {"colored": colored, "maps": maps, "greys": greys}
     if node.gaussian_blur.prob:

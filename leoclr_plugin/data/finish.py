@@ -33,7 +33,8 @@ def finish_views(
     """Colour, blur, solarise, equalise, flip and normalise the views of a batch.
 
     Args:
-        images: the resized images of each view, ``[n, H, W, 3]`` uint8, on any device.
+        images: the resized images of each view, ``[n, H, W, C]`` uint8 or float32 with levels
+            from 0 to 255, on any device.
         views: the views; their sizes, means and standard deviations are used.
         drawn: what ``draw`` gave for each view; an augmentation without a draw is left out.
         dtype: dtype of the result, float16 or float32.
@@ -41,7 +42,7 @@ def finish_views(
             levels of 255 and faster, and float32 on a CPU, where float16 is slow.
 
     Returns:
-        The images of each view, ``[n, 3, H, W]`` in channels-last memory. The memory is torch's,
+        The images of each view, ``[n, C, H, W]`` in channels-last memory. The memory is torch's,
         not DALI's, so DALI never overwrites it.
     """
     if precision is None:
@@ -63,9 +64,9 @@ def finish_views(
 
 
 def _rows(images: Sequence[torch.Tensor], precision: torch.dtype) -> torch.Tensor:
-    """Join the images of several views as ``[n, H, 3, W]``.
+    """Join the images of several views as ``[n, H, C, W]``.
 
-    In this order each channel's row is contiguous, and so are the three channels of a row, so the
+    In this order each channel's row is contiguous, and so are the channels of a row, so the
     blur is two plain products of matrices. 128 is subtracted from the levels, because half
     precision resolves numbers near 0 best.
     """
@@ -90,7 +91,7 @@ def _change(rows: torch.Tensor, drawn: Sequence[Drawn]) -> torch.Tensor:
         return np.concatenate(values)
 
     if "colored" in names:
-        maps = joined("maps", np.eye(3, dtype=np.float32), "colored")
+        maps = joined("maps", np.eye(rows.shape[2], dtype=np.float32), "colored")
         rows = torch_color(rows, maps, joined("greys", np.float32(0), "colored"))
     if names & {"blurred", "mirror"}:
         sigma, window = joined("sigma", 1.0, "blurred"), joined("window", 1, "blurred")

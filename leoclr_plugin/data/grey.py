@@ -9,7 +9,7 @@ from PIL import Image
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _SIGNED = 0, 2
 # PIL's modes for floating-point levels and for 32-bit integer levels.
-FLOAT, _INT32 = "F", "I"
+FLOAT, INT32 = "F", "I"
 # For these formats PIL stores 16-bit levels as 32-bit integers; for PNG only before version 10.3.
 _16_BITS_IN_32 = ("PNG", "PPM")
 
@@ -27,11 +27,28 @@ def check_levels(image: Image.Image) -> None:
     """
     tags = getattr(image, "tag_v2", {})
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
-        raise ValueError("its grey levels are signed; save it as unsigned 8 or 16 bits")
-    if image.mode == _INT32 and image.format not in _16_BITS_IN_32:
-        raise ValueError("its grey levels have 32 bits; save it as 8 or 16 bits")
+        raise ValueError(
+            "its grey levels are signed; set data.range, or save it as unsigned 8 or 16 bits"
+        )
+    if image.mode == INT32 and not has_16_bits_in_32(image):
+        raise ValueError("its grey levels have 32 bits; set data.range, or save it as 8 or 16 bits")
+    check_zero_is_black(image)
+
+
+def check_zero_is_black(image: Image.Image) -> None:
+    """Check in a TIFF's header that a deep image has a black zero; PIL does not invert it.
+
+    Raises:
+        ValueError: if zero is white.
+    """
+    tags = getattr(image, "tag_v2", {})
     if _is_deep(image) and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise ValueError("its zero is white; save it with black as zero")
+
+
+def has_16_bits_in_32(image: Image.Image) -> bool:
+    """Whether PIL stores the 16-bit levels of this image as 32-bit integers."""
+    return image.mode == INT32 and image.format in _16_BITS_IN_32
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -65,10 +82,10 @@ def _checked(levels: np.ndarray) -> np.ndarray:
     if not ((levels >= 0) & (levels <= 1)).all():
         raise ValueError(
             f"its floating-point grey levels go from {levels.min():g} to {levels.max():g}; "
-            "scale them to [0, 1], or save it as 8 or 16 bits"
+            "set data.range, scale them to [0, 1], or save it as 8 or 16 bits"
         )
     return levels
 
 
 def _is_deep(image: Image.Image) -> bool:
-    return image.mode in (FLOAT, _INT32) or image.mode.startswith("I;16")
+    return image.mode in (FLOAT, INT32) or image.mode.startswith("I;16")

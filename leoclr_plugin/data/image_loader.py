@@ -76,7 +76,7 @@ class ImageLoader:
             views: the views of each image, in the order of the batch.
             sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
                 sample's index, all random draws.
-            collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets.
+            collate: makes a batch of indexes ``[n]``, views ``[n, C, H, W]`` and targets.
             threads: the number of threads, at least 1.
             finish_on: a device on which torch does what follows the resize, for a whole batch; None
                 lets the threads do it.
@@ -105,7 +105,7 @@ class ImageLoader:
         Raises:
             UserError: for an unreadable image; it names the first and counts the others.
         """
-        with naming_unreadable_images(self.dataset):
+        with naming_unreadable_images(self.dataset, self._source.levels):
             yield from self._epoch_of_batches()
 
     def _epoch_of_batches(self) -> Iterator[Batch]:
@@ -140,8 +140,8 @@ class ImageLoader:
             drawn = draw_views(self._views, self._sampler.seed, epoch, indexes)
             images = [
                 self._memory.empty(
-                    (len(indexes), *view.size, 3),
-                    torch.float32 if self._finish_on is None else torch.uint8,
+                    (len(indexes), *view.size, view.channels),
+                    torch.float32 if self._finish_on is None else self._source.dtype,
                 )
                 for view in self._views
             ]
@@ -190,7 +190,9 @@ class ImageLoader:
             return self._collate(indexes, views, targets)
         device = self._finish_on
         resized = [view.to(device, non_blocking=True) for view in batch.images]
-        views = finish_views(resized, self._views, batch.drawn, self._dtype)
+        # Half precision resolves the levels of 8 bits and not those of more.
+        precision = None if self._source.levels is None else torch.float32
+        views = finish_views(resized, self._views, batch.drawn, self._dtype, precision)
         return self._collate(to_device(indexes, device), views, to_device(targets, device))
 
     def _drop(self) -> None:

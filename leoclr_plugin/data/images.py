@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +15,11 @@ from tqdm import tqdm
 
 from leoclr_plugin.data.grey import eight_bits
 from leoclr_plugin.data.left_out import LeftOut, is_left
+from leoclr_plugin.data.levels import Levels, scale
+from leoclr_plugin.data.raw import NPY, is_npy, opened, read_raw
 from leoclr_plugin.errors import UserError, one_line
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", NPY)
 _BAR_DELAY = 2.0  # seconds before a progress bar is shown
 
 
@@ -47,7 +48,7 @@ class UnreadableImage(UserError):
 
 
 def open_rgb(path: str | Path, encoded: np.ndarray | None = None) -> Image.Image:
-    """Decode an image to RGB; ``data.grey.eight_bits`` scales grey levels of more bits.
+    """Decode an image to RGB of 8 bits; ``data.grey.eight_bits`` scales more bits.
 
     Args:
         path: the path of the image's file, or its name if ``encoded`` holds it.
@@ -57,12 +58,47 @@ def open_rgb(path: str | Path, encoded: np.ndarray | None = None) -> Image.Image
         UnreadableImage: if the image cannot be decoded for any reason.
         MemoryError: if the memory runs out, which is not the file's fault.
     """
-    try:
-        with Image.open(path if encoded is None else io.BytesIO(encoded)) as image:
+    with _naming(path):
+        if is_npy(path, encoded):
+            return picture_of(scale(read_raw(path, encoded), Levels()))
+        with opened(path, encoded) as image:
             return eight_bits(image).convert("RGB")
+
+
+def open_levels(path: str | Path, levels: Levels, encoded: np.ndarray | None = None) -> np.ndarray:
+    """Decode an image of any depth to levels from 0 to 255, ``[H, W, C]`` float32.
+
+    Args:
+        path: see ``open_rgb``.
+        levels: how the levels are read.
+        encoded: see ``open_rgb``.
+
+    Raises:
+        UnreadableImage: if the image cannot be decoded, or its levels or channels are others than
+            ``levels`` says.
+        MemoryError: if the memory runs out.
+    """
+    with _naming(path):
+        return scale(read_raw(path, encoded), levels)
+
+
+def picture_of(image: np.ndarray) -> Image.Image:
+    """Make an RGB picture of levels ``[H, W, C]``: the first three channels, or the first as grey.
+
+    Args:
+        image: levels from 0 to 255.
+    """
+    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+    return Image.fromarray((shown + 0.5).clip(0, 255).astype(np.uint8))
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except MemoryError:
         raise
-    # A damaged file can raise almost any kind of error in PIL's many readers.
+    # A damaged file can raise almost any kind of error in the many readers.
     except Exception as error:
         raise unreadable(path, _reason(error)) from error
 
@@ -82,8 +118,12 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__} {text}".rstrip() if needs_name else text
 
 
-def find_unreadable(images: Encoded) -> dict[int, str]:
+def find_unreadable(images: Encoded, levels: Levels | None = None) -> dict[int, str]:
     """Decode all images in parallel.
+
+    Args:
+        images: the images.
+        levels: how their levels are read; None for RGB of 8 bits.
 
     Returns:
         The reason for each image that cannot be decoded, by its index.
@@ -91,7 +131,11 @@ def find_unreadable(images: Encoded) -> dict[int, str]:
 
     def problem(index: int) -> str | None:
         try:
-            open_rgb(images.name(index), images.read(index))
+            name, encoded = images.name(index), images.read(index)
+            if levels is None:
+                open_rgb(name, encoded)
+            else:
+                open_levels(name, levels, encoded)
         except UnreadableImage as error:
             return error.reason
         return None
@@ -103,8 +147,12 @@ def find_unreadable(images: Encoded) -> dict[int, str]:
 
 
 @contextmanager
-def naming_unreadable_images(dataset: Any) -> Iterator[None]:
+def naming_unreadable_images(dataset: Any, levels: Levels | None = None) -> Iterator[None]:
     """If reading an image fails inside, search all of ``dataset`` for unreadable images.
+
+    Args:
+        dataset: the data set.
+        levels: how its levels are read; None for RGB of 8 bits.
 
     Raises:
         UserError: if an image cannot be read; it gives the number of unreadable images and the
@@ -115,7 +163,7 @@ def naming_unreadable_images(dataset: Any) -> Iterator[None]:
     except UnreadableImage as error:
         while hasattr(dataset, "dataset"):
             dataset = dataset.dataset
-        problems = find_unreadable(dataset)
+        problems = find_unreadable(dataset, levels)
         if not problems:
             raise UserError(str(error)) from error
         index, reason = next(iter(problems.items()))

@@ -13,6 +13,7 @@ from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, images_of
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
+from leoclr_plugin.data.levels import levels_of
 from leoclr_plugin.data.pairs.build import (
     Pairing,
     build_pairing,
@@ -22,7 +23,13 @@ from leoclr_plugin.data.pairs.build import (
 from leoclr_plugin.data.rand_augment import RandAugment
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.data.sources import Source, build_source
-from leoclr_plugin.data.views import View, linear_train_view, pretrain_views, val_view
+from leoclr_plugin.data.views import (
+    View,
+    given_mean_and_std,
+    linear_train_view,
+    pretrain_views,
+    val_view,
+)
 from leoclr_plugin.errors import UserError
 
 # An ImageLoader or a DaliLoader: both have a length, can be iterated, and have a ``dataset``.
@@ -37,7 +44,7 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     Raises:
         UserError: if the data is missing or smaller than one batch.
     """
-    views = pretrain_views(cfg.augmentations, cfg.data.dataset)
+    views = pretrain_views(cfg.augmentations, cfg.data.dataset, given_mean_and_std(cfg.data))
     dataset = build_pretrain_dataset(cfg.data)
     if not has_pairs(cfg.data):
         return _loader(dataset, cfg, views, True, _pretrain_batch)
@@ -61,7 +68,8 @@ def linear_train_loader(cfg: DictConfig, size: tuple[int, int]) -> Loader:
     """
     settings = cfg.get("rand_augment") or {}
     rand_augment = RandAugment(**settings) if settings.get("num_ops") else None
-    view = linear_train_view(cfg.data.dataset, size, rand_augment)
+    given = given_mean_and_std(cfg.data)
+    view = linear_train_view(cfg.data.dataset, size, rand_augment, given)
     return _loader(build_dataset(cfg.data, "train"), cfg, [view], True, _labelled_batch)
 
 
@@ -87,7 +95,7 @@ def source_loader(
 
 
 def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:
-    view = val_view(cfg.data.dataset, size)
+    view = val_view(cfg.data.dataset, size, given_mean_and_std(cfg.data))
     return _loader(build_dataset(cfg.data, split), cfg, [view], False, _labelled_batch)
 
 
@@ -114,9 +122,14 @@ def _loader(
     sampler = _sampler(dataset, cfg, training)
     threads = max(1, cfg.data.num_workers)
     dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32
-    with naming_unreadable_images(dataset):
+    levels = levels_of(cfg.data)
+    with naming_unreadable_images(dataset, levels):
         source = build_source(
-            dataset if images is None else images, cfg.data.dataset, cache_mb(cfg), threads
+            dataset if images is None else images,
+            cfg.data.dataset,
+            cache_mb(cfg),
+            threads,
+            levels,
         )
     if cfg.data.format != "dali" or source.in_memory:
         # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.

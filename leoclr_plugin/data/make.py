@@ -30,10 +30,10 @@ def make_views(
     differ by rounding.
 
     Args:
-        images: n images ``[H, W, 3]`` uint8 of any sizes.
+        images: n images ``[H, W, C]`` uint8 or float32, with levels from 0 to 255, of any sizes.
         views: the views of each image.
         drawn: for each view what ``draw`` gave for the n images.
-        out: the finished views are written here: for each ``[n, *view.size, 3]`` float32.
+        out: the finished views are written here: for each ``[n, *view.size, C]`` float32.
     """
     if not opencv.has_opencv():
         resized = [
@@ -52,8 +52,8 @@ def make_views(
 def views_of(
     images: Sequence[np.ndarray], views: Sequence[View], drawn: Sequence[Drawn]
 ) -> list[torch.Tensor]:
-    """Return all views of some images as ``make_views`` makes them, each ``[n, 3, H, W]``."""
-    out = [torch.empty(len(images), *view.size, 3) for view in views]
+    """Return all views of some images as ``make_views`` makes them, each ``[n, C, H, W]``."""
+    out = [torch.empty(len(images), *view.size, view.channels) for view in views]
     make_views(images, views, drawn, out)
     return [view.permute(0, 3, 1, 2) for view in out]
 
@@ -64,9 +64,9 @@ def resize_views(
     drawn: Sequence[Drawn],
     out: Sequence[torch.Tensor],
 ) -> None:
-    """Do the first half of ``make_views``: ``out`` holds uint8, and ``finish_views`` does the rest.
+    """Do the first half of ``make_views``; ``finish_views`` does the rest.
 
-    It is used if a GPU finishes the views.
+    It is used if a GPU finishes the views. ``out`` has the type of ``images``.
     """
     for view, view_drawn, target in zip(views, drawn, out, strict=True):
         for place, image in zip(target, _resize(images, view, view_drawn), strict=True):
@@ -90,14 +90,14 @@ def _make_view(
     colored, blurred, solarized, equalized, mirror = (
         drawn.get(name, off) for name in ("colored", "blurred", "solarized", "equalized", "mirror")
     )
-    levels = np.empty((len(images), *view.size, 3), np.uint8)
+    levels = np.empty((len(images), *view.size, view.channels), images[0].dtype)
     for i, image in enumerate(_resize(images, view, drawn)):
         if colored[i]:
             image = opencv.change_colors(image, drawn["maps"][i], drawn["greys"][i])
         if blurred[i]:
             image = opencv.blur(image, drawn["sigma"][i], drawn["window"][i])
         if solarized[i]:
-            image = np.where(image >= 128, 255 - image, image)
+            image = np.where(image >= 127.5, 255 - image, image)
         if equalized[i]:
             channels_first = torch.from_numpy(image).permute(2, 0, 1)
             image = equalize(channels_first).permute(1, 2, 0).numpy()
@@ -106,7 +106,7 @@ def _make_view(
         if view.extra is not None:
             image = _extra(view.extra, image, int(drawn["extra"][i]))
         levels[i] = image
-    # Rows of all three channels are long enough for torch's vector instructions.
+    # Rows of all channels are long enough for torch's vector instructions.
     rows = torch.from_numpy(levels).view(len(images), view.size[0], -1)
     shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
     torch.addcmul(shift, rows, scale, out=target.view_as(rows))
@@ -119,5 +119,5 @@ def _extra(extra: ExtraTransforms, image: np.ndarray, seed: int) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _shift_and_scale(mean_and_std: MeanAndStd, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what normalises rows of interleaved channels, ``[width * 3]``."""
+    """Return what normalises rows of interleaved channels, ``[width * C]``."""
     return tuple(values.float().repeat(width) for values in shift_and_scale(mean_and_std))

@@ -18,12 +18,12 @@ def resize_images(images: Sequence[np.ndarray], view: View, drawn: Drawn) -> lis
     """Resize images, or a random region of each, to the size of a view.
 
     Args:
-        images: n images ``[H, W, 3]`` uint8 of any sizes.
+        images: n images ``[H, W, C]`` uint8 or float32, with levels from 0 to 255, of any sizes.
         view: the view.
         drawn: what ``draw`` gave for the n images.
 
     Returns:
-        n images of ``view.size``, uint8, in contiguous memory.
+        n images of ``view.size`` and of the same type, in contiguous memory.
 
     Raises:
         UserError: if the view may not crop an image that is not square.
@@ -53,6 +53,9 @@ def _resize(image: np.ndarray, view: View) -> np.ndarray:
             mode="bicubic" if view.bicubic else "bilinear",
             antialias=True,
         )
+        if resized.dtype != torch.uint8:
+            # A bicubic resize overshoots at edges, and torch clips only bytes by itself.
+            resized = resized.clamp_(0, 255)
         image = resized[0].permute(1, 2, 0).numpy()
     # The margins are those of torchvision's CenterCrop.
     top, left = (round((side - target) / 2) for side, target in zip(size, view.size, strict=True))

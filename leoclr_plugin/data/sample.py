@@ -12,6 +12,7 @@ from torch.utils.data import Subset
 from leoclr_plugin.data.datasets import build_pretrain_dataset
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
+from leoclr_plugin.data.levels import levels_of
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.data.views import View
@@ -46,8 +47,9 @@ def sample_loader(
     order = np.random.default_rng(seed).permutation(len(dataset))
     sample = Subset(dataset, sorted(order[:images].tolist()))
     threads = max(1, data.num_workers)
-    with naming_unreadable_images(sample):
-        source = build_source(sample, data.dataset, cache_mb=0, threads=threads)
+    levels = levels_of(data)
+    with naming_unreadable_images(sample, levels):
+        source = build_source(sample, data.dataset, 0, threads, levels)
     sampler = ShardSampler(len(sample), _BATCH, seed, training=False)
     return ImageLoader(sample, source, [plain, *[augmented] * views], sampler, _views, threads)
 

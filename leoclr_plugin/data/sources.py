@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.cache import decode_all
 from leoclr_plugin.data.datasets import images_of
+from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError, one_line
 
@@ -21,19 +23,28 @@ class Source:
     """The images and targets of a data set.
 
     Attributes:
-        image: returns the image of a sample index, ``[H, W, 3]`` uint8.
+        image: returns the image of a sample index, ``[H, W, C]`` uint8 or float32.
         targets: the class of each sample ``[N]``, -1 without one, or the labels ``[N, C]``.
         images: the encoded images; None for an archive.
         in_memory: whether all images are decoded already.
+        levels: how levels are read, which gives float32; None for RGB of 8 bits.
     """
 
     image: Callable[[int], np.ndarray]
     targets: torch.Tensor
     images: Images | None
     in_memory: bool = False
+    levels: Levels | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the images' levels."""
+        return torch.uint8 if self.levels is None else torch.float32
 
 
-def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> Source:
+def build_source(
+    dataset: Dataset, name: str, cache_mb: float, threads: int, levels: Levels | None = None
+) -> Source:
     """Return the source of a data set.
 
     Args:
@@ -42,6 +53,7 @@ def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> 
         cache_mb: memory for the decoded images in millions of bytes; 0 decodes a file each time.
             torchvision's archives are in memory anyway.
         threads: the number of threads that decode.
+        levels: how the levels of image files are read; None for RGB of 8 bits.
 
     Raises:
         UserError: if the images take more memory than ``cache_mb``, or one cannot be decoded.
@@ -52,9 +64,9 @@ def build_source(dataset: Dataset, name: str, cache_mb: float, threads: int) -> 
     images = images_of(dataset)
     targets = torch.from_numpy(images.targets)
     if not cache_mb:
-        return Source(images.decode, targets, images)
-    decoded = decode_all(images, cache_mb, threads)
-    return Source(lambda index: decoded[index], targets, images, in_memory=True)
+        return Source(partial(images.decode, levels=levels), targets, images, levels=levels)
+    decoded = decode_all(images, cache_mb, threads, levels)
+    return Source(lambda index: decoded[index], targets, images, in_memory=True, levels=levels)
 
 
 def item_source(dataset: Dataset, name: str) -> Source:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Dataset
 
-from leoclr_plugin.data.decode import decode_rgb
+from leoclr_plugin.data.decode import decode
+from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.stores.store import Store
 
 NO_CLASS = -1
@@ -79,7 +80,12 @@ class Images(Dataset):
         """Return an encoded image, uint8; raise UnreadableImage if it cannot be read."""
         return self.store.read(self.place(index))
 
-    def decode(self, index: int) -> np.ndarray:
-        """Return an image ``[H, W, 3]`` uint8; raise UnreadableImage if it cannot be decoded."""
-        name = self.name(index)
-        return decode_rgb(name) if self.store.are_files else decode_rgb(name, self.read(index))
+    def decode(self, index: int, levels: Levels | None = None) -> np.ndarray:
+        """Return a decoded image; raise UnreadableImage if it cannot be decoded.
+
+        Args:
+            index: the image's index.
+            levels: see ``data.decode.decode``.
+        """
+        encoded = None if self.store.are_files else self.read(index)
+        return decode(self.name(index), levels, encoded)

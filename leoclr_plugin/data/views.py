@@ -12,7 +12,9 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from leoclr_plugin.config.datasets import SQUARE_DATASETS
 from leoclr_plugin.data.extra import ExtraTransforms
+from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.data.rand_augment import RandAugment
+from leoclr_plugin.errors import UserError
 
 MeanAndStd = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -64,8 +66,15 @@ class View:
     rand_augment: RandAugment | None = None
     extra: ExtraTransforms | None = None
 
+    @property
+    def channels(self) -> int:
+        """The number of channels of the images that the view is of."""
+        return len(self.mean_and_std[0])
 
-def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
+
+def pretrain_views(
+    augmentations: ListConfig, dataset: str, given: MeanAndStd | None = None
+) -> list[View]:
     """Return the views of ``cfg.augmentations``: each pipeline's view ``num_crops`` times.
 
     For LeOCLR the crops come first and the original last: ``[X1, ..., Xn, X]``.
@@ -79,6 +88,7 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
             cropped: [H, W] gives exactly that size, and an int keeps the aspect ratio, so it is for
             square images.
         dataset: the data set's name; its mean and standard deviation are used if they are known.
+        given: see ``given_mean_and_std``.
     """
     views = []
     for number, node in enumerate(augmentations):
@@ -86,7 +96,7 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
         view = View(
             _plain(node),
             view_size(node),
-            normalization(node, dataset),
+            normalization(node, dataset, given),
             resize_shorter=node.crop_size if keeps_ratio else None,
             whole=keeps_ratio,
             extra=_extra(node, f"augmentations[{number}].extra"),
@@ -96,20 +106,24 @@ def pretrain_views(augmentations: ListConfig, dataset: str) -> list[View]:
 
 
 def linear_train_view(
-    dataset: str, size: tuple[int, int], rand_augment: RandAugment | None = None
+    dataset: str,
+    size: tuple[int, int],
+    rand_augment: RandAugment | None = None,
+    given: MeanAndStd | None = None,
 ) -> View:
     """Return the view that classifiers are trained on: a random resized crop and a flip."""
     crop = {"enabled": True, "crop_min_scale": 0.08, "crop_max_scale": 1.0}
     node = {**UNCHANGED, "rrc": crop, "horizontal_flip": {"prob": 0.5}}
-    normalization = mean_and_std(dataset)
+    normalization = given or mean_and_std(dataset)
     return View(_plain(node), size, normalization, bicubic=False, rand_augment=rand_augment)
 
 
-def val_view(dataset: str, size: tuple[int, int]) -> View:
+def val_view(dataset: str, size: tuple[int, int], given: MeanAndStd | None = None) -> View:
     """Return the view that methods are evaluated on, like ``zoo.transform.val_transform``."""
     node = _plain({**UNCHANGED, "rrc": {"enabled": False}})
     shorter = None if dataset in SQUARE_DATASETS else shorter_side(size)
-    return View(node, size, mean_and_std(dataset), resize_shorter=shorter, bicubic=False)
+    normalization = given or mean_and_std(dataset)
+    return View(node, size, normalization, resize_shorter=shorter, bicubic=False)
 
 
 def shorter_side(size: tuple[int, int]) -> int:
@@ -122,9 +136,32 @@ def mean_and_std(dataset: str) -> MeanAndStd:
     return _MEAN_AND_STD.get(dataset, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
 
 
-def normalization(node: DictConfig, dataset: str) -> MeanAndStd:
-    """Return the mean and standard deviation for a view: the data set's, or the node's own."""
-    mean, std = mean_and_std(dataset)
+def given_mean_and_std(data: DictConfig) -> MeanAndStd | None:
+    """Return the ``mean`` and ``std`` of a ``data`` node; None to take those of the data set.
+
+    Raises:
+        UserError: if the node has none, and its images are not of three channels.
+    """
+    if data.get("mean") is not None and data.get("std") is not None:
+        return tuple(data.mean), tuple(data.std)
+    channels = channels_of(data)
+    if channels != 3:
+        raise UserError(
+            f"data.channels={channels} needs data.mean and data.std of the images; "
+            f"leoclr stats FOLDER --channels {channels} computes them"
+        )
+    return None
+
+
+def normalization(node: DictConfig, dataset: str, given: MeanAndStd | None = None) -> MeanAndStd:
+    """Return the mean and standard deviation for a view: the data set's, or the node's own.
+
+    Args:
+        node: a pipeline of the augmentations.
+        dataset: the data set's name.
+        given: those of ``given_mean_and_std``, which take the place of the data set's.
+    """
+    mean, std = given or mean_and_std(dataset)
     if dataset in _MEAN_AND_STD:
         return mean, std
     return tuple(node.get("mean", mean)), tuple(node.get("std", std))
@@ -140,7 +177,7 @@ def shift_and_scale(
         subtracted: a number that has been subtracted from the levels.
 
     Returns:
-        The shifts and the scales, each ``[3]`` float64.
+        The shifts and the scales, each ``[C]`` float64.
     """
     mean, std = (torch.tensor(values, dtype=torch.float64) for values in mean_and_std)
     return (subtracted / 255 - mean) / std, 1 / (255 * std)

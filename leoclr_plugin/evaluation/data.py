@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.config.datasets import SOURCE_KEYS
+from leoclr_plugin.data.levels import reading_of
 from leoclr_plugin.errors import UserError
 
 # In a folder of images that show several classes, this file says which.
@@ -73,6 +74,8 @@ def evaluation_cfg(
         raise UserError(
             "the checkpoint was trained without a validation set; name one with --val_data_path"
         )
+    # The network knows images of its own channels and levels only.
+    data |= reading_of(default)
     given = {"train_list": train_list, "val_list": val_list}
     data |= {key: value for key, value in given.items() if value is not None}
     cfg = OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from leoclr_plugin.data.images import EXTENSIONS, list_images
 from leoclr_plugin.data.labels import read_labels
+from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.data.stored import Images
@@ -136,6 +137,7 @@ def embed(
     batch_size: int = 256,
     threads: int = 4,
     source: object = "the network",
+    levels: Levels | None = None,
 ) -> int:
     """Encode images and write a folder of Parquet files with ``path``, ``label`` and ``vector``.
 
@@ -153,6 +155,7 @@ def embed(
         batch_size: the number of images to encode at once.
         threads: the number of threads that load images.
         source: the checkpoint of the method, for error messages.
+        levels: how the levels of the images are read; None for RGB of 8 bits.
 
     Returns:
         The number of images that an earlier call had written.
@@ -170,7 +173,8 @@ def embed(
     # Encoding the images of the first file takes a while, so check its place before.
     check_writable(next(path for path in (out, *out.absolute().parents) if path.exists()))
     first, number = done, len(parts)
-    for vectors in _vectors(method, view, pictures.images, batch_size, threads, source, done):
+    images = pictures.images
+    for vectors in _vectors(method, view, images, batch_size, threads, source, done, levels):
         rows = slice(first, first + len(vectors))
         labels = None if pictures.labels is None else pictures.labels[rows]
         table = _table(names[rows], labels, pictures.several, vectors, dtype, source)
@@ -217,11 +221,12 @@ def _vectors(
     threads: int,
     source: object,
     done: int,
+    levels: Levels | None,
 ) -> Iterator[torch.Tensor]:
     """Yield the features ``[n, F]`` in float32 of the images of each part, from ``done`` on."""
     dataset = images.take(range(done, len(images)))
     loader = source_loader(
-        dataset, build_source(dataset, "custom", 0, threads), view, batch_size, threads
+        dataset, build_source(dataset, "custom", 0, threads, levels), view, batch_size, threads
     )
     target_device = device()
     method = method.to(target_device).eval()

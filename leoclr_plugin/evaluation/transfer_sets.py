@@ -15,6 +15,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.data.datasets import build_dataset, class_names
+from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import Source, build_source, item_source
 from leoclr_plugin.data.views import MeanAndStd, val_view
@@ -117,7 +118,9 @@ _SETS: dict[str, _Published | _Drawn] = {
 TRANSFER_SETS = tuple(_SETS)
 
 
-def open_transfer_set(name: str, root: Path, download: bool, threads: int) -> TransferSet:
+def open_transfer_set(
+    name: str, root: Path, download: bool, threads: int, levels: Levels | None = None
+) -> TransferSet:
     """Open a data set of ``TRANSFER_SETS``, or a folder with ``train`` and ``val``.
 
     Args:
@@ -125,11 +128,18 @@ def open_transfer_set(name: str, root: Path, download: bool, threads: int) -> Tr
         root: the folder that holds the named data sets in torchvision's layouts.
         download: whether to fetch a named data set that is missing.
         threads: the number of threads that read images.
+        levels: how the network's training read levels; None for RGB of 8 bits.
 
     Raises:
-        UserError: if the name is unknown, or the data set is missing or damaged.
+        UserError: if the name is unknown, the data set is missing or damaged, or it is published
+            and the network does not take RGB of 8 bits.
     """
     if name in _SETS:
+        if levels is not None:
+            raise UserError(
+                f"--datasets: {name} has RGB images of 8 bits, and the network was trained with "
+                "data.channels or data.range; name a folder of such images"
+            )
         known = _SETS[name]
         if isinstance(known, _Drawn):
             return _drawn(name, known, root, download)
@@ -140,7 +150,9 @@ def open_transfer_set(name: str, root: Path, download: bool, threads: int) -> Tr
             f"--datasets: {name} is neither a data set nor a folder{suggestion(name, _SETS)}"
         )
     cfg = folder_cfg("custom", folder, threads, "--datasets")
-    train, test = (_files(build_dataset(cfg.data, split), threads) for split in ("train", "val"))
+    train, test = (
+        _files(build_dataset(cfg.data, split), threads, levels) for split in ("train", "val")
+    )
     classes = class_names(cfg.data)
     return TransferSet(name, "custom", MAP if classes else TOP1, train, test, classes=classes)
 
@@ -257,5 +269,5 @@ def _items(dataset: Dataset, name: str) -> Split:
     return Split(dataset, item_source(dataset, name))
 
 
-def _files(dataset: Dataset, threads: int) -> Split:
-    return Split(dataset, build_source(dataset, "custom", cache_mb=0, threads=threads))
+def _files(dataset: Dataset, threads: int, levels: Levels | None) -> Split:
+    return Split(dataset, build_source(dataset, "custom", 0, threads, levels))

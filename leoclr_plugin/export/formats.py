@@ -21,6 +21,7 @@ from torch import nn
 from leoclr_plugin.checkpoints.backbone import backbone_state
 from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.checkpoints.weights import write_weights
+from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host.bundled.backbones import TIMM_NAMES
 from leoclr_plugin.system.files import whole_file
@@ -90,10 +91,9 @@ def _checked_state(
     cfg, state = source.cfg, backbone_state(source)
     try:
         library_state = build(**cfg.backbone.get("kwargs", {})).state_dict()
-    except (ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{library} has no {cfg.backbone.name}; export it as safetensors or onnx"
-        ) from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        network = f"{cfg.backbone.name}{_arguments(cfg)}"
+        raise UserError(f"{library} has no {network}; export it as safetensors or onnx") from error
     # Only check the backbone's own weights: the library's network also has a classifier.
     different = {
         name
@@ -108,6 +108,11 @@ def _checked_state(
     return state
 
 
+def _arguments(cfg: DictConfig) -> str:
+    given = ", ".join(f"{name}={value}" for name, value in cfg.backbone.get("kwargs", {}).items())
+    return f" with {given}" if given else ""
+
+
 def _safetensors(source: CheckpointFolder, path: Path) -> None:
     cfg = source.cfg
     about = {"method": cfg.method, "backbone": cfg.backbone.name, "dataset": cfg.data.dataset}
@@ -116,7 +121,7 @@ def _safetensors(source: CheckpointFolder, path: Path) -> None:
 
 def _onnx(source: CheckpointFolder, path: Path) -> None:
     backbone = source.load_method().backbone
-    images = torch.zeros(2, 3, *input_size(source.cfg))
+    images = torch.zeros(2, channels_of(source.cfg.data), *input_size(source.cfg))
     batch = {"images": {0: "batch"}, "features": {0: "batch"}}
     try:
         import onnx

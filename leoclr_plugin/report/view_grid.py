@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms.functional import to_pil_image
 
 from leoclr_plugin.data.draws import draw_views
+from leoclr_plugin.data.images import picture_of
 from leoclr_plugin.data.make import views_of
-from leoclr_plugin.data.views import mean_and_std, pretrain_views
+from leoclr_plugin.data.views import MeanAndStd, given_mean_and_std, pretrain_views
 
 _CELL = 160
 _GAP = 8
@@ -42,11 +43,14 @@ def view_columns(cfg: DictConfig, views: int) -> dict[str, int]:
     return {f"X ({original})": views - 1, **crops}
 
 
-def view_grid(images: Sequence[Image.Image], cfg: DictConfig, seed: int = 0) -> Image.Image:
+def view_grid(
+    images: Sequence[Image.Image | np.ndarray], cfg: DictConfig, seed: int = 0
+) -> Image.Image:
     """Draw one row per image: the image on disk, then the views that the networks receive.
 
     Args:
-        images: RGB images of any size.
+        images: RGB images of any size, or levels ``[H, W, C]`` as ``open_levels`` returns them.
+            Of other channels than three, the first three or the first are shown.
         cfg: configuration with the method, its augmentations and the data set. The data set's
             normalisation is undone, so that the views look natural.
         seed: of the random draws.
@@ -55,7 +59,7 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig, seed: int = 0) -> 
         An RGB picture with a column for the file and one for each view.
     """
     dataset = cfg.data.dataset
-    views = pretrain_views(cfg.augmentations, dataset)
+    views = pretrain_views(cfg.augmentations, dataset, given_mean_and_std(cfg.data))
     columns = view_columns(cfg, len(views))
     titles = ["file", *columns]
     width = _GAP + len(titles) * (_CELL + _GAP)
@@ -68,8 +72,11 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig, seed: int = 0) -> 
     drawn = draw_views(views, seed, 0, np.arange(len(images)))
     made = views_of([np.array(image) for image in images], views, drawn)
     for row, image in enumerate(images):
-        pictures = [_to_image(made[index][row], dataset) for index in columns.values()]
-        for column, picture in enumerate([image, *pictures]):
+        pictures = [
+            _to_image(made[index][row], views[index].mean_and_std) for index in columns.values()
+        ]
+        on_disk = picture_of(image) if isinstance(image, np.ndarray) else image
+        for column, picture in enumerate([on_disk, *pictures]):
             cell = _fit(picture)
             left = _GAP + column * (_CELL + _GAP) + (_CELL - cell.width) // 2
             top = _HEADER + row * (_CELL + _GAP) + (_CELL - cell.height) // 2
@@ -77,9 +84,10 @@ def view_grid(images: Sequence[Image.Image], cfg: DictConfig, seed: int = 0) -> 
     return grid
 
 
-def _to_image(view: torch.Tensor, dataset: str) -> Image.Image:
-    mean, std = (torch.tensor(values)[:, None, None] for values in mean_and_std(dataset))
-    return to_pil_image((view * std + mean).clamp(0, 1))
+def _to_image(view: torch.Tensor, mean_and_std: MeanAndStd) -> Image.Image:
+    mean, std = (torch.tensor(values)[:, None, None] for values in mean_and_std)
+    natural = (view * std + mean).clamp(0, 1)
+    return to_pil_image(natural[:3] if len(natural) >= 3 else natural[:1].expand(3, -1, -1))
 
 
 def _fit(image: Image.Image) -> Image.Image:

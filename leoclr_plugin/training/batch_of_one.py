@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.errors import UserError
 
@@ -22,7 +23,7 @@ def check_batch_norm(network: nn.Module, cfg: DictConfig, sizes: Iterable[tuple[
     more, or if batch norm is synchronised over several processes.
 
     Args:
-        network: the network to train; it takes images ``[N, 3, H, W]``.
+        network: the network to train; it takes images ``[N, C, H, W]``.
         cfg: a configuration whose hardware is settled.
         sizes: the heights and widths of the images in pixels.
 
@@ -38,7 +39,7 @@ def check_batch_norm(network: nn.Module, cfg: DictConfig, sizes: Iterable[tuple[
     with torch.random.fork_rng(devices=[]):
         for height, width in sizes:
             try:
-                trial(torch.zeros(batch_size, 3, height, width))
+                trial(torch.zeros(batch_size, channels_of(cfg.data), height, width))
             except ValueError as error:
                 if "more than 1 value per channel" not in str(error):
                     raise

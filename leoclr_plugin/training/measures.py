@@ -17,7 +17,7 @@ from leoclr_plugin.config.nodes import Measures
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.sample import sample_loader
 from leoclr_plugin.data.sampler import processes
-from leoclr_plugin.data.views import pretrain_views, val_view
+from leoclr_plugin.data.views import given_mean_and_std, pretrain_views, val_view
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.metrics.label_free import label_free_measures
 from leoclr_plugin.training.last_epoch import is_last_epoch
@@ -105,10 +105,10 @@ def measure_loader(
         views: see ``sample_loader``.
         seed: see ``sample_loader``.
     """
-    dataset = cfg.data.dataset
+    dataset, given = cfg.data.dataset, given_mean_and_std(cfg.data)
     plain, augmented = (
-        val_view(dataset, input_size(cfg)),
-        pretrain_views(cfg.augmentations, dataset),
+        val_view(dataset, input_size(cfg), given),
+        pretrain_views(cfg.augmentations, dataset, given),
     )
     return sample_loader(data, plain, augmented[0], images, views, seed)
 
@@ -120,7 +120,7 @@ def encode_sample(
     """Encode the batches of ``measure_loader``.
 
     Args:
-        encode: maps images ``[n, 3, H, W]`` to features ``[n, F]``.
+        encode: maps images ``[n, C, H, W]`` to features ``[n, F]``.
         batches: the loader.
 
     Returns:

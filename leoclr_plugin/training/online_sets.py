@@ -18,6 +18,7 @@ from leoclr_plugin.config.datasets import SOURCE_KEYS
 from leoclr_plugin.config.defaults import defaults
 from leoclr_plugin.config.online import OnlineSet
 from leoclr_plugin.data.datasets import class_names
+from leoclr_plugin.data.levels import reading_of
 from leoclr_plugin.data.loaders import Loader, plain_train_loader, val_loader
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.metrics.accuracy import top1
@@ -143,6 +144,7 @@ def _own_cfg(cfg: DictConfig, node: Mapping[str, Any]) -> DictConfig:
     """Return the configuration of a set's loaders; all else is the training's."""
     keys = ("train_path", "val_path", "labels", "val_labels", *SOURCE_KEYS)
     data = {key: node[key] for key in keys if node.get(key)}
+    data |= reading_of(cfg.data)
     data |= {"dataset": "custom", "format": "image_folder", "num_workers": cfg.data.num_workers}
     return OmegaConf.create(
         {

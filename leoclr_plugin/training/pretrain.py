@@ -18,11 +18,13 @@ from leoclr_plugin.config.nodes import Pairs
 from leoclr_plugin.config.targets import take_backbone_target, take_pairs_file
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import check_data_is_there, class_names, take_number_of_classes
+from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
-from leoclr_plugin.data.views import view_size
+from leoclr_plugin.data.views import given_mean_and_std, view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
+from leoclr_plugin.host.open_backbones import takes_in_chans
 from leoclr_plugin.methods import METHODS
 from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
@@ -95,6 +97,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     if OmegaConf.select(cfg, "data.format") == "dali":
         require_dali()
     check_data_is_there(cfg.data)
+    _settle_channels(cfg)
     settle_hardware(cfg)
     if cfg.data.get("pairs") is not None:
         fill_in(cfg.data, "pairs", Pairs)
@@ -116,6 +119,20 @@ def prepare(cfg: DictConfig) -> DictConfig:
         )
         cfg.knn_eval.enabled = False
     return cfg
+
+
+def _settle_channels(cfg: DictConfig) -> None:
+    """Tell the network the number of channels, unless the configuration does or it knows."""
+    given_mean_and_std(cfg.data)
+    channels, name = channels_of(cfg.data), cfg.backbone.name
+    given = OmegaConf.select(cfg, "backbone.kwargs.in_chans")
+    if given is not None and given != channels:
+        raise UserError(
+            f"backbone.kwargs.in_chans={given}, and the images have {channels} channels; leave it "
+            f"out, or set data.channels={given}"
+        )
+    if given is None and channels != 3 and takes_in_chans(name):
+        OmegaConf.update(cfg, "backbone.kwargs.in_chans", channels, force_add=True)
 
 
 def _settle_several_labels(cfg: DictConfig) -> None:
@@ -193,12 +210,14 @@ def _check_features(model: nn.Module, cfg: DictConfig) -> None:
     if dict.__contains__(host().BaseMethod._BACKBONES, name):
         return
     size, training = view_size(cfg.augmentations[0]), backbone.training
+    channels = channels_of(cfg.data)
     try:
-        features = backbone.eval()(torch.zeros(1, 3, *size))
+        features = backbone.eval()(torch.zeros(1, channels, *size))
     # A network of a stranger can fail in any way.
     except Exception as error:
         raise UserError(
-            f"backbone.name={name} fails on an image of {size[0]} x {size[1]} pixels: "
+            f"backbone.name={name} fails on an image of {size[0]} x {size[1]} pixels"
+            f"{f' and {channels} channels' if channels != 3 else ''}: "
             f"{one_line(error)}; change crop_size or backbone.kwargs"
         ) from error
     finally:

@@ -35,7 +35,8 @@ def test_int_size_of_the_original_is_refused_unless_images_are_square():
     [
         ("crop_size", 0, "must be a whole number of at least 1"),
         ("crop_size", [32, 1.5], "crop_size=[32, 1.5] must be a whole number of at least 1"),
-        ("mean", [0.5], "mean=[0.5] must be a list of three numbers"),
+        ("mean", [0.5], "mean=[0.5] must have a number for each of 3 channels"),
+        ("mean", 0.5, "mean=0.5 must be a list of a number for each channel"),
         (
             "crop_size",
             [32],

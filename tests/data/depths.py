@@ -14,7 +14,13 @@ UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 WHITE_IS_ZERO, BLACK_IS_ZERO = 0, 1
 
 
-def tiff(data: np.ndarray | bytes, bits: int, kind: int, zero: int = BLACK_IS_ZERO) -> bytes:
+def tiff(
+    data: np.ndarray | bytes,
+    bits: int,
+    kind: int,
+    zero: int = BLACK_IS_ZERO,
+    orientation: int = 1,
+) -> bytes:
     """Return an uncompressed grey TIFF of the ramp's size."""
     pixels = data if isinstance(data, bytes) else data.tobytes()
     tags = {
@@ -23,7 +29,8 @@ def tiff(data: np.ndarray | bytes, bits: int, kind: int, zero: int = BLACK_IS_ZE
         258: (3, bits),
         259: (3, 1),
         262: (3, zero),
-        273: (4, 8 + 2 + 12 * 10 + 4),
+        273: (4, 8 + 2 + 12 * 11 + 4),
+        274: (3, orientation),
         277: (3, 1),
         278: (4, RAMP.shape[0]),
         279: (4, len(pixels)),

@@ -21,12 +21,12 @@ def test_a_ramp_keeps_its_levels(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("float-255.tif", "floating-point grey levels go from 0 to 252; scale them to"),
+        ("float-255.tif", "floating-point grey levels go from 0 to 252; set data.range"),
         ("float-nan.tif", "floating-point grey levels go from nan to nan"),
         ("16-signed.tif", "levels are signed"),
         ("8-signed.tif", "levels are signed"),
         ("16-white.tif", "zero is white"),
-        ("32.tif", "levels have 32 bits; save it as 8 or 16 bits"),
+        ("32.tif", "levels have 32 bits; set data.range"),
         ("32-signed.tif", "levels are signed"),
     ],
 )

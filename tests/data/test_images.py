@@ -143,6 +143,7 @@ def test_a_lack_of_memory_is_not_reported_as_an_unreadable_file(tmp_path, monkey
     def fail(*args, **kwargs):
         raise MemoryError
 
+    (tmp_path / "a.png").touch()
     monkeypatch.setattr(Image, "open", fail)
     with pytest.raises(MemoryError):
         open_rgb(tmp_path / "a.png")

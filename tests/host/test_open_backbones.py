@@ -5,6 +5,7 @@ import sys
 import pytest
 import timm
 import torch
+from torch import nn
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
@@ -100,3 +101,12 @@ def test_the_table_still_knows_what_the_host_knows():
     assert "no such network" not in table
     with pytest.raises(KeyError):
         table["no such network"]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "small_convnet", "vit_tiny", "resnet10t"])
+def test_networks_take_other_channels(name):
+    kwargs = {"img_size": 32, "patch_size": 16} if name == "vit_tiny" else {}
+    network = host().BaseMethod._BACKBONES[name]("leoclr", in_chans=5, **kwargs)
+    assert len(network.eval()(torch.randn(2, 5, 32, 32))) == 2
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    assert first.in_channels == 5

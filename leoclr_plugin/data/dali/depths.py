@@ -1,4 +1,4 @@
-"""Find files with grey levels that DALI would silently decode differently from PIL."""
+"""Find files that DALI would silently decode differently from PIL: by levels, by orientation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from leoclr_plugin.data.grey import FLOAT, check_levels
 _FORMATS = (b"II", b"MM", b"P2", b"P3", b"P5", b"P6")
 STARTS = frozenset(int.from_bytes(start, "big") for start in _FORMATS)
 _COMMENT = re.compile(rb"#[^\r\n]*")
+_ORIENTATION = 274  # TIFF's tag
 _HEADER_BYTES = 4096
 _MAXIMA_OF_DALI = (255, 65535)
 _REMEDY = "data.format=image_folder and data.cache_mb can read it"
 
 
 def misread(encoded: bytes) -> str | None:
-    """Return why DALI would decode an image to other levels than PIL; None if it would not.
+    """Return why DALI would decode an image otherwise than PIL; None if it would not.
 
     The result is None for a file that PIL cannot identify: DALI reports files that it cannot
     decode.
@@ -36,8 +37,11 @@ def misread(encoded: bytes) -> str | None:
         with Image.open(io.BytesIO(encoded)) as image:
             check_levels(image)
             floating = image.mode == FLOAT
+            turned = image.format == "TIFF" and image.tag_v2.get(_ORIENTATION, 1) != 1
     except ValueError as error:
         return str(error)
     except Exception:
         return None
+    if turned:
+        return f"DALI does not turn a TIFF by its orientation; {_REMEDY}"
     return f"DALI clips floating-point levels; {_REMEDY}" if floating else None

@@ -12,6 +12,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from leoclr_plugin.data.images import EXTENSIONS
+from leoclr_plugin.data.raw import NPY
 from leoclr_plugin.data.stores.names import Names
 from leoclr_plugin.data.stores.tar_members import members
 from leoclr_plugin.errors import UserError
@@ -87,7 +88,8 @@ def _make(shard: Path, image_key: str | None, label_key: str) -> ShardIndex:
     names: list[bytes] = []
     known: dict[bytes, int] = {}
     without, first = 0, ""
-    image_ends = tuple(ending[1:].encode() for ending in EXTENSIONS)
+    # Shards often have vectors or labels as .npy beside the images; image_key=npy takes them.
+    image_ends = tuple(ending[1:].encode() for ending in EXTENSIONS if ending != NPY)
     wanted, label_end = image_key and image_key.encode(), label_key.encode()
     key: bytes | None = None
     image = label = None

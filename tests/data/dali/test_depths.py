@@ -13,7 +13,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
 from tests.data.dali.conftest import DEVICE
-from tests.data.depths import ALL, BOTH, PIL_ALONE
+from tests.data.depths import ALL, BOTH, PIL_ALONE, RAMP, UNSIGNED, tiff
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,14 @@ def test_what_dali_would_misread_ends_the_epoch_and_is_read_into_the_cache(name,
         list(loader(train))
     ((images, _),) = loader(train, dali__cache_mb=1)
     assert len(images) == 2
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_tiff_that_pil_turns_is_refused(orientation, tmp_path):
+    levels = RAMP.astype("u1")
+    path = tmp_path / "turned.tif"
+    path.write_bytes(tiff(levels, 8, UNSIGNED, orientation=orientation))
+    reasons = [reason for _, reason in undecodable([str(path)], DEVICE.get())]
+    remedy = "data.format=image_folder and data.cache_mb can read it"
+    expected = [f"DALI does not turn a TIFF by its orientation; {remedy}"]
+    assert reasons == ([] if orientation == 1 else expected)
