@@ -82,6 +82,12 @@ def test_equalisation_is_of_bytes(keys):
     )
 
 
+def test_transforms_of_ones_own_take_bytes():
+    extra = [{"_target_": "torchvision.transforms.v2.RandomVerticalFlip"}]
+    nodes = [{**pipeline(32, 2), "extra": extra}, pipeline([32, 32], crop=False)]
+    refused("add augmentations.0.extra=[]", **DEEP, augmentations=OmegaConf.create(nodes))
+
+
 def test_a_mean_of_a_pipeline_has_a_number_for_each_channel():
     nodes = [{**pipeline(32, 2), "mean": [0.5, 0.5, 0.5]}, pipeline([32, 32], crop=False)]
     refused(

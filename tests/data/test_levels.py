@@ -48,6 +48,10 @@ def check(path: Path, levels: np.ndarray) -> None:
         read = decode(path, Levels(levels.shape[2], given))
         assert (read.dtype, read.shape) == (np.float32, levels.shape)
         np.testing.assert_allclose(read, by_hand(levels), rtol=0, atol=4e-5)
+        # Images of tables and shards are bytes in memory.
+        encoded = np.fromfile(path, np.uint8)
+        stored = decode("image 1", Levels(levels.shape[2], given), encoded)
+        np.testing.assert_array_equal(stored, read)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5, 16])

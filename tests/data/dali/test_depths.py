@@ -77,7 +77,8 @@ def test_a_tiff_that_pil_turns_is_refused(orientation, tmp_path):
     levels = RAMP.astype("u1")
     path = tmp_path / "turned.tif"
     path.write_bytes(tiff(levels, 8, UNSIGNED, orientation=orientation))
-    reasons = [reason for _, reason in undecodable([str(path)], DEVICE.get())]
+    images = FileStore.of_paths([path])
+    reasons = [reason for _, reason in undecodable(images, range(1), DEVICE.get())]
     remedy = "data.format=image_folder and data.cache_mb can read it"
     expected = [f"DALI does not turn a TIFF by its orientation; {remedy}"]
     assert reasons == ([] if orientation == 1 else expected)
