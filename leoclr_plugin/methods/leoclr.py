@@ -227,7 +227,8 @@ class LeOCLR(host().BaseMomentumMethod):
             query_outs = [self.base_training_step(view, targets) for view in queries]
             key_outs, positives = self._encode_keys(others, targets)
             cosines += [cosine_similarities(o["z"], positives, negatives) for o in query_outs]
-            outs += query_outs
+            # The classifier does not learn from the partner's original, whose class is another's.
+            outs += query_outs[:1] if queries is originals else query_outs
             momentum_outs += key_outs
             keys += positives
             self._new_keys.append(torch.cat(self._keys_for_queue(positives)))

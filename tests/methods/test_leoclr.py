@@ -109,6 +109,25 @@ def test_loss_equals_its_definition_with_the_models_own_outputs():
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_crops_are_pulled_to_both_originals_of_a_pair():
+    pairs = {"file": "pairs.csv", "where": "originals"}
+    model, batch = build(data__pairs=pairs), make_batch(crops=3)
+    queue = model.queue.clone()
+    loss = model.training_step(batch, 0)
+    again, targets = build(data__pairs=pairs), batch[2]
+    crops, originals = batch[1][:2], batch[1][2:]
+    outs = [again(x) for x in originals]
+    # The partner's class is not known, so the classifier learns from the image alone.
+    expected = F.cross_entropy(outs[0]["logits"], targets)
+    for crop in crops:
+        v = again.momentum_forward(crop)["z"]
+        for out in outs:
+            logits = torch.cat([(out["z"] * v).sum(1, keepdim=True), out["z"] @ queue], 1) / 0.2
+            expected = expected + F.cross_entropy(logits, torch.zeros(len(v), dtype=torch.long))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert len(model._new_keys[0]) == 2 * len(targets)
+
+
 def test_swapped_branches_pull_each_crop_to_the_originals_key():
     # In this ablation the crops are the queries, so the gradient goes through them.
     model, batch = build(method_kwargs__query="crops"), make_batch()
