@@ -24,16 +24,17 @@ from tests.sources import NEEDS, WRITERS, add, class_images, hugging_face
 
 
 @pytest.fixture(params=WRITERS)
-def kind(request):
+def kind(request, tmp_path, monkeypatch):
     if request.param in NEEDS:
         pytest.importorskip(NEEDS[request.param])
+    if request.param == "parquet":
+        monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     return request.param
 
 
 @pytest.fixture
-def written(kind, image_folder, tmp_path, monkeypatch):
+def written(kind, image_folder, tmp_path):
     """The paths of a source, made from ``image_folder/train``."""
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     return WRITERS[kind](image_folder / "train", tmp_path / "source")
 
 
