@@ -89,6 +89,8 @@ def augmentations_fit_channels(values: Mapping[str, Any]) -> Iterator[str]:
             of_bytes.append(f"augmentations.{i}.equalization.prob=0")
         if pipeline.get("extra"):
             of_bytes.append(f"augmentations.{i}.extra=[]")
+        if pipeline.get("mix"):
+            of_bytes.append(f"augmentations.{i}.mix=null")
     if of_colours:
         yield (
             f"saturation, hue and grey need RGB, and data.channels={channels}: "
@@ -96,8 +98,8 @@ def augmentations_fit_channels(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if of_bytes:
         yield (
-            f"equalization and extra need RGB of 8 bits without data.channels and data.range: add "
-            f"{' '.join(of_bytes)}"
+            "equalization, mix and extra need RGB of 8 bits without data.channels and data.range: "
+            f"add {' '.join(of_bytes)}"
         )
 
 

@@ -187,7 +187,11 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
     anchor = value_of(values, "method_kwargs.anchor", "original")
     last = len(pipelines) - 1
     expected = [last] if anchor == "original" else []
-    originals = [i for i, pipeline in enumerate(pipelines) if not pipeline["rrc"]["enabled"]]
+    originals = [
+        i
+        for i, pipeline in enumerate(pipelines)
+        if not (pipeline["rrc"]["enabled"] or pipeline.get("mix"))
+    ]
     if originals != expected or pipelines[last]["num_crops"] != 1:
         crop = "rrc.enabled=False, and only it" if expected else "rrc.enabled=True, as all others"
         yield (
@@ -261,6 +265,24 @@ def _pairs_have_one_source(values: Mapping[str, Any]) -> Iterator[str]:
     method = value_of(values, "method")
     if where not in (None, "second") and method not in (None, "leoclr"):
         yield f"data.pairs.where={where} must be second with method={method}"
+
+
+@_rule("augmentations", commands=(PRETRAIN,))
+def _a_mix_fills_its_grid(values: Mapping[str, Any]) -> Iterator[str]:
+    for i, pipeline in enumerate(values.get("augmentations") or ()):
+        mix = pipeline.get("mix")
+        if mix is None:
+            continue
+        key, grid, copies = f"augmentations[{i}].mix", mix.get("grid", 2), mix.get("copies", 2)
+        if (pipeline.get("rrc") or {}).get("enabled"):
+            yield f"{key} crops by itself: set augmentations[{i}].rrc.enabled=False"
+        if grid**2 % copies:
+            yield f"{key}.copies={copies} must divide the {grid**2} tiles"
+        size = pipeline.get("crop_size")
+        if not isinstance(size, list):
+            yield f"augmentations[{i}].crop_size={size} must be [height, width] with a mix"
+        elif any(side % grid for side in size):
+            yield f"augmentations[{i}].crop_size={size} must be a multiple of {key}.grid={grid}"
 
 
 @_rule("max_steps", commands=(DETECT,))

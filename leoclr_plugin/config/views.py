@@ -62,6 +62,19 @@ class ColorJitter(Node):
     )
 
 
+class Mix(Node):
+    """``mix``: Random Crop and Mix, a view that is a grid of small crops."""
+
+    scales: Annotated[list[Annotated[float, Field(ge=1)]], Field(min_length=1)] = key(
+        [3, 6, 12],
+        "shorter side of the image divided by the side of a crop; one is drawn for each image",
+        of="leoclr",
+        wanted="a list of numbers of at least 1",
+    )
+    grid: Annotated[int, Field(ge=1)] = key(2, "tiles on a side of the view", of="leoclr")
+    copies: Natural = key(2, "tiles that each crop fills, once as it is", of="leoclr")
+
+
 class Pipeline(Node):
     """One pipeline, which makes one or several views of each image."""
 
@@ -81,6 +94,7 @@ class Pipeline(Node):
     solarization: Chance = key(None, "inversion of the pixels that are brighter than the middle")
     equalization: Chance = key(None, "equalisation of the histogram; RGB of 8 bits only")
     horizontal_flip: Chance = key(None, "horizontal mirroring")
+    mix: Mix = key(None, "Random Crop and Mix; needs rrc.enabled: False")
     extra: list[dict[str, Any]] = key(
         [],
         "transforms of torchvision, kornia, albumentations or your own, as nodes with _target_",

@@ -11,8 +11,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from leoclr_plugin.config.datasets import SQUARE_DATASETS
+from leoclr_plugin.config.defaults import defaults
+from leoclr_plugin.config.views import Mix as MixKeys
 from leoclr_plugin.data.extra import ExtraTransforms
 from leoclr_plugin.data.levels import channels_of
+from leoclr_plugin.data.mix import Mix
 from leoclr_plugin.data.rand_augment import RandAugment
 from leoclr_plugin.errors import UserError
 
@@ -54,6 +57,8 @@ class View:
         whole: whether an image that ``resize_shorter`` does not bring to ``size`` is refused
             instead of cropped.
         rand_augment: the settings of RandAugment, which follows the resize; None leaves it out.
+        mix: the settings of Random Crop and Mix, which takes the place of the resize; None leaves
+            it out.
         extra: the user's own transforms, which precede the normalisation; None without any.
     """
 
@@ -64,6 +69,7 @@ class View:
     bicubic: bool = True
     whole: bool = False
     rand_augment: RandAugment | None = None
+    mix: Mix | None = None
     extra: ExtraTransforms | None = None
 
     @property
@@ -99,6 +105,7 @@ def pretrain_views(
             normalization(node, dataset, given),
             resize_shorter=node.crop_size if keeps_ratio else None,
             whole=keeps_ratio,
+            mix=_mix(node),
             extra=_extra(node, f"augmentations[{number}].extra"),
         )
         views += [view] * node.num_crops
@@ -187,6 +194,14 @@ def view_size(node: DictConfig) -> tuple[int, int]:
     """Return the height and width in pixels of ``crop_size``, which is [H, W] or an int."""
     size = node.crop_size
     return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _mix(node: DictConfig) -> Mix | None:
+    settings = node.get("mix")
+    if settings is None:
+        return None
+    settings = {**defaults(MixKeys), **OmegaConf.to_container(settings, resolve=True)}
+    return Mix(tuple(settings["scales"]), settings["grid"], settings["copies"])
 
 
 def _extra(node: DictConfig, where: str) -> ExtraTransforms | None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from leoclr_plugin.data.dali.files import Files, Named
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import Encoded, UnreadableImage
+from leoclr_plugin.data.mix import assemble, mix_regions
 from leoclr_plugin.data.views import View
 
 
@@ -104,8 +106,8 @@ class Graph:
             batch = reading.popleft()
             corners = [
                 corner
-                for view, other in zip(batch.drawn, shown, strict=True)
-                for corner in _corners(view, read[other][1])
+                for view_drawn, other in zip(batch.drawn, shown, strict=True)
+                for corner in _corners(view_drawn, read[other][1])
             ]
             given = [encoded for encoded, _ in read]
             if of_partner:
@@ -183,7 +185,11 @@ class Graph:
             # On a stream of its own torch finishes a batch beside the training step, not after it.
             self._stream = torch.cuda.Stream()
         with torch.cuda.stream(self._stream):
-            images = [torch.from_dlpack(output.as_tensor()) for output in outputs]
+            images = iter([torch.from_dlpack(output.as_tensor()) for output in outputs])
+            images = [
+                _joined(images, view, view_drawn)
+                for view, view_drawn in zip(self._views, drawn, strict=True)
+            ]
             views = finish_views(images, self._views, drawn, self._dtype)
         return index, views, self._stream and self._hold_until_read(images)
 
@@ -207,10 +213,35 @@ def _end_in_a_new_thread(pipeline: Pipeline) -> None:
 
 def _corners(drawn: Drawn, sizes: np.ndarray) -> list[np.ndarray]:
     """Return the top left and bottom right corners of a view's crops; none if it does not crop."""
+    if "mix_place" in drawn:
+        starts, stops = mix_regions(sizes, drawn["mix_scale"], drawn["mix_place"])
+        return [
+            np.ascontiguousarray(corner, np.float32)
+            for number in range(starts.shape[1])
+            for corner in (starts[:, number], stops[:, number])
+        ]
     if "area" not in drawn:
         return []
     corners = crop_regions(sizes, drawn["area"], drawn["ratio"], drawn["place"])
     return [corner.astype(np.float32) for corner in corners]
+
+
+def _joined(images: Iterator[torch.Tensor], view: View, drawn: Drawn) -> torch.Tensor:
+    """Return a view's images ``[n, H, W, C]``; those of a mix are put together from its crops."""
+    if view.mix is None:
+        return next(images)
+    crops = torch.stack([next(images) for _ in range(view.mix.crops)], dim=1)
+    return torch.stack(
+        [
+            assemble(view.mix, one, {name: values[i] for name, values in drawn.items()})
+            for i, one in enumerate(crops)
+        ]
+    )
+
+
+def _crops_of(view: View) -> int:
+    """Return the number of regions that a view is made of; 0 for the whole image."""
+    return view.mix.crops if view.mix is not None else int(view.node.rrc.enabled)
 
 
 @pipeline_def
@@ -221,7 +252,7 @@ def _graph(
     device: str,
     hw_decoder_load: float,
 ) -> tuple[DataNode, ...]:
-    pairs, corners = bool(of_partner), 2 * sum(view.node.rrc.enabled for view in views)
+    pairs, corners = bool(of_partner), 2 * sum(map(_crops_of, views))
     given = fn.external_source(
         source,
         num_outputs=1 + 2 * pairs + corners,
@@ -234,14 +265,14 @@ def _graph(
         encoded, paired = given[1:3]
         shown.append(_partner(shown[0], encoded, paired, device, hw_decoder_load))
     corner = iter(given[1 + 2 * pairs :])
-    return tuple(
-        resize(
-            shown[of_partner[number] if pairs else 0],
-            view,
-            (next(corner), next(corner)) if view.node.rrc.enabled else None,
-        )
-        for number, view in enumerate(views)
-    )
+    resized = []
+    for number, view in enumerate(views):
+        images = shown[of_partner[number] if pairs else 0]
+        if view.mix is not None:
+            view = replace(view, size=view.mix.tile_size(view.size))
+        regions = [(next(corner), next(corner)) for _ in range(_crops_of(view))]
+        resized += [resize(images, view, region) for region in regions or [None]]
+    return tuple(resized)
 
 
 def _partner(
