@@ -134,7 +134,10 @@ def pair_grid(
     for line, one in enumerate(shown):
         top = _GAP + line * (_CELL + 2 * _FRAME + _GAP)
         draw.text((6, top + _CELL // 2), one.name, fill="black", font=font, anchor="lm")
-        chosen = rng.permutation(one.rows)[:_PAIRS].tolist()
+        # A pair may be there from both sides, but is drawn once.
+        sides = np.sort(np.stack([images[one.rows], partners[one.rows]], axis=1), axis=1)
+        different = one.rows[np.unique(sides, axis=0, return_index=True)[1]]
+        chosen = rng.permutation(different)[:_PAIRS].tolist()
         for column, row in enumerate(chosen):
             left = _TITLE_WIDTH + column * (2 * _CELL + 2 * _FRAME + _GAP)
             frame = (left, top, left + 2 * (_CELL + _FRAME) - 1, top + _CELL + 2 * _FRAME - 1)

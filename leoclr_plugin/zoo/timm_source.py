@@ -50,9 +50,10 @@ def open_timm(name: str) -> TimmSource:
         backbone = timm.create_model(name, pretrained=True, num_classes=0)
     # An unknown tag, no pretrained weights or no network: each has an error of its own.
     except Exception as error:
+        reason = one_line(error).rstrip(".")
         raise UserError(
-            f"timm gives no pretrained weights of {name}: {one_line(error)}; check the name and "
-            "the network, or take a run or zoo:NAME"
+            f"timm gives no pretrained weights of {name}: {reason}; check the name and the "
+            "network, or take a run or zoo:NAME"
         ) from error
     config = timm.data.resolve_model_data_config(backbone)
     _, height, width = config["input_size"]
