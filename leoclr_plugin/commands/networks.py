@@ -96,6 +96,49 @@ def open_network(name: str) -> Network:
     )
 
 
+@dataclass(frozen=True)
+class OpenedEncoder:
+    """A network that embeds images, and how they are prepared.
+
+    Attributes:
+        method: see ``Network``.
+        view: how an image is prepared.
+        levels: see ``Network``.
+        source: see ``Network``.
+    """
+
+    method: nn.Module
+    view: View
+    levels: Levels | None
+    source: object
+
+
+def open_encoder(name: str) -> OpenedEncoder:
+    """Open a run, a model of the zoo, or a pretrained model of timm.
+
+    Args:
+        name: what ``open_network`` takes, or ``timm:NAME``. The prefix may be left out unless the
+            name is also that of a folder.
+
+    Raises:
+        UserError: if there is no such network, or its weights cannot be had.
+    """
+    from leoclr_plugin.errors import UserError
+    from leoclr_plugin.zoo import source, timm_source
+
+    there = name.startswith(source.PREFIX) or Path(name).exists()
+    if name.startswith(timm_source.PREFIX) or (not there and timm_source.is_timm(name)):
+        opened = timm_source.open_timm(name.removeprefix(timm_source.PREFIX))
+        return OpenedEncoder(opened.method, opened.view, None, name)
+    if not there:
+        raise UserError(
+            f"--encoder {name} is no folder of a run, no zoo:NAME and no model of timm; check the "
+            "name"
+        )
+    network = open_network(name)
+    return OpenedEncoder(network.method, network.view("custom"), network.levels, network.source)
+
+
 def require_bytes(networks: Sequence[Network], command: str) -> None:
     """Check that networks were trained on RGB images of 8 bits.
 

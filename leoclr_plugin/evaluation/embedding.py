@@ -26,6 +26,7 @@ from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.data.stores.opening import is_folder, open_store
 from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.evaluation.bank import FeatureBank
 from leoclr_plugin.evaluation.data import LABELS_FILE
 from leoclr_plugin.evaluation.features import device
 from leoclr_plugin.evaluation.finite import check_features
@@ -165,7 +166,7 @@ def embed(
             finite or too large for ``dtype``.
     """
     names = pictures.names
-    about = {**about, "dtype": dtype, **_described(names, pictures.labels)}
+    about = {**about, "dtype": dtype, **described(pictures)}
     parts = _earlier_parts(out, about)
     done = sum(map(_rows_of, parts))
     if done == len(names):
@@ -186,8 +187,10 @@ def embed(
     return done
 
 
-def _described(names: list[str], labels: Any) -> dict[str, Any]:
-    content = json.dumps([names, labels]).encode("utf-8", "surrogateescape")
+def described(pictures: Pictures) -> dict[str, Any]:
+    """Return the number of the images, and a SHA-256 of their names and labels."""
+    names = pictures.names
+    content = json.dumps([names, pictures.labels]).encode("utf-8", "surrogateescape")
     return {"images": len(names), "listing": hashlib.sha256(content).hexdigest()}
 
 
@@ -211,6 +214,51 @@ def _earlier_parts(out: Path, about: dict[str, Any]) -> list[Path]:
             f"{out} lacks a file between others; remove the folder, or name another --out"
         )
     return parts
+
+
+def read_features(folder: Path, pictures: Pictures) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Read back the features of all images.
+
+    Args:
+        folder: what ``embed`` wrote.
+        pictures: the images that it should hold.
+
+    Returns:
+        The features ``[N, F]``, see ``FeatureBank``; and what they depend on, see ``embed``.
+
+    Raises:
+        UserError: if the folder was not written by ``embed``, is damaged, is of other images or
+            labels, or is not complete.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not (folder / _ABOUT).is_file():
+        raise UserError(f"{folder} was not written by leoclr embed; write it by leoclr embed")
+    about = read_json(folder / _ABOUT)
+    expected = described(pictures)
+    if not expected.items() <= about.items():
+        raise UserError(
+            f"{folder} is of another data set: it holds {about.get('images')} images, and these "
+            f"are {expected['images']} with other names or labels; name the images that it was "
+            "made from"
+        )
+    parts = _earlier_parts(folder, about)
+    done = sum(map(_rows_of, parts))
+    if done != len(pictures.names):
+        raise UserError(
+            f"{folder} holds {done} of {len(pictures.names)} images; complete it by the same "
+            "leoclr embed again"
+        )
+    bank = FeatureBank()
+    for path in parts:
+        try:
+            vectors = pq.read_table(path, columns=["vector"])["vector"].combine_chunks()
+        except (pa.ArrowException, KeyError) as error:
+            raise UserError(f"{path} is damaged: {one_line(error)}; remove {folder}") from error
+        values = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), -1)
+        bank.add(torch.from_numpy(values.astype(np.float32)), folder)
+    return bank.features(), about
 
 
 def _vectors(

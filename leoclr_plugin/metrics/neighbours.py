@@ -41,7 +41,7 @@ def weighted_neighbours(
     """
     k = min(k, len(bank))
     for queries in features.split(_QUERIES):
-        closeness, nearest = _nearest(queries, bank, k, distance)
+        closeness, nearest = closest(queries, bank, k, distance)
         for values, indexes in zip(closeness.split(_VOTERS), nearest.split(_VOTERS), strict=True):
             if distance == "cosine":
                 # exp(cosine / t) can overflow. Subtracting the nearest neighbour's cosine avoids
@@ -51,10 +51,21 @@ def weighted_neighbours(
                 yield 1 / (-values.to(dtype) + _EPSILON), indexes
 
 
-def _nearest(
-    queries: torch.Tensor, bank: torch.Tensor, k: int, distance: str
+def closest(
+    queries: torch.Tensor, bank: torch.Tensor, k: int, distance: str = "cosine"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the cosines, or the negative distances, of the neighbours, and their indexes."""
+    """Find the nearest neighbours of a few images exactly, with memory that the bank does not grow.
+
+    Args:
+        queries: ``[n, F]``, the features of the images, in float32 or float64.
+        bank: ``[M, F]``, see ``weighted_neighbours``.
+        k: the number of neighbours, at most M.
+        distance: ``"cosine"`` or ``"euclidean"``.
+
+    Returns:
+        The cosines, or the negative distances, ``[n, k]``, the nearest first; and the neighbours'
+        indexes ``[n, k]`` in the bank.
+    """
     if distance == "cosine":
         queries = F.normalize(queries)
     best = nearest = None

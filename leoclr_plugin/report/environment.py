@@ -34,6 +34,7 @@ OPTIONAL_PACKAGES = (
     "opencv-python-headless",
     "onnx",
     "pyarrow",
+    "faiss-cpu",
     "h5py",
     "datasets",
     "imagecorruptions-imaug",

@@ -153,27 +153,35 @@ def _numbers(
     return numbers
 
 
-def write_pairs(path: Path, rows: Iterable[tuple[str, str, float]]) -> None:
+def write_pairs(
+    path: Path, rows: Iterable[tuple[str, str, float]], weights: Sequence[float] | None = None
+) -> None:
     """Write pairs with their scores as CSV, or as Parquet if the path ends so.
 
     Args:
         path: the file to write.
-        rows: the image, the partner and the score of each pair.
+        rows: the image, the partner and the score of each pair; NaN if the score is unknown.
+        weights: the weight of each pair; None leaves the column out.
     """
     from leoclr_plugin.system.files import whole_file
 
-    rows = list(rows)
+    columns = dict(zip(COLUMNS, ([], [], []), strict=False))
+    for row in rows:
+        for values, value in zip(columns.values(), row, strict=True):
+            values.append(value)
+    columns["score"] = [None if math.isnan(score) else score for score in columns["score"]]
+    if weights is not None:
+        columns["weight"] = list(weights)
     with whole_file(path) as part:
         if path.suffix in PARQUET:
             import pyarrow as pa
             import pyarrow.parquet as pq
 
-            columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
-            table = pa.table({name: list(values) for name, values in columns.items()})
             with part.open("wb") as file:
-                pq.write_table(table, file)
+                pq.write_table(pa.table(columns), file)
             return
+        columns["score"] = ["" if score is None else f"{score:.6f}" for score in columns["score"]]
         with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS[:3])
-            writer.writerows((image, other, f"{score:.6f}") for image, other, score in rows)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
