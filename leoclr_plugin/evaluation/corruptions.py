@@ -110,4 +110,4 @@ def corrupted_source(
 
     targets = source.targets[torch.as_tensor(indexes)]
     repeats = (len(SEVERITIES), *[1] * (targets.dim() - 1))
-    return Source(image, targets.repeat(repeats), paths=None)
+    return Source(image, targets.repeat(repeats), images=None)
