@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dali", action="store_true", help="also check that DALI can decode them, on the CPU"
     )
     parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="file of pairs of these images; partners that lie elsewhere are checked as well",
+    )
+    parser.add_argument(
         "--write-list",
         type=Path,
         metavar="FILE",
@@ -59,6 +64,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("--dali: DALI reads RGB of 8 bits only; leave out --channels and --range")
     data = {"train_path": args.paths, **source_keys(args)}
     images = Images(open_store(data, "train", labelled=False))
+    if args.pairs:
+        images = _with_partners(images, args.paths, args.pairs)
     if args.write_list and not args.write_list.parent.is_dir():
         raise UserError(
             f"--write-list {args.write_list}: the folder {args.write_list.parent} is not there; "
@@ -78,6 +85,19 @@ def run(args: argparse.Namespace) -> None:
         print(f"Written to {args.write_list}")
     if bad:
         sys.exit(1)
+
+
+def _with_partners(images: Images, paths: list[str], pairs: str) -> Images:
+    from omegaconf import OmegaConf
+
+    from leoclr_plugin.config.defaults import defaults
+    from leoclr_plugin.config.nodes import Pairs
+    from leoclr_plugin.data.pairs.build import build_pairing
+
+    node = {**defaults(Pairs), "file": pairs}
+    data = {"train_path": paths[0] if len(paths) == 1 else paths, "pairs": node}
+    everything, _ = build_pairing(images, OmegaConf.create(data), crops=1, views=1)
+    return everything
 
 
 def _undecodable(images: Images, indexes: list[int]) -> dict[int, str]:

@@ -52,7 +52,7 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     crops = len(views) - 1 if is_leoclr else cfg.data.num_large_crops
     views = views_with_pairs(views, cfg.data.pairs.where)
     listed = images_of(build_dataset(cfg.data, "train+unlabeled"))
-    images, pairing = build_pairing(listed, cfg.data, crops, views)
+    images, pairing = build_pairing(listed, cfg.data, crops, len(views))
     return _loader(dataset, cfg, views, True, _pretrain_batch, images, pairing)
 
 

@@ -8,6 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
+from leoclr_plugin.commands.main import main
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.pairs.partners import Partners
 from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
@@ -240,3 +241,14 @@ def test_other_methods_have_no_originals(folder):
     pairs = {"file": "a", "where": "both"}
     with pytest.raises(UserError, match="where=both must be second with method=mocov2plus"):
         cfg_of(folder, pairs, "mocov2plus", method_kwargs__queue_size=64)
+
+
+def test_check_data_finds_a_damaged_partner_that_lies_elsewhere(folder, capsys):
+    path = write(folder / "pairs.csv", [(name(0), name(16, folder)), (name(1), name(2))])
+    (folder / "more" / "16.png").write_text("no image")
+    with pytest.raises(SystemExit):
+        main(["check-data", str(folder / "images"), "--pairs", path])
+    printed = capsys.readouterr()
+    assert "more/16.png: " in printed.out
+    assert "16 of 17 images are good, 1 bad" in printed.out
+    assert "2 of 16 images have a partner" in printed.err

@@ -64,15 +64,15 @@ def views_with_pairs(views: Sequence[View], where: str) -> list[View]:
 
 
 def build_pairing(
-    images: Images, data: DictConfig, crops: int, views: Sequence[View]
+    images: Images, data: DictConfig, crops: int, views: int
 ) -> tuple[Images, Pairing]:
     """Find the partners of a training's images, and say on stderr how many there are.
 
     Args:
         images: all images of the data set.
         data: the ``data`` node; all keys of ``data.pairs`` are there.
-        crops: the number of the first pipelines' views that are crops.
-        views: all views, see ``views_with_pairs``.
+        crops: how many of the first views are crops.
+        views: the number of all views, see ``views_with_pairs``.
 
     Returns:
         The images of the training followed by those that are only partners, and the pairing.
@@ -94,7 +94,7 @@ def build_pairing(
     else:
         count = len(images)
         everything, pairs, weights = _by_file(images, data, Path(node.file))
-    of_partner = _of_partner(node.where, crops, len(views))
+    of_partner = _of_partner(node.where, crops, views)
     control = sum(of_partner) / len(of_partner) if node.control else None
     partners = _grouped(pairs, weights, count, node.probability, control)
     alone = int((np.diff(partners.first) == 0).sum())
