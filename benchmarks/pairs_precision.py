@@ -1,6 +1,6 @@
-"""Measure how many pairs of similar images are of one class, for several encoders, at 64 px.
+"""Measure how many pairs of similar images are of one class, for several encoders.
 
-usage: python benchmarks/pairs_precision.py DATA OUT [NETWORK...]
+usage: python benchmarks/pairs_precision.py DATA OUT [--size 64] [--every 1] [NETWORK...]
 
 ``DATA`` has a folder for each class. ``OUT`` gets the features, which a second call reuses, and
 ``pairs-precision.json``. A network is a model of the zoo, or ``untrained``. The labels are only
@@ -34,7 +34,7 @@ from leoclr_plugin.zoo.model import load
 
 _UNTRAINED = "untrained"
 _NETWORKS = ("leoclr-resnet18-imagenette", "mocov2plus-resnet18-imagenette", _UNTRAINED)
-_SIZE, _K = (64, 64), 5
+_K = 5
 # The most similar pairs: the scale of cosines differs between networks, and shares do not.
 _SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 _SPARE = 37
@@ -50,11 +50,11 @@ def network_of(name: str) -> nn.Module:
     return network.eval()
 
 
-def measure(name: str, pictures: Pictures, out: Path) -> dict[str, Any]:
+def measure(name: str, pictures: Pictures, size: int, out: Path) -> dict[str, Any]:
     """Mine all neighbours of a network, and judge them by their classes."""
     method = Encoder(network_of(name)).eval()
-    about = {"network": fingerprint(method.backbone.state_dict()), "size": list(_SIZE)}
-    embed(method, val_view("custom", _SIZE), pictures, out / name, about, threads=1)
+    about = {"network": fingerprint(method.backbone.state_dict()), "size": [size, size]}
+    embed(method, val_view("custom", (size, size)), pictures, out / name, about, threads=1)
     features, about = read_features(out / name, pictures)
     count = len(features)
     found, seconds = {}, {}
@@ -93,15 +93,23 @@ def measure(name: str, pictures: Pictures, out: Path) -> dict[str, Any]:
     }
 
 
+def _some(pictures: Pictures, every: int) -> Pictures:
+    chosen = range(0, len(pictures.names), every)
+    names, labels = pictures.names[::every], pictures.labels[::every]
+    return Pictures(pictures.images.take(chosen), names, labels)
+
+
 def main() -> None:
     """Measure all networks, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--size", type=int, default=64, help="height and width in pixels")
+    parser.add_argument("--every", type=int, default=1, help="take each N-th image only")
     parser.add_argument("networks", nargs="*", default=_NETWORKS, metavar="NETWORK")
     args = parser.parse_args()
-    pictures = pictures_of(args.data)
-    results = {name: measure(name, pictures, args.out) for name in args.networks}
+    pictures = _some(pictures_of(args.data), args.every)
+    results = {name: measure(name, pictures, args.size, args.out) for name in args.networks}
     rows = [
         (
             name,
@@ -117,7 +125,7 @@ def main() -> None:
     print(text_table(header, rows))
     content = {
         "images": len(pictures.names),
-        "size": list(_SIZE),
+        "size": args.size,
         "k": _K,
         "results": results,
         "environment": environment(),

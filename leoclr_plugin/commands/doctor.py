@@ -12,6 +12,7 @@ _INSTALL_COMMANDS = {
     "opencv-python-headless": 'pip install "leoclr-plugin[opencv]"',
     "onnx": 'pip install "leoclr-plugin[onnx]"',
     "pyarrow": 'pip install "leoclr-plugin[embed]"',
+    "faiss-cpu": 'pip install "leoclr-plugin[pairs]"',
     "h5py": 'pip install "leoclr-plugin[h5]"',
     "datasets": 'pip install "leoclr-plugin[datasets]"',
     "imagecorruptions-imaug": 'pip install "leoclr-plugin[robustness]"',

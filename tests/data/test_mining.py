@@ -92,6 +92,10 @@ def test_image_with_too_many_near_duplicates_is_told(tmp_path):
     # The last image finds its neighbours, and the 59 equal ones do not find it.
     assert set(mined.images.tolist()) == {59}
     assert mined.crowded == 59
+    # None of the equal ones is its own partner, though it may not be among its own neighbours.
+    equal = mine(features, tmp_path / "found", k=2, band=(0.5, 1))
+    assert (equal.images != equal.partners).all()
+    assert len(equal.images) == 120
 
 
 def test_mutual_pairs_are_found_from_both_sides(features, tmp_path):
