@@ -54,14 +54,12 @@ def build_pretrain_dataset(data: DictConfig) -> Dataset:
 
     Returns:
         A data set as ``build_dataset`` returns it. For stl10 it has the labelled and the
-        unlabelled images. Images without a row in ``data.labels`` have unknown labels. Images that
-        ``data.pairs.suffixes`` makes partners are left out.
+        unlabelled images. Images without a row in ``data.labels`` have unknown labels.
 
     Raises:
         UserError: if the data set or format is unknown, or the data is missing.
     """
-    dataset = build_dataset(data, "train+unlabeled")
-    return without_partners(dataset, data) if isinstance(dataset, Images) else dataset
+    return build_dataset(data, "train+unlabeled")
 
 
 def class_names(data: DictConfig) -> tuple[str, ...] | None:
@@ -115,8 +113,9 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
         split: ``"train"``, ``"val"``, or ``"train+unlabeled"`` for pretraining.
 
     Returns:
-        ``Images``, or a data set of torchvision's archives, whose items are (PIL image, target) and
-        which may be within torch's ``Subset``.
+        ``Images``, without those that ``data.pairs.suffixes`` makes partners; or a data set of
+        torchvision's archives, whose items are (PIL image, target) and which may be within torch's
+        ``Subset``.
 
     Raises:
         UserError: if the data set or format is unknown, the data is missing or has more classes
@@ -124,6 +123,8 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
     """
     check_part("data", data)
     dataset = _whole_dataset(data, split)
+    if isinstance(dataset, Images):
+        dataset = without_partners(dataset, data)
     fraction = data.get("fraction", -1)
     if split == "val" or fraction == -1:
         return dataset

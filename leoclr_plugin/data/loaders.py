@@ -19,6 +19,7 @@ from leoclr_plugin.data.pairs.build import (
     build_pairing,
     has_pairs,
     views_with_pairs,
+    with_partners_listed,
 )
 from leoclr_plugin.data.rand_augment import RandAugment
 from leoclr_plugin.data.sampler import ShardSampler, processes
@@ -51,7 +52,7 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     is_leoclr = cfg.method == "leoclr"
     crops = len(views) - 1 if is_leoclr else cfg.data.num_large_crops
     views = views_with_pairs(views, cfg.data.pairs.where)
-    listed = images_of(build_dataset(cfg.data, "train+unlabeled"))
+    listed = images_of(build_pretrain_dataset(with_partners_listed(cfg.data)))
     images, pairing = build_pairing(listed, cfg.data, crops, len(views))
     return _loader(dataset, cfg, views, True, _pretrain_batch, images, pairing)
 

@@ -47,15 +47,18 @@ def _suffixes(data: DictConfig) -> list[str]:
 
 
 def without_partners(images: Images, data: DictConfig) -> Images:
-    """Leave out the images that ``data.pairs.suffixes`` makes partners: they are no originals.
-
-    Raises:
-        UserError: if no image has a partner.
-    """
+    """Leave out the images that ``data.pairs.suffixes`` makes partners: they are no originals."""
     if not _suffixes(data):
         return images
-    partners = _by_suffix(images, _suffixes(data))
+    partners = partners_by_suffix(images.names, _suffixes(data))
     return images.take([index for index in range(len(images)) if index not in partners])
+
+
+def with_partners_listed(data: DictConfig) -> DictConfig:
+    """Return a ``data`` node whose data set also has the images that are only partners."""
+    if not _suffixes(data):
+        return data
+    return OmegaConf.create({key: value for key, value in data.items() if key != "pairs"})
 
 
 def views_with_pairs(views: Sequence[View], where: str) -> list[View]:
