@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ def load_safely(path: Path) -> Any:
         UserError: if the file is missing, damaged, or contains code.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_sums(path)
+        return content
     except FileNotFoundError as error:
         raise UserError(f"the checkpoint {path} is not there") from error
     except OSError:
@@ -109,6 +112,15 @@ def load_safely(path: Path) -> Any:
             f"it holds {code[1]}, which is code" if code else "it is damaged, or not a checkpoint"
         )
         raise UserError(f"the checkpoint {path} cannot be read safely: {reason}") from error
+
+
+def _check_sums(path: Path) -> None:
+    # torch writes checksums and does not read them, so it takes tensors of damaged bytes.
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
 
 
 def load_state_dict(model: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
@@ -163,8 +175,7 @@ def epoch_of(path: Path) -> int:
 
 def _read_configuration(path: Path) -> DictConfig:
     try:
-        args = read_json(path)
-        cfg = OmegaConf.create(args if isinstance(args, dict) else {})
+        cfg = OmegaConf.create(read_json(path))
     except FileNotFoundError as error:
         raise UserError(
             f"{path.parent} lacks args.json, the configuration that a training writes there"

@@ -41,6 +41,9 @@ def check_config(
     problems = _problems(Config, values, "", command)
     for key, names in (known or {}).items():
         value = value_of(values, key)
+        if isinstance(value, (list, dict)):
+            # It is in the problems already.
+            continue
         if value not in _NO_VALUE:
             problems.pop(key, None)
         if value not in _NO_VALUE and value not in names:

@@ -155,6 +155,16 @@ class Data(Node):
         "device that changes colours, blurs and flips the resized images of image_folder",
         **_OF_WHOLE_IMAGES,
     )
+    on_bad_image: Literal["stop", "skip"] = key(
+        "stop",
+        "what a training does with an image that it cannot read; skip shows another in its place",
+        **_OF_WHOLE_IMAGES,
+    )
+    max_bad_share: Annotated[float, Field(ge=0, lt=1)] = key(
+        0.01,
+        "largest share of the images that on_bad_image: skip leaves out; more stop the training",
+        **_OF_WHOLE_IMAGES,
+    )
     pairs: Pairs = key(None, "pairs of images as positives", commands=(PRETRAIN,))
     online: dict[str, dict[str, Any]] = key(
         {},

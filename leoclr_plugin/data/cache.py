@@ -7,18 +7,23 @@ and these readers cannot follow our order of the samples.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from tqdm import tqdm
 
+from leoclr_plugin.data.bad_images import BadImages
+from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
 
 
 def decode_all(
-    images: Images, limit_mb: float, threads: int, levels: Levels | None = None
+    images: Images,
+    limit_mb: float,
+    threads: int,
+    levels: Levels | None = None,
+    bad: BadImages | None = None,
 ) -> list[np.ndarray]:
     """Decode images, as the loaders do that decode with each use.
 
@@ -27,18 +32,29 @@ def decode_all(
         limit_mb: the memory that all images together may take, in millions of bytes.
         threads: the number of threads that decode.
         levels: how levels are read; None for RGB of 8 bits.
+        bad: gets the images that cannot be decoded; None raises the error.
 
     Returns:
-        For each image what ``Images.decode`` returns.
+        For each image what ``Images.decode`` returns; for a bad one an array without pixels.
 
     Raises:
         UserError: if the images take more than ``limit_mb``; it says about how much they take.
         UnreadableImage: if an image cannot be decoded; it names the image.
     """
+
+    def decode(index: int) -> np.ndarray:
+        try:
+            return images.decode(index, levels)
+        except UnreadableImage as error:
+            if bad is None:
+                raise
+            bad.add(index, error.reason)
+            return np.empty((0, 0, 3), np.uint8)
+
     kept, used_bytes = [], 0
     pool = ThreadPoolExecutor(threads)
     try:
-        decoded = pool.map(partial(images.decode, levels=levels), range(len(images)))
+        decoded = pool.map(decode, range(len(images)))
         for image in tqdm(decoded, total=len(images), desc="Decoding images", leave=False):
             kept.append(image)
             used_bytes += image.nbytes

@@ -14,12 +14,14 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch.utils.data import Dataset
 
+from leoclr_plugin.data.bad_images import BadImages
 from leoclr_plugin.data.draws import Drawn, draw_views
 from leoclr_plugin.data.finish import finish_views
-from leoclr_plugin.data.images import naming_unreadable_images
+from leoclr_plugin.data.images import UnreadableImage, naming_unreadable_images
 from leoclr_plugin.data.make import make_views, resize_views
 from leoclr_plugin.data.pairs.build import Pairing
 from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.shown import Shown, images_shown
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import View
@@ -38,7 +40,6 @@ class _UnderWay:
     """A batch that threads are making."""
 
     place: tuple[int, int]
-    indexes: np.ndarray
     drawn: Sequence[Drawn]
     images: Sequence[torch.Tensor]
     jobs: Sequence[Future]
@@ -67,6 +68,7 @@ class ImageLoader:
         finish_on: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         pairing: Pairing | None = None,
+        bad: BadImages | None = None,
     ) -> None:
         """Keep the settings; the threads start at the first iteration.
 
@@ -82,12 +84,13 @@ class ImageLoader:
                 lets the threads do it.
             dtype: dtype of the views that are finished there; the threads make float32.
             pairing: the partners that some views show; None without pairs.
+            bad: the images that are left out; None raises an error for the first.
         """
         self.dataset = dataset
         self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._source, self._views, self._sampler, self._collate = source, views, sampler, collate
         self._threads, self._finish_on, self._dtype = threads, finish_on, dtype
-        self._pairing = pairing
+        self._pairing, self._bad = pairing, bad
         self._memory = BatchMemory(pinned=torch.cuda.is_available())
         self._pool: ThreadPoolExecutor | None = None
         self._next: Iterator[tuple[int, int, np.ndarray]] = iter(())
@@ -121,12 +124,11 @@ class ImageLoader:
             batch = self._under_way.popleft()
             self._start()
             try:
-                for job in batch.jobs:
-                    job.result()
+                indexes = np.concatenate([job.result() for job in batch.jobs])
             except BaseException:
                 self._drop()
                 raise
-            yield self._finished(batch)
+            yield self._finished(batch, indexes)
 
     def _start(self) -> None:
         """Start batches until enough of them are under way, or none is left."""
@@ -149,41 +151,54 @@ class ImageLoader:
                 slice(start, start + _IMAGES_A_JOB)
                 for start in range(0, len(indexes), _IMAGES_A_JOB)
             ]
-            shown = self._shown(epoch, indexes)
-            jobs = [self._pool.submit(self._make, shown, drawn, images, part) for part in parts]
-            self._under_way.append(_UnderWay((epoch, number), indexes, drawn, images, jobs))
-
-    def _shown(self, epoch: int, indexes: np.ndarray) -> list[np.ndarray]:
-        """Return the index of the image that each view shows; one array if all show the same."""
-        if self._pairing is None:
-            return [indexes]
-        drawn = self._pairing.partners.draw(self._sampler.seed, epoch, indexes)
-        return [drawn[of_partner] for of_partner in self._pairing.of_partner]
+            jobs = [
+                self._pool.submit(self._make, epoch, indexes, drawn, images, part) for part in parts
+            ]
+            self._under_way.append(_UnderWay((epoch, number), drawn, images, jobs))
 
     def _make(
         self,
-        shown: Sequence[np.ndarray],
+        epoch: int,
+        indexes: np.ndarray,
         drawn: Sequence[Drawn],
         out: Sequence[torch.Tensor],
         part: slice,
-    ) -> None:
+    ) -> np.ndarray:
+        """Make the views of a part of a batch; return the indexes of its samples."""
         make = make_views if self._finish_on is None else resize_views
         drawn = [{name: values[part] for name, values in view.items()} for view in drawn]
         out = [view[part] for view in out]
-        # Each image is decoded once, whichever views show it.
-        images = {
-            index: self._source.image(index)
-            for index in dict.fromkeys(index for row in shown for index in row[part].tolist())
-        }
-        by_view = [[images[index] for index in row[part].tolist()] for row in shown]
-        if len(by_view) == 1:
-            make(by_view[0], self._views, drawn, out)
-            return
-        for shown_images, *view in zip(by_view, self._views, drawn, out, strict=True):
-            make(shown_images, *([one] for one in view))
+        shown, images = self._decoded(epoch, indexes[part])
+        own = [images[index] for index in shown.own.tolist()]
+        if shown.partner is None:
+            make(own, self._views, drawn, out)
+            return shown.samples
+        partner = [images[index] for index in shown.partner.tolist()]
+        for of_partner, *view in zip(
+            self._pairing.of_partner, self._views, drawn, out, strict=True
+        ):
+            make(partner if of_partner else own, *([one] for one in view))
+        return shown.samples
 
-    def _finished(self, batch: _UnderWay) -> Batch:
-        indexes = torch.from_numpy(batch.indexes)
+    def _decoded(self, epoch: int, indexes: np.ndarray) -> tuple[Shown, dict[int, np.ndarray]]:
+        """Decode the images of some samples, each once, whichever views show it."""
+        images: dict[int, np.ndarray] = {}
+        while True:
+            shown = images_shown(indexes, self._sampler.seed, epoch, self._pairing, self._bad)
+            rows = (shown.own,) if shown.partner is None else (shown.own, shown.partner)
+            try:
+                for index in np.concatenate(rows).tolist():
+                    if index not in images:
+                        images[index] = self._source.image(index)
+            except UnreadableImage as error:
+                if self._bad is None:
+                    raise
+                self._bad.add(index, error.reason)
+            else:
+                return shown, images
+
+    def _finished(self, batch: _UnderWay, samples: np.ndarray) -> Batch:
+        indexes = torch.from_numpy(samples)
         targets = self._source.targets[indexes]
         if self._finish_on is None:
             views = [view.permute(0, 3, 1, 2) for view in batch.images]

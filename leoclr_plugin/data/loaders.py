@@ -9,6 +9,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Dataset
 
+from leoclr_plugin.config.datasets import ARCHIVES
+from leoclr_plugin.data.bad_images import bad_images_of
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, images_of
 from leoclr_plugin.data.image_loader import ImageLoader
@@ -124,19 +126,19 @@ def _loader(
     threads = max(1, cfg.data.num_workers)
     dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32
     levels = levels_of(cfg.data)
+    read = dataset if images is None else images
+    bad = None
+    if training and cfg.data.dataset not in ARCHIVES:
+        bad = bad_images_of(cfg.data, images_of(read), len(dataset), sampler.seed)
     with naming_unreadable_images(dataset, levels):
-        source = build_source(
-            dataset if images is None else images,
-            cfg.data.dataset,
-            cache_mb(cfg),
-            threads,
-            levels,
-        )
+        source = build_source(read, cfg.data.dataset, cache_mb(cfg), threads, levels, bad)
     if cfg.data.format != "dali" or source.in_memory:
         # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.
         device = cfg.dali.device if cfg.data.format == "dali" else cfg.data.get("augment_on")
         gpu = torch.device("cuda") if device == "gpu" else None
-        return ImageLoader(dataset, source, views, sampler, collate, threads, gpu, dtype, pairing)
+        return ImageLoader(
+            dataset, source, views, sampler, collate, threads, gpu, dtype, pairing, bad
+        )
     from leoclr_plugin.data.dali.loader import DaliLoader
 
     return DaliLoader(
@@ -146,6 +148,7 @@ def _loader(
         sampler,
         collate,
         pairing=pairing,
+        bad=bad,
         threads=threads,
         device=cfg.dali.device,
         dtype=dtype,

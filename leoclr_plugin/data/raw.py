@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from torchvision.io import decode_png
 
 from leoclr_plugin.data.grey import FLOAT, INT32, check_zero_is_black, has_16_bits_in_32
+from leoclr_plugin.data.size import check_size
 
 NPY, _NPY_START = ".npy", b"\x93NUMPY"
 # The types of levels whose range a file tells by its type alone.
@@ -25,8 +27,8 @@ _BITS, _ORIENTATION, _SAMPLES, _SAMPLE_FORMAT = 258, 274, 277, 339
 _UNSIGNED = 1
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-# Where a PNG has its number of bits, and its kind of colours behind it.
-_PNG_BITS, _PNG_GREY = 24, 0
+# Where a PNG has its size and its number of bits, and its kind of colours behind it.
+_PNG_SIZE, _PNG_BITS, _PNG_GREY = 16, 24, 0
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 _NUMBERS = "buif"  # numpy's kinds of dtypes: bool, unsigned, signed, floating point
 
@@ -113,6 +115,7 @@ def _of_numpy(path: str | Path, encoded: np.ndarray | None) -> Raw:
             f"its shape is {list(levels.shape)}, and an image is [height, width] or "
             "[height, width, channels]"
         )
+    check_size(*levels.shape[:2])
     return Raw(levels if levels.ndim == 3 else levels[..., None], _range_of(levels.dtype))
 
 
@@ -138,6 +141,8 @@ def _of_pil(image: Image.Image) -> Raw:
 
 
 def _of_deep_png(encoded: np.ndarray) -> Raw:
+    width, height = struct.unpack_from(">II", encoded, _PNG_SIZE)
+    check_size(height, width)
     levels = decode_png(torch.from_numpy(encoded)).permute(1, 2, 0).numpy()
     return Raw(levels, _range_of(levels.dtype), levels.shape[2] in (2, 4))
 
@@ -182,6 +187,7 @@ def _by_tifffile(opened_file: BinaryIO) -> Raw:
         if len(file.pages) > 1:
             raise ValueError(f"it has {len(file.pages)} pages of several channels; take one page")
         page = file.pages[0]
+        check_size(page.imagelength, page.imagewidth)
         levels, axes = page.asarray(), page.axes
         tag = page.tags.get(_ORIENTATION)
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:

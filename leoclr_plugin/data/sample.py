@@ -9,7 +9,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Subset
 
-from leoclr_plugin.data.datasets import build_pretrain_dataset
+from leoclr_plugin.config.datasets import ARCHIVES
+from leoclr_plugin.data.bad_images import bad_images_of
+from leoclr_plugin.data.datasets import build_pretrain_dataset, images_of
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.levels import levels_of
@@ -50,8 +52,11 @@ def sample_loader(
     levels = levels_of(data)
     with naming_unreadable_images(sample, levels):
         source = build_source(sample, data.dataset, 0, threads, levels)
+    read = None if data.dataset in ARCHIVES else images_of(sample)
+    bad = bad_images_of(data, read, len(sample), seed)
     sampler = ShardSampler(len(sample), _BATCH, seed, training=False)
-    return ImageLoader(sample, source, [plain, *[augmented] * views], sampler, _views, threads)
+    all_views = [plain, *[augmented] * views]
+    return ImageLoader(sample, source, all_views, sampler, _views, threads, bad=bad)
 
 
 def _without_labels(data: DictConfig) -> DictConfig:

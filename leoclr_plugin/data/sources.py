@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from leoclr_plugin.config.datasets import ARCHIVES
+from leoclr_plugin.data.bad_images import BadImages
 from leoclr_plugin.data.cache import decode_all
 from leoclr_plugin.data.datasets import images_of
 from leoclr_plugin.data.levels import Levels
@@ -43,7 +44,12 @@ class Source:
 
 
 def build_source(
-    dataset: Dataset, name: str, cache_mb: float, threads: int, levels: Levels | None = None
+    dataset: Dataset,
+    name: str,
+    cache_mb: float,
+    threads: int,
+    levels: Levels | None = None,
+    bad: BadImages | None = None,
 ) -> Source:
     """Return the source of a data set.
 
@@ -54,6 +60,7 @@ def build_source(
             torchvision's archives are in memory anyway.
         threads: the number of threads that decode.
         levels: how the levels of image files are read; None for RGB of 8 bits.
+        bad: gets the images that cannot be decoded into the memory; None raises the error.
 
     Raises:
         UserError: if the images take more memory than ``cache_mb``, or one cannot be decoded.
@@ -65,7 +72,7 @@ def build_source(
     targets = torch.from_numpy(images.targets)
     if not cache_mb:
         return Source(partial(images.decode, levels=levels), targets, images, levels=levels)
-    decoded = decode_all(images, cache_mb, threads, levels)
+    decoded = decode_all(images, cache_mb, threads, levels, bad)
     return Source(lambda index: decoded[index], targets, images, in_memory=True, levels=levels)
 
 

@@ -37,16 +37,22 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", errors=_ERRORS)
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object from a JSON file.
 
     Raises:
-        UserError: when the file is not valid JSON, for example because it was cut off.
+        UserError: when the file is not valid JSON, for example because it was cut off, or holds
+            something else than an object.
     """
     try:
-        return json.loads(read_text(path))
-    except ValueError as error:
+        # JSON escapes what is not UTF-8, so such bytes are damage.
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    # Brackets within brackets exhaust Python's stack.
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged: it holds no names with values")
+    return content
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.system.files import read_json
 
@@ -40,6 +42,8 @@ class Entry:
         limits: what to know before using the model.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     name: str
     file: str
     sha256: str
@@ -70,10 +74,11 @@ class Entry:
 
     def __post_init__(self) -> None:
         # The name becomes part of a path in the cache and must not lead out of it.
-        if Path(self.file).name != self.file or self.file.startswith("."):
-            raise UserError(
-                f"the zoo's manifest names the file {self.file!r}; it must be a plain file name"
-            )
+        for file in (self.file, self.config):
+            if Path(file).name != file or file.startswith(".") or "\0" in file:
+                raise UserError(
+                    f"the zoo's manifest names the file {file!r}; it must be a plain file name"
+                )
 
 
 def zoo_folder() -> Path:
@@ -92,7 +97,9 @@ def read_manifest(folder: Path | None = None) -> dict[str, Entry]:
         UserError: when the manifest is damaged, or when it gives a path instead of a file name.
     """
     path = (folder or zoo_folder()) / "manifest.json"
-    models = read_json(path)["models"]
+    models = read_json(path).get("models")
+    if not isinstance(models, dict):
+        raise UserError(f"{path} is damaged: it has no models by name")
     return {name: make_entry(name, fields) for name, fields in models.items()}
 
 
@@ -109,6 +116,15 @@ def find_entry(name: str) -> Entry:
 
 
 def make_entry(name: str, fields: dict[str, Any]) -> Entry:
-    """Make an entry from the fields that the manifest has under ``name``."""
-    tuples = {key: tuple(fields[key]) for key in ("size", "classes")}
-    return Entry(name=name, **{**fields, **tuples})
+    """Make an entry from the fields that the manifest has under ``name``.
+
+    Raises:
+        UserError: when a field is missing, unknown or of another type.
+    """
+    given = {**fields, "name": name} if isinstance(fields, dict) else fields
+    try:
+        return TypeAdapter(Entry).validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, (name, *first["loc"])))
+        raise UserError(f"the zoo's manifest is damaged at {place}: {first['msg']}") from error

@@ -57,7 +57,7 @@ def test_folder_without_checkpoint_or_args(tmp_path):
     (tmp_path / "run" / "a-ep=0.ckpt").touch()
     assert f"did you mean {tmp_path}/run?" in refused(CheckpointFolder.open, tmp_path)
     assert "lacks args.json" in refused(CheckpointFolder.open, tmp_path / "run")
-    for damaged in (b"{", b"\xff\xfe", b'{"name": "${"}'):
+    for damaged in (b"{", b"\xff\xfe", b'{"name": "\x80"}', b"[]", b"null", b'{"name": "${"}'):
         (tmp_path / "run" / "args.json").write_bytes(damaged)
         assert "args.json is damaged" in refused(CheckpointFolder.open, tmp_path / "run")
 
@@ -65,8 +65,6 @@ def test_folder_without_checkpoint_or_args(tmp_path):
 @pytest.mark.parametrize(
     ("content", "missing"),
     [
-        ("[]", "method"),
-        ("null", "method"),
         # solo-learn wrote this form before it had Hydra.
         ('{"method": "byol", "encoder": "resnet18", "dataset": "cifar10"}', "backbone.name"),
         ('{"method": "byol", "backbone": {"name": "resnet18"}, "data": 3}', "data.dataset"),
@@ -98,6 +96,11 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path):
     assert not trace.exists()
 
 
+def _saved(content, path) -> bytes:
+    torch.save(content, path)
+    return path.read_bytes()
+
+
 def test_damaged_checkpoints_are_refused(tmp_path):
     path = tmp_path / "a.ckpt"
     torch.save({"state_dict": {"x": torch.zeros(1000)}}, path)
@@ -107,6 +110,11 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     for content in [*damaged, *(rng.bytes(50) for _ in range(300))]:
         path.write_bytes(content)
         assert "cannot be read safely: it is damaged" in refused(read_checkpoint, path)
+    # torch itself would take the tensor.
+    whole = _saved({"state_dict": {"x": torch.ones(1000)}}, path)
+    place = whole.index(torch.ones(9).numpy().tobytes())
+    path.write_bytes(whole[:place] + b"\1" + whole[place + 1 :])
+    assert "cannot be read safely: it is damaged" in refused(read_checkpoint, path)
     for content in ({"weights": 1}, [1], {"state_dict": [1]}, {"state_dict": {"x": 1}}):
         torch.save(content, path)
         assert "has no state_dict" in refused(read_checkpoint, path)

@@ -97,6 +97,12 @@ def test_a_name_that_is_a_number_is_refused():
         prepare(method_cfg(method=5))
 
 
+@pytest.mark.parametrize("value", [["resnet18"], {"resnet18": 1}])
+def test_a_name_that_is_a_list_or_a_node_is_refused(value):
+    with pytest.raises(UserError, match=r"backbone\.name=.*resnet18.* must be a text"):
+        prepare(method_cfg(backbone__name=value))
+
+
 def test_packaged_numbers_are_in_their_ranges():
     assert prepare(method_cfg(data__fraction=0.5, max_epochs=-1)).max_epochs == -1
     check_config(load_config(*LINEAR), "linear")

@@ -200,6 +200,15 @@ def test_files_of_pairs_are_read_as_they_were_written(ending, tmp_path):
     assert table.weights.tolist() == [1, 1]
 
 
+def test_a_damaged_text_in_parquet_is_one_line(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "pairs.parquet"
+    write_pairs(path, [("zebra-1.png", "zebra-2.png", 0.5)])
+    path.write_bytes(path.read_bytes().replace(b"zebra", b"z\xffbra"))
+    with pytest.raises(UserError, match=r"pairs\.parquet is damaged: .*utf-8"):
+        read_pairs(path)
+
+
 @pytest.mark.parametrize(
     ("rows", "header", "message"),
     [

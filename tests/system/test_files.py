@@ -96,7 +96,7 @@ def test_json_is_read_as_it_was_written(tmp_path):
 def test_damaged_json_is_reported_with_its_path(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=f"^{path} is damaged: .*line 1 column"):
+    with pytest.raises(UserError, match=f"^{path} is damaged: .*(line 1 column|utf-8|no names)"):
         read_json(path)
 
 

@@ -68,3 +68,24 @@ def test_unknown_name_is_refused_with_a_suggestion(zoo):
         find_entry("leoclr-resnet50-stripes")
     with pytest.raises(UserError, match=r"no model '\.\./x'"):
         find_entry("../x")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sha256": None}, f"{zoo_fixtures.NAME}.sha256"),
+        ({"unknown": 1}, f"{zoo_fixtures.NAME}.unknown"),
+        ({"config": "../up.json"}, "it must be a plain file name"),
+    ],
+)
+def test_a_damaged_manifest_is_one_line(change, message, zoo):
+    path = zoo / "manifest.json"
+    content = json.loads(path.read_text())
+    content["models"][zoo_fixtures.NAME] |= change
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=message) as error:
+        read_manifest(zoo)
+    assert "\n" not in str(error.value)
+    path.write_text("{}")
+    with pytest.raises(UserError, match="it has no models"):
+        read_manifest(zoo)

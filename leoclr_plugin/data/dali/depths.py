@@ -1,4 +1,4 @@
-"""Find files that DALI would silently decode differently from PIL: by levels, by orientation."""
+"""Find files that DALI would decode otherwise than PIL: levels, orientation, CMYK, huge sizes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import re
 from PIL import Image
 
 from leoclr_plugin.data.grey import FLOAT, check_levels
+from leoclr_plugin.errors import one_line
 
 # The first two bytes of TIFF and Netpbm files, the formats with levels of any range.
 _FORMATS = (b"II", b"MM", b"P2", b"P3", b"P5", b"P6")
 STARTS = frozenset(int.from_bytes(start, "big") for start in _FORMATS)
+_JPEG = b"\xff\xd8"
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _ORIENTATION = 274  # TIFF's tag
 _HEADER_BYTES = 4096
@@ -25,6 +27,8 @@ def misread(encoded: bytes) -> str | None:
     The result is None for a file that PIL cannot identify: DALI reports files that it cannot
     decode.
     """
+    if encoded.startswith(_JPEG):
+        return _misread_jpeg(encoded)
     if int.from_bytes(encoded[:2], "big") not in STARTS:
         return None
     if encoded.startswith(b"P"):
@@ -45,3 +49,27 @@ def misread(encoded: bytes) -> str | None:
     if turned:
         return f"DALI does not turn a TIFF by its orientation; {_REMEDY}"
     return f"DALI clips floating-point levels; {_REMEDY}" if floating else None
+
+
+def _misread_jpeg(encoded: bytes) -> str | None:
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            if image.mode != "CMYK" or "adobe" in image.info:
+                return None
+    except Exception:
+        return None
+    # PIL takes every CMYK JPEG as Adobe's programs write it.
+    return f"DALI inverts a CMYK JPEG without Adobe's marker; {_REMEDY}"
+
+
+def refused(encoded: bytes) -> str | None:
+    """Return why the loader does not let DALI decode an image: see ``misread``, or its size."""
+    try:
+        with Image.open(io.BytesIO(encoded)):
+            pass
+    except Image.DecompressionBombError as error:
+        return one_line(error)
+    except Exception:
+        # DALI may read it, or reports it.
+        pass
+    return misread(encoded)

@@ -18,8 +18,10 @@ from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.depths import STARTS, misread
 from leoclr_plugin.data.images import unreadable
+from leoclr_plugin.data.size import too_large
 
 _STARTS = sorted(STARTS)
+_CMYK = 4  # channels; images with opacity may have as many
 
 
 class Named(NamedTuple):
@@ -94,16 +96,21 @@ class Files:
         Raises:
             StopIteration: when ``source`` raises it.
             RuntimeError: if a file cannot be read or is not an image.
-            UnreadableImage: if DALI would decode a file to wrong levels.
+            UnreadableImage: if DALI would decode a file to wrong levels, or it is too large.
         """
         encoded, starts, shapes = self._pipeline.run()
         index, paths = self._under_way.popleft()
-        for place in np.flatnonzero(np.isin(np.asarray(starts.as_tensor()) @ (256, 1), _STARTS)):
-            reason = misread(np.asarray(encoded[int(place)]).tobytes())
+        sizes = np.asarray(shapes.as_tensor())
+        doubtful = np.isin(np.asarray(starts.as_tensor()) @ (256, 1), _STARTS)
+        doubtful |= sizes[:, 2] == _CMYK
+        for place, (height, width) in enumerate(sizes[:, :2].tolist()):
+            reason = too_large(height, width)
+            if reason is None and doubtful[place]:
+                reason = misread(np.asarray(encoded[place]).tobytes())
             if reason is not None:
                 name = self._name(index[place]) if self._name else decode_path(paths[place])
                 raise unreadable(name, reason)
-        return encoded, np.asarray(shapes.as_tensor())[:, :2]
+        return encoded, sizes[:, :2]
 
     def reset(self) -> None:
         """Get ready for the next epoch, after StopIteration ended one."""
@@ -118,4 +125,6 @@ def _read(
     given = fn.external_source(source, dtype=types.UINT8, ndim=1)
     encoded = fn.io.file.read(given) if paths else given
     starts = fn.slice(encoded, 0, 2, axes=[0], out_of_bounds_policy="pad")
-    return encoded, starts, fn.peek_image_shape(encoded, adjust_orientation=False)
+    # Without this type the number of channels would be that of RGB.
+    sizes = fn.peek_image_shape(encoded, adjust_orientation=False, image_type=types.ANY_DATA)
+    return encoded, starts, sizes

@@ -17,7 +17,7 @@ from nvidia.dali import Pipeline, fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.crop import crop_regions
-from leoclr_plugin.data.dali.depths import misread
+from leoclr_plugin.data.dali.depths import refused
 from leoclr_plugin.data.dali.files import Files, Named
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
@@ -316,6 +316,10 @@ def undecodable(images: Encoded, indexes: Iterable[int], device: str) -> Iterato
         except UnreadableImage as error:
             yield index, error.reason
             continue
+        reason = refused(encoded.tobytes())
+        if reason is not None:
+            yield index, reason
+            continue
         if pipeline is None:
             # The pipeline reads nothing ahead, so a failure belongs to the image it was given.
             pipeline = Pipeline(
@@ -337,10 +341,6 @@ def undecodable(images: Encoded, indexes: Iterable[int], device: str) -> Iterato
             # A pipeline cannot be used after an error.
             pipeline = None
             yield index, "DALI cannot decode it"
-            continue
-        reason = misread(encoded.tobytes())
-        if reason is not None:
-            yield index, reason
 
 
 def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from leoclr_plugin.data.bad_images import BadImages
 from leoclr_plugin.data.dali.files import Named, encode_paths
 from leoclr_plugin.data.dali.graph import Batch as NamedBatch
 from leoclr_plugin.data.dali.graph import Graph, undecodable
@@ -22,6 +23,7 @@ from leoclr_plugin.data.images import (
 )
 from leoclr_plugin.data.pairs.build import Pairing
 from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.shown import images_shown
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import View
@@ -52,6 +54,7 @@ class DaliLoader:
         collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
         prefetch: int = 2,
         pairing: Pairing | None = None,
+        bad: BadImages | None = None,
         **graph: Any,
     ) -> None:
         """Keep the settings.
@@ -65,6 +68,7 @@ class DaliLoader:
             collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
             prefetch: the number of batches to keep ready.
             pairing: the partners that some views show; None without pairs.
+            bad: the images that are left out; None raises an error for the first.
             graph: the arguments ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of
                 ``Graph``.
         """
@@ -73,6 +77,7 @@ class DaliLoader:
         self._collate, self._sampler = collate, sampler
         self.batch_sampler = SimpleNamespace(sampler=sampler)
         self._prefetch, self._graph, self._pairing = prefetch, graph, pairing
+        self._bad = bad
         self._pipeline: Graph | None = None
         self._feed: Iterator[NamedBatch] = iter(())
         # Between two epochs this is the epoch, and the batch in it, that the graph gives next.
@@ -104,18 +109,24 @@ class DaliLoader:
             self._feed = self._batches(epoch, first)
         self._next_batch = None
         for number in range(first, len(self)):
-            try:
-                indexes, views = self._pipeline.run()
-            except UnreadableImage:
-                self._pipeline = None
-                raise
-            except RuntimeError as error:
-                self._pipeline = None
-                raise self._name_the_file(error) from error
+            indexes, views = self._run(epoch, number)
             if self._sampler.training and number == len(self) - 1:
                 self._next_batch = (epoch + 1, 0)
             device, targets = views[0].device, self._source.targets[indexes]
             yield self._collate(to_device(indexes, device), views, to_device(targets, device))
+
+    def _run(self, epoch: int, number: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return what the graph gives; if bad images are left out, it starts again without them."""
+        while True:
+            try:
+                return self._pipeline.run()
+            except (UnreadableImage, RuntimeError) as error:
+                self._pipeline = None
+                if self._bad is None or not self._leave_out(error):
+                    named = self._name_the_file(error)
+                    raise named from (None if named is error else error)
+            self._pipeline = self._build()
+            self._feed = self._batches(epoch, number)
 
     def _build(self) -> Graph:
         on_gpu = self._graph["device"] == "gpu"
@@ -147,24 +158,35 @@ class DaliLoader:
     def _batches(self, epoch: int, first: int) -> Iterator[NamedBatch]:
         """Yield what the graph is fed; in a training the epochs follow without end."""
         for number, _, indexes in self._sampler.batches_from(epoch, first):
-            drawn = draw_views(self._views, self._sampler.seed, number, indexes)
-            own, partner = indexes, None
-            if self._pairing is not None:
-                partners = self._pairing.partners
-                own, other = partners.draw(self._sampler.seed, number, indexes)
-                partner = Named(other, self._paths_or_content(other))
-            self._in_flight.append(own if partner is None else np.concatenate([own, other]))
-            yield NamedBatch(indexes, Named(own, self._paths_or_content(own)), partner, drawn)
+            seed = self._sampler.seed
+            drawn = draw_views(self._views, seed, number, indexes)
+            shown = images_shown(indexes, seed, number, self._pairing, self._bad)
+            both = [rows for rows in (shown.own, shown.partner) if rows is not None]
+            self._in_flight.append(np.concatenate(both))
+            own, *partner = (Named(rows, self._paths_or_content(rows)) for rows in both)
+            yield NamedBatch(shown.samples, own, partner[0] if partner else None, drawn)
 
     def _paths_or_content(self, indexes: np.ndarray) -> np.ndarray | list[np.ndarray]:
         if self._images.store.are_files:
             return encode_paths([self._images.name(index) for index in indexes])
         return [self._images.read(index) for index in indexes]
 
-    def _name_the_file(self, error: RuntimeError) -> Exception:
-        if shortage(error):
-            # Without memory any file would fail, so no file is to blame.
+    def _leave_out(self, error: Exception) -> bool:
+        """Leave out the bad images among those under way; return whether there are any."""
+        known = len(self._bad)
+        for index, reason in self._undecodable(error):
+            self._bad.add(index, reason)
+        return len(self._bad) > known
+
+    def _name_the_file(self, error: Exception) -> Exception:
+        if isinstance(error, UnreadableImage):
             return error
-        indexes = np.concatenate(self._in_flight)
-        bad = next(undecodable(self._images, indexes, self._graph["device"]), None)
+        bad = next(self._undecodable(error), None)
         return error if bad is None else unreadable(self._images.name(bad[0]), bad[1])
+
+    def _undecodable(self, error: Exception) -> Iterator[tuple[int, str]]:
+        if shortage(error) or not self._in_flight:
+            # Without memory any file would fail, so no file is to blame.
+            return iter(())
+        indexes = dict.fromkeys(np.concatenate(self._in_flight).tolist())
+        return undecodable(self._images, indexes, self._graph["device"])

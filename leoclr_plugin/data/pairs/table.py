@@ -61,7 +61,8 @@ def read_pairs(path: Path) -> PairTable:
     if not count:
         raise UserError(f"{path} has no pair; add a row for each image and partner")
     for name in _NEEDED:
-        empty = [row for row, text in enumerate(columns[name], start=1) if not text]
+        rows = enumerate(columns[name], start=1)
+        empty = [row for row, text in rows if not (text and isinstance(text, str))]
         if empty:
             raise UserError(f"{path}, pair {empty[0]}: the {name} has no name; correct the row")
     weights = _numbers(path, columns, "weight", 1.0, 0, math.inf, count)
@@ -106,12 +107,14 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
         ) from error
     try:
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        columns = {name: table[name].to_pylist() for name in set(table.column_names)}
+    # A damaged text is no UTF-8, and a damaged file may name a column twice.
+    except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError) as error:
         raise UserError(f"{path} is damaged: {one_line(error)}; write it again") from error
     _check_header(path, table.column_names)
     return {
-        name: ["" if value is None else value for value in table[name].to_pylist()]
-        for name in table.column_names
+        name: ["" if value is None else value for value in values]
+        for name, values in columns.items()
     }
 
 
