@@ -27,7 +27,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.host import host
 from leoclr_plugin.system.child import run_child
-from leoclr_plugin.system.files import read_json, read_text, write_json
+from leoclr_plugin.system.files import alone_in, read_json, read_text, write_json
 from leoclr_plugin.training.pretrain import prepare
 
 # The last line of a traceback, or the line with which the worker reports a UserError.
@@ -148,25 +148,26 @@ def compare(
         "host": host().name,
         **measures.settings(),
     }
-    _keep_settings(out, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    with alone_in(out, "comparison"):
+        _keep_settings(out, settings)
 
-    comparison = Comparison(config, base, budget, tuple(overrides), measures, out)
-    runs: list[dict[str, Any]] = []
-    most_seeds = max(row.seeds for row in rows)
-    pending = [(row, seed) for seed in range(most_seeds) for row in rows if seed < row.seeds]
-    bar = tqdm(pending, desc="Runs")
-    for row, seed in bar:
-        folder = out / f"{row.folder}-{seed}"
-        # A run takes hours, so the bar shows how to follow its log.
-        bar.set_postfix_str(f"tail -f {folder / _LOG}")
-        runs.append(comparison.run(row, seed))
-        content = write_report(out, runs, settings)
-    return content
+        comparison = Comparison(config, base, budget, tuple(overrides), measures, out)
+        runs: list[dict[str, Any]] = []
+        most_seeds = max(row.seeds for row in rows)
+        pending = [(row, seed) for seed in range(most_seeds) for row in rows if seed < row.seeds]
+        bar = tqdm(pending, desc="Runs")
+        for row, seed in bar:
+            folder = out / f"{row.folder}-{seed}"
+            # A run takes hours, so the bar shows how to follow its log.
+            bar.set_postfix_str(f"tail -f {folder / _LOG}")
+            runs.append(comparison.run(row, seed))
+            content = write_report(out, runs, settings)
+        return content
 
 
 def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
-    out.mkdir(parents=True, exist_ok=True)
     if path.exists() and read_json(path) != settings:
         raise UserError(f"--out {out} holds another comparison; name another folder")
     write_json(path, settings)

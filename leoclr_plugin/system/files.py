@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
+from filelock import FileLock, Timeout
+
 from leoclr_plugin.errors import UserError, of_file, one_line
 
 _TEMPORARY_PREFIX = ".leoclr-"
@@ -75,6 +77,30 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UserError(of_file(folder, error)) from error
+
+
+@contextmanager
+def alone_in(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder for this process alone, until the block or the process ends.
+
+    Args:
+        folder: the folder, which must exist.
+        what: what works there, for the message.
+
+    Raises:
+        UserError: when another process holds the folder.
+    """
+    lock = FileLock(folder / ".leoclr-lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"{folder}: another {what} is at work there; wait for its end, or name another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from omegaconf import OmegaConf
 
 from leoclr_plugin.compare import run
 from leoclr_plugin.compare.run import Budget, _reason
+from leoclr_plugin.errors import UserError
+from leoclr_plugin.system.files import alone_in
 from tests.configs import small_config
 
 
@@ -36,3 +39,10 @@ def test_all_methods_are_evaluated_at_the_size_of_the_original(image_folder, tmp
     run.compare(config, ["leoclr", "mocov2plus"], Budget(epochs=1), 1, tmp_path, overrides)
     assert {node.crop_size for node in configs["mocov2plus"].augmentations} == {24}
     assert [cfg.evaluated_at for cfg in configs.values()] == [[32, 32], [32, 32]]
+
+
+def test_two_comparisons_do_not_share_a_folder(image_folder, tmp_path):
+    config, *overrides = small_config(image_folder)
+    with alone_in(tmp_path, "comparison"), pytest.raises(UserError, match="is at work there; wait"):
+        run.compare(config, ["leoclr"], Budget(epochs=1), 1, tmp_path, overrides)
+    assert [path.name for path in tmp_path.iterdir()] == [".leoclr-lock"]
