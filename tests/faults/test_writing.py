@@ -157,7 +157,7 @@ def test_a_folder_made_read_only_meanwhile(tmp_path, case):
 
 
 def test_weights_that_are_not_finite(tmp_path, case):
-    row = case("files", "weights that are not finite, in each tensor of the backbone")
+    row = case("files", "weights that are not finite, in tensors of the backbone")
     run = run_folder(tmp_path / "run")
     content = torch.load(run.checkpoint, weights_only=True)
     names = [
