@@ -16,7 +16,6 @@ from tqdm import tqdm
 from leoclr_plugin.bench.bounds import decode_and_resize, endless_runs
 from leoclr_plugin.bench.recipe import CROP_SCALE, recipe
 from leoclr_plugin.bench.torchvision_reference import torchvision_batches
-from leoclr_plugin.config.datasets import FORMATS
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
@@ -106,7 +105,7 @@ def data_benchmark(
     if compare:
         runs["decode"] = decode_and_resize(paths, 0, **settings)
         runs["decode_resize"] = decode_and_resize(paths, 3, **settings)
-        (other,) = set(FORMATS) - {form}
+        (other,) = {"image_folder", "dali"} - {form}
         if other == "dali" and not has_dali():
             missing.append("dali")
         else:

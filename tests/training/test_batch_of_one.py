@@ -22,7 +22,7 @@ def config(batch_size: int = 1, splits: int = 1, **changes):
         "method_kwargs": {"bn_splits": splits},
         "devices": [0],
     }
-    return OmegaConf.create({**nodes, **changes})
+    return OmegaConf.create({"data": {}, **nodes, **changes})
 
 
 def torch_refuses(net: nn.Module, batch_size: int, size: int) -> bool:
