@@ -141,7 +141,8 @@ def _finetune(
 ) -> float:
     """Fine-tune a copy of the network by the packaged recipe of its data set."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = ("dataset", "train_path", "val_path", "labels", "val_labels", "num_workers")
+    data = ("dataset", "train_path", "val_path", "train_list", "val_list", "labels", "val_labels")
+    data += ("num_workers",)
     values = {
         **{f"data.{key}": cfg.data[key] for key in data if cfg.data.get(key) is not None},
         **{f"data.{key}": value for key, value in source_of(cfg.data).items()},
