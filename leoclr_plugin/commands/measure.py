@@ -18,6 +18,7 @@ from leoclr_plugin.commands.shared import (
     positive,
     source_keys,
 )
+from leoclr_plugin.evaluation.protocol import MEASURED_IMAGES, MEASURED_VIEWS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -45,10 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_source_arguments(parser)
     parser.add_argument(
-        "--images", type=_two_or_more, default=2048, help="number of images to measure on"
+        "--images",
+        type=_two_or_more,
+        default=MEASURED_IMAGES,
+        help="number of images to measure on",
     )
     parser.add_argument(
-        "--views", type=_two_or_more, default=4, help="augmented views of each image"
+        "--views", type=_two_or_more, default=MEASURED_VIEWS, help="augmented views of each image"
     )
     parser.add_argument(
         "--seed", type=not_negative, default=0, help="seed of the choice of images and crops"

@@ -23,6 +23,7 @@ from leoclr_plugin.evaluation.classifier import config_of
 from leoclr_plugin.evaluation.data import source_of
 from leoclr_plugin.evaluation.finetune import finetune, parse_finetune
 from leoclr_plugin.evaluation.measures import Sample, measure
+from leoclr_plugin.evaluation.protocol import MEASURED_IMAGES, MEASURED_VIEWS
 from leoclr_plugin.evaluation.results import headline
 from leoclr_plugin.evaluation.transfer import transfer
 from leoclr_plugin.evaluation.transfer_sets import open_transfer_set, set_features
@@ -35,8 +36,6 @@ _PLAIN = (*DEFAULT, "mAP", "measures")
 _WITH_VALUE = ("transfer", "finetune")
 # The data sets of ``transfer:NAME`` lie where ``leoclr transfer`` looks for them by default.
 _DATA_SETS = Path("datasets")
-# The images and views that ``leoclr measure`` takes by default.
-_MEASURED_IMAGES, _MEASURED_VIEWS = 2048, 4
 
 
 def parse_evaluations(text: str) -> tuple[str, ...]:
@@ -117,7 +116,7 @@ def further_figures(
         elif kind == "finetune":
             figures[name] = _finetune(method, cfg, size, value, folder)
         elif kind == "measures":
-            sample = Sample(cfg.data, _MEASURED_IMAGES, _MEASURED_VIEWS, seed=0)
+            sample = Sample(cfg.data, MEASURED_IMAGES, MEASURED_VIEWS, seed=0)
             values = measure(method, cfg, sample, source=source).values
             # JSON has no infinity, which alpha-ReQ gives for a network that has collapsed.
             figures |= {key: x if math.isfinite(x) else None for key, x in values.items()}

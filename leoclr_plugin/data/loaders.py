@@ -54,7 +54,8 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     is_leoclr = cfg.method == "leoclr"
     crops = len(views) - 1 if is_leoclr else cfg.data.num_large_crops
     views = views_with_pairs(views, cfg.data.pairs.where)
-    listed = images_of(build_pretrain_dataset(with_partners_listed(cfg.data)))
+    data = with_partners_listed(cfg.data)
+    listed = images_of(dataset if data is cfg.data else build_pretrain_dataset(data))
     images, pairing = build_pairing(listed, cfg.data, crops, len(views))
     return _loader(dataset, cfg, views, True, _pretrain_batch, images, pairing)
 

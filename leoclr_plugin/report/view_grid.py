@@ -50,7 +50,7 @@ def view_grid(
 
     Args:
         images: RGB images of any size, or levels ``[H, W, C]`` as ``open_levels`` returns them.
-            Of other channels than three, the first three or the first are shown.
+            More than three channels are shown by the first three, and two by the first one.
         cfg: configuration with the method, its augmentations and the data set. The data set's
             normalisation is undone, so that the views look natural.
         seed: of the random draws.

@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Iterable
 
 import torch
-import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
-from torchmetrics.utilities.distributed import gather_all_tensors
 
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.defaults import fill_in
@@ -20,6 +18,7 @@ from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.data.views import given_mean_and_std, pretrain_views, val_view
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.metrics.label_free import label_free_measures
+from leoclr_plugin.training.encoding import evaluation_mode, of_all_processes
 from leoclr_plugin.training.last_epoch import is_last_epoch
 
 PREFIX = "measure_"
@@ -52,16 +51,14 @@ class LabelFreeMeasures(Callback):
         """Measure and log if it is due."""
         if trainer.current_epoch % self._every and not is_last_epoch(trainer):
             return
-        modes = {module: module.training for module in pl_module.modules()}
-        pl_module.eval()
         weight = next(pl_module.parameters())
 
         def encode(images: torch.Tensor) -> torch.Tensor:
             return pl_module(images.to(weight.device, weight.dtype))["feats"]
 
-        features, views = (_of_all_processes(part) for part in encode_sample(encode, self._loader))
-        for module, mode in modes.items():
-            module.training = mode
+        with evaluation_mode(pl_module):
+            encoded = encode_sample(encode, self._loader)
+        features, views = (of_all_processes(part).cpu() for part in encoded)
         if not (features.isfinite().all() and views.isfinite().all()):
             # Such features have no measure. The guards of ``training.nonfinite`` report them.
             return
@@ -149,7 +146,3 @@ def tell_too_few(images: int, views: int, length: int, remedy: str) -> None:
             f"figures are only fit for a comparison with one another; {remedy}",
             file=sys.stderr,
         )
-
-
-def _of_all_processes(own: torch.Tensor) -> torch.Tensor:
-    return (torch.cat(gather_all_tensors(own)) if dist.is_initialized() else own).cpu()

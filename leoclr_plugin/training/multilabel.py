@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torchmetrics.utilities.distributed import gather_all_tensors
 
 from leoclr_plugin.metrics.average_precision import (
     average_precision,
     mean_average_precision,
     precision_by_class,
 )
+from leoclr_plugin.training.encoding import of_all_processes
 
 
 class ValidationMAP(Callback):
@@ -74,5 +73,4 @@ class ValidationMAP(Callback):
 
 def _gather(batches: Sequence[torch.Tensor]) -> torch.Tensor:
     """Concatenate the batches of all processes."""
-    own = torch.cat(list(batches))
-    return torch.cat(gather_all_tensors(own)) if dist.is_initialized() else own
+    return of_all_processes(torch.cat(list(batches)))

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig, OmegaConf
-from torchmetrics.utilities.distributed import gather_all_tensors
 
 from leoclr_plugin.checkpoints.reading import input_size
 from leoclr_plugin.config.check import check_node
@@ -25,6 +23,7 @@ from leoclr_plugin.metrics.accuracy import top1
 from leoclr_plugin.metrics.average_precision import map_of
 from leoclr_plugin.metrics.logistic import Regressions
 from leoclr_plugin.metrics.neighbours import knn_accuracy, label_scores
+from leoclr_plugin.training.encoding import evaluation_mode, of_all_processes
 from leoclr_plugin.training.last_epoch import is_last_epoch
 
 _TEMPERATURE = 0.07
@@ -65,11 +64,10 @@ class OnlineSets(Callback):
         ]
         if not due:
             return
-        modes = {module: module.training for module in pl_module.modules()}
-        pl_module.eval()
-        encoded = [(one, _encode(pl_module, one.train), _encode(pl_module, one.val)) for one in due]
-        for module, mode in modes.items():
-            module.training = mode
+        with evaluation_mode(pl_module):
+            encoded = [
+                (one, _encode(pl_module, one.train), _encode(pl_module, one.val)) for one in due
+            ]
         for one, bank, test in encoded:
             if not (bank[0].isfinite().all() and test[0].isfinite().all()):
                 # Such features have no figure. The guards of ``training.nonfinite`` report them.
@@ -85,11 +83,7 @@ def _encode(model: LightningModule, loader: Loader) -> tuple[torch.Tensor, torch
     for images, labels in loader:
         features.append(model(images.to(weight.device, weight.dtype))["feats"].float())
         targets.append(labels.to(weight.device))
-    return _of_all_processes(torch.cat(features)), _of_all_processes(torch.cat(targets))
-
-
-def _of_all_processes(own: torch.Tensor) -> torch.Tensor:
-    return (torch.cat(gather_all_tensors(own)) if dist.is_initialized() else own).cpu()
+    return tuple(of_all_processes(torch.cat(part)).cpu() for part in (features, targets))
 
 
 def _figures(bank: Any, test: Any, k: int) -> dict[str, float]:

@@ -24,7 +24,7 @@ from tests.faults.record import Case, scaled
 
 BOUND_S = 20  # for one file
 MEMORY_MB = 1500  # that all files together may add to the largest memory of the process
-# Of 255 levels, on average: decoders differ in how they round and interpolate colours.
+# The mean difference in levels from 0 to 255. Decoders round and interpolate differently.
 AGREEMENT = 3
 
 

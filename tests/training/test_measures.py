@@ -87,12 +87,6 @@ def test_more_processes_than_images_are_refused(image_folder, tmp_path):
         measures.measures_callback(cfg)
 
 
-def test_every_process_sees_the_features_of_all(monkeypatch):
-    monkeypatch.setattr(measures.dist, "is_initialized", lambda: True)
-    monkeypatch.setattr(measures, "gather_all_tensors", lambda own: [own, own + 1])
-    assert measures._of_all_processes(torch.zeros(2, 3)).tolist() == [[0] * 3] * 2 + [[1] * 3] * 2
-
-
 def test_too_few_images_for_lidar_are_told(capsys):
     measures.tell_too_few(20, 4, 60, "raise it")
     assert capsys.readouterr().err == ""

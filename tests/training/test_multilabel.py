@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
-from leoclr_plugin.training import multilabel
+from leoclr_plugin.training import encoding
 from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg
@@ -91,8 +91,8 @@ def test_unknown_labels_are_left_out_and_a_class_without_images_has_no_precision
 def test_ranks_the_images_of_all_processes(validated, monkeypatch):
     features, labels = sample()
     alone = validated(features, labels)[0]
-    monkeypatch.setattr(multilabel.dist, "is_initialized", lambda: True)
-    monkeypatch.setattr(multilabel, "gather_all_tensors", lambda own: [own, own[:20]])
+    monkeypatch.setattr(encoding.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(encoding, "gather_all_tensors", lambda own: [own, own[:20]])
     together = ValidationMAP(CLASSES)
     module = torch.nn.Module()
     module.classifier = torch.nn.Identity()
