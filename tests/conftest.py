@@ -119,6 +119,18 @@ def make_folder(root: Path, per_class: int, classes: int = 5, seed: int = 0) -> 
     return root
 
 
+def make_labelled(root: Path, **counts: int) -> Path:
+    """Fill a folder for each split with so many images that show dogs, cats, both or neither."""
+    for split, count in counts.items():
+        (root / split).mkdir(parents=True)
+        lines = ["image,dog,cat"]
+        for i in range(count):
+            make_image(i, i % 3).save(root / split / f"{i}.png")
+            lines.append(f"{i}.png,{i % 2},{int(i % 3 == 0)}")
+        (root / split / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory) -> Path:
     """A folder with ``train`` (8 images of each of 5 classes) and ``val`` (4 of each)."""

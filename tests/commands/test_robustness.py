@@ -15,7 +15,7 @@ from leoclr_plugin.commands.networks import open_network
 from leoclr_plugin.evaluation.corruptions import CORRUPTIONS
 from leoclr_plugin.evaluation.robustness import chosen_images, summary
 from leoclr_plugin.zoo.transform import val_transform
-from tests.conftest import available_hosts, make_image, run_leoclr
+from tests.conftest import available_hosts, make_labelled, run_leoclr
 from tests.pages import Page
 from tests.runs import run_folder
 from tests.zoo_fixtures import NAME
@@ -123,13 +123,7 @@ def test_networks_stand_side_by_side_and_see_the_same_pixels(
 
 
 def test_pictures_of_several_classes_are_measured_by_map(tmp_path):
-    for part, count in (("train", 20), ("val", 8)):
-        (tmp_path / "labelled" / part).mkdir(parents=True)
-        lines = ["image,dog,cat"]
-        for i in range(count):
-            make_image(i, i % 3).save(tmp_path / f"labelled/{part}/{i}.png")
-            lines.append(f"{i}.png,{i % 2},{int(i % 3 == 0)}")
-        (tmp_path / f"labelled/{part}/labels.csv").write_text("\n".join(lines) + "\n")
+    make_labelled(tmp_path / "labelled", train=20, val=8)
     run = run_folder(tmp_path / "run", backbone__name="small_convnet").folder
     assert robustness(run, "--data", tmp_path / "labelled") == 0
     (result,) = json.loads((run / "robustness.json").read_text())["results"]

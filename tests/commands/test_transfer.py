@@ -13,7 +13,7 @@ from leoclr_plugin.commands.main import main
 from leoclr_plugin.evaluation import transfer_sets
 from leoclr_plugin.zoo.manifest import read_manifest
 from leoclr_plugin.zoo.model import load
-from tests.conftest import available_hosts, make_image, run_leoclr
+from tests.conftest import available_hosts, make_image, make_labelled, run_leoclr
 from tests.pages import Page
 from tests.runs import run_folder
 from tests.zoo_fixtures import NAME
@@ -27,14 +27,7 @@ def run(tmp_path):
 @pytest.fixture
 def labelled(tmp_path):
     """A folder of images with several labels."""
-    for part, count in (("train", 20), ("val", 10)):
-        (tmp_path / "labelled" / part).mkdir(parents=True)
-        lines = ["image,dog,cat"]
-        for i in range(count):
-            make_image(i, i % 3).save(tmp_path / f"labelled/{part}/{i}.png")
-            lines.append(f"{i}.png,{i % 2},{int(i % 3 == 0)}")
-        (tmp_path / f"labelled/{part}/labels.csv").write_text("\n".join(lines) + "\n")
-    return tmp_path / "labelled"
+    return make_labelled(tmp_path / "labelled", train=20, val=10)
 
 
 @pytest.fixture
