@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from several_objects_plot import plot_rows, plot_work
 
 from leoclr_plugin.compare.table import trends_of
 from leoclr_plugin.metrics.bootstrap import bootstrap_map, interval
@@ -43,6 +44,10 @@ def main(out: Path, commit: str) -> None:
     """Read the runs, measure the differences, and write everything."""
     plan = _part(out, "coco112", "coco112")
     short = _part(out, "short-*", "short")
+    short["standard_errors"] = {
+        run["folder"]: _standard_errors(_scores(sorted(out.glob("short-*")), run, SCORES / "short"))
+        for run in short["runs"]
+    }
     content = {
         "command": "bash benchmarks/several_objects.sh FOLDER OUT",
         "training_commit": commit,
@@ -56,13 +61,13 @@ def main(out: Path, commit: str) -> None:
         content |= {key: kept[key] for key in ("training_commit", *plan)}
         short["training_commit"] = commit
     write_json(HERE / "several-objects.json", content)
-    for name, runs in (("", content["runs"]), ("short-", content["short"]["runs"])):
-        for key in MEASURES:
-            for over, unit in (("epochs", "epoch"), ("work", "work")):
-                trends = trends_of(_as_compared(runs), f"{key}_map", over)
-                if trends:
-                    svg = loss_curves(trends, unit)
-                    write_text(HERE / f"several-objects-{name}{key}-{over}.svg", f"{svg}\n")
+    for key in MEASURES:
+        for over, unit in (("epochs", "epoch"), ("work", "work")):
+            trends = trends_of(_as_compared(content["runs"]), f"{key}_map", over)
+            if trends:
+                write_text(HERE / f"several-objects-{key}-{over}.svg", loss_curves(trends, unit))
+    plot_rows(short["runs"], short["standard_errors"], HERE / "several-objects-short.svg")
+    plot_work(short["runs"], HERE / "several-objects-short-work.svg")
     page = HERE / "several_objects.md"
     before, rest = read_text(page).split(MARKS[0])
     after = rest.split(MARKS[1])[1]
@@ -152,13 +157,19 @@ def _scores(folders: Sequence[Path], run: dict[str, Any], kept: Path) -> Any:
     return np.load(kept) if kept.is_file() else None
 
 
+def _standard_errors(scores: Any) -> dict[str, float]:
+    """The standard error of each measure of a run over the pictures; none without its scores."""
+    if scores is None:
+        return {}
+    drawn = bootstrap_map({measure: scores[measure] for measure in MEASURES}, scores["targets"])
+    return {measure: float(values.std()) for measure, values in drawn.items()}
+
+
 def _differences(
     folders: Sequence[Path], runs: Sequence[dict[str, Any]], kept: Path
 ) -> Iterator[dict[str, Any]]:
     """Paired bootstraps of each row against the baselines, at the same epochs and seed."""
     for run in runs:
-        # This keeps the scores also of a run whose partner is still to be trained.
-        _scores(folders, run, kept)
         for baseline in BASELINES:
             partner = [
                 other
@@ -224,12 +235,19 @@ def _tables(part: dict[str, Any], epochs: int, name: str) -> Iterator[str]:
             f"{run['knn_map']:.2f} | {counts} | {' | '.join(transfers)} |"
         )
     yield ""
-    for key, title in MEASURES.items():
-        for over in ("epochs", "work"):
-            file = f"several-objects-{name}{key}-{over}.svg"
-            if (HERE / file).exists():
-                yield f"![{title} over the {over}]({file})"
-                yield ""
+    pictures = {
+        f"{title} over the {over}": f"several-objects-{key}-{over}.svg"
+        for key, title in MEASURES.items()
+        for over in ("epochs", "work")
+    }
+    if name:
+        pictures = {
+            "Each measure, with 1.96 standard errors": "several-objects-short.svg",
+            "mAP against the work of the training": "several-objects-short-work.svg",
+        }
+    for title, file in pictures.items():
+        yield f"![{title}]({file})"
+        yield ""
     if any(run["epochs"] not in (0, epochs) for run in runs):
         yield from _at_equal_work(runs, steps, epochs)
     if part["differences"]:
