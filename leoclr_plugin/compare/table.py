@@ -31,6 +31,9 @@ _COSTS = {
     "work_per_step": ("work a step", 1),
 }
 
+# These are the same for all seeds of a method, unless the budget is a time.
+_GIVEN = ("epochs", "work_per_step")
+
 
 def columns_of(runs: Sequence[dict[str, Any]]) -> dict[str, tuple[str, int]]:
     """Return the columns of a table of runs: their figures, including transfers, and their costs.
@@ -172,17 +175,18 @@ def _row(
     return [
         method,
         *(
-            _cell([value_of(run, key) for run in done], digits)
+            _cell([value_of(run, key) for run in done], digits, key in _GIVEN)
             for key, (_, digits) in columns.items()
         ),
     ]
 
 
-def _cell(values: Sequence[float | None], digits: int) -> str:
+def _cell(values: Sequence[float | None], digits: int, given: bool) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    spread = f" ± {stdev(known):.{digits}f}" if len(known) > 1 else ""
+    measured = not given or len(set(known)) > 1
+    spread = f" ± {stdev(known):.{digits}f}" if measured and len(known) > 1 else ""
     return f"{mean(known):.{digits}f}{spread}"
 
 

@@ -40,8 +40,10 @@ def test_failed_method_is_a_row_and_finished_steps_are_not_repeated(compare, tmp
     for name in ("leoclr-0", "untrained-1"):
         assert f"tail -f {out / name / 'log.txt'}" in run.stderr
         assert (out / name / "log.txt").is_file()
-    for cell in by_name["leoclr"][1:]:
+    *measured, epochs, work = by_name["leoclr"][1:]
+    for cell in measured:
         assert re.fullmatch(r"\d+(\.\d+)? ± \d+(\.\d+)?", cell)
+    assert (epochs, work) == ("2", "5.0")
     (run_of_seed_1,) = (r for r in content["runs"] if (r["method"], r["seed"]) == ("leoclr", 1))
     assert [epoch for epoch, _ in run_of_seed_1["curve"]] == [1, 2]
     assert 0 <= run_of_seed_1["knn_top1"] <= 100
