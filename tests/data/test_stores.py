@@ -67,6 +67,11 @@ def test_images_and_classes_are_those_of_the_folder(kind, written, image_folder)
         assert all(np.array_equal(dataset.decode(i), folder.decode(i)) for i in range(len(folder)))
 
 
+def test_a_list_of_one_folder_is_that_folder(image_folder):
+    folder = str(image_folder / "train")
+    assert contents(build([folder])) == contents(build(folder))
+
+
 def test_without_labels_only_the_images_are_read(written):
     unlabelled, labelled = build(written, no_labels=True), build(written)
     assert set(unlabelled.targets) == {-1}
