@@ -112,14 +112,19 @@ def measure(folder: Path, kind: str, workers: int) -> dict[str, float]:
     }
 
 
-def memory() -> float:
-    """Return the proportional set size of this process and its children, in MiB."""
+def memory(*kinds: str) -> float:
+    """Return the proportional set size of this process and its children, in MiB.
+
+    Args:
+        kinds: the lines of ``smaps_rollup`` to add up, such as ``Pss_Anon``; all memory by default.
+    """
+    lines = tuple(f"{kind}:" for kind in kinds or ("Pss",))
     own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     pids = [os.getpid(), *map(int, own.read_text().split())]
     total = 0
     for pid in pids:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(lines):
                 total += int(line.split()[1])
     return total / 1024
 

@@ -25,10 +25,9 @@ from leoclr_plugin.bench.bounds import decode_and_resize
 from leoclr_plugin.bench.data import endless, get_ready, three_views_config
 from leoclr_plugin.data import opencv
 from leoclr_plugin.data.cache import decode_all
-from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.stored import Images
-from leoclr_plugin.data.stores.files import FileStore
+from leoclr_plugin.data.stores.files import folder_store
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import write_json
@@ -100,10 +99,10 @@ def main() -> None:
     }
     some = partial(views, args.folder, args.format, settings)
     everything = partial(some, tuple(PROBS))
-    paths = [str(path) for path in list_images(args.folder)]
+    images = Images(folder_store([args.folder], labelled=False))
     parts = {
-        "decoding alone": decode_and_resize(paths, 0, **settings),
-        "decoding and three resizes": decode_and_resize(paths, 3, **settings),
+        "decoding alone": decode_and_resize(images, 0, **settings),
+        "decoding and three resizes": decode_and_resize(images, 3, **settings),
         "three views, resized or cropped, and normalised": some(()),
         "and jitter and grey": some(COLOUR),
         "and blur, without jitter": some(("gaussian_blur",)),
@@ -127,7 +126,7 @@ def main() -> None:
         name: [median(column) for column in zip(*values, strict=True)]
         for name, values in raw.items()
     }
-    decoded = decode_all(Images(FileStore.of_paths(paths)), CACHE_MB, args.threads)
+    decoded = decode_all(images, CACHE_MB, args.threads)
     content = {
         "columns": ["milliseconds_per_image", "images_per_second"],
         "median": medians,

@@ -1,15 +1,21 @@
 """Measure how each source of images opens at the number of ImageNet's images, and its memory.
 
-usage: python benchmarks/data_sources.py [--folder FOLDER] [--out benchmarks/data-sources.json]
+usage: python benchmarks/data_sources.py [--folder FOLDER] [--entries 1280000]
+       [--out benchmarks/data-sources.json]
 
 A temporary folder gets each source with 1,280,000 entries, all of one small JPEG of 1,000 classes.
-Entries are links to one image or to one shard, which take no room. Folders and HDF5 get 128,000,
-because making so many links takes long. Each row is two processes of their own. The first opens the
-source with labels for the first time, makes its index, and loads batches with one worker. The
-second opens it again, also without labels, and loads with four workers. Seconds are those of the
-processor, because other programs may use it as well; the file has those of the clock too.
-torchvision's ImageFolder in a DataLoader does the same for comparison. A worker is a thread of the
-default loader, and a process of the DataLoader. Memory is counted as in data_memory.py.
+Entries are links to one image or to one shard, which take no room, but for Arrow, whose files are
+mapped into memory: pages of one file would be counted once. Each row is two processes of their own.
+The first opens the source with labels for the first time, makes its index, and loads batches with
+one worker. The second opens it again, also without labels, and loads with four workers. Seconds are
+those of the processor, because other programs may use it as well; the file has those of the clock
+too. torchvision's ImageFolder in a DataLoader does the same for comparison. A worker is a thread of
+the default loader, and a process of the DataLoader.
+
+Memory is the "proportional set size" of a process and its workers without the pages of files: what
+they have for themselves and what they share, which the system cannot take back. Pages of files that
+are mapped into memory are counted apart. The system keeps them as long as nothing else needs the
+memory, as it does with files that are read without a mapping.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from data_memory import BATCH_SIZE, CLASSES, SIZE, make_folder, memory
@@ -36,7 +43,7 @@ from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import write_json
 
-ENTRIES, FEWER, SHARD = 1_280_000, 128_000, 10_000
+ENTRIES, SHARD = 1_280_000, 10_000
 BATCHES, WORKERS = 30, (1, 4)
 IMAGE_FOLDER = "ImageFolder"
 
@@ -45,6 +52,7 @@ def main() -> None:
     """Make each source, measure it, remove it, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, help="where to make the temporary folder")
+    parser.add_argument("--entries", type=int, default=ENTRIES)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data-sources.json")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--path", help=argparse.SUPPRESS)
@@ -58,11 +66,10 @@ def main() -> None:
     rows = content["rows"]
     for kind, make in MAKERS.items():
         with TemporaryDirectory(dir=args.folder) as temporary:
-            entries = FEWER if kind in ("h5", "folder") else ENTRIES
-            path = make(Path(temporary), entries)
+            path = make(Path(temporary), args.entries)
             kinds = [kind, IMAGE_FOLDER] if kind == "folder" else [kind]
             for measured in kinds:
-                rows[measured] = {"entries": entries}
+                rows[measured] = {"entries": args.entries}
                 for workers in WORKERS:
                     rows[measured] |= in_a_process(path, measured, workers, temporary)
                 write_json(args.out, content)
@@ -75,6 +82,7 @@ def main() -> None:
         "opened, MiB",
         "loading, MiB",
         "a further worker, MiB",
+        "mapped files, MiB",
     )
     print(text_table(header, [(kind, *cells(row)) for kind, row in rows.items()]))
 
@@ -91,6 +99,7 @@ def cells(row: dict[str, float]) -> list[str]:
         f"{row['opened_mib:4'] - row['empty_mib:4']:.0f}",
         f"{row['loading_mib:1'] - row['empty_mib:1']:.0f}",
         f"{further:.0f}",
+        f"{row['loading_file_mib:1'] - row['empty_file_mib:1']:.0f}",
     ]
 
 
@@ -116,14 +125,16 @@ def measure(path: str, kind: str, workers: int) -> dict[str, float | None]:
 
     if kind in ("parquet", "arrow"):
         import datasets  # noqa: F401
+    if kind == "h5":
+        import h5py  # noqa: F401
     cfg = three_views_config(Path(path), "image_folder", SIZE, BATCH_SIZE, workers, "cpu")
     cfg.data.no_labels = True
     cfg = prepare(cfg)
     cfg.data.no_labels = False
     cfg.data.num_classes = CLASSES
     unlabelled = None
-    mapped = file_pages()
-    empty, start, clock = memory(), time.process_time(), time.perf_counter()
+    empty, empty_files = own_memory(), memory("Pss_File")
+    start, clock = time.process_time(), time.perf_counter()
     if kind == IMAGE_FOLDER:
         crop = transforms.Compose([transforms.RandomResizedCrop(SIZE), transforms.ToTensor()])
         dataset = ImageFolder(path, lambda image: [crop(image) for _ in range(3)])
@@ -131,12 +142,13 @@ def measure(path: str, kind: str, workers: int) -> dict[str, float | None]:
     else:
         loader = pretrain_loader(cfg)
     seconds, clock = time.process_time() - start, time.perf_counter() - clock
-    opened, mapped = memory(), file_pages() - mapped
+    opened = own_memory()
     batches, largest = iter(loader), 0.0
     for number in range(BATCHES):
         next(batches)
         if number % 10 == 9:
-            largest = max(largest, memory())
+            largest = max(largest, own_memory())
+    files = memory("Pss_File")
     if kind != IMAGE_FOLDER and workers > 1:
         start = time.process_time()
         cfg.data.no_labels = True
@@ -148,17 +160,15 @@ def measure(path: str, kind: str, workers: int) -> dict[str, float | None]:
         "unlabelled_seconds": unlabelled,
         "empty_mib": empty,
         "opened_mib": opened,
-        "opened_file_mib": mapped,
         "loading_mib": largest,
+        "empty_file_mib": empty_files,
+        "loading_file_mib": files,
     }
 
 
-def file_pages() -> float:
-    """Return how much of the memory are pages of files, which the system can take back, in MiB."""
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss_File:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def own_memory() -> float:
+    """Return the memory of this process and its children without pages of files, in MiB."""
+    return memory("Pss_Anon", "Pss_Shmem", "SwapPss")
 
 
 def picture() -> bytes:
@@ -225,7 +235,7 @@ def parquet(root: Path, entries: int) -> str:
 
 
 def arrow(root: Path, entries: int) -> str:
-    """Make links to one Arrow file."""
+    """Make copies of one Arrow file."""
     from datasets import ClassLabel, Dataset, Features, Image
 
     names = [f"n{label:08}" for label in range(CLASSES)]
@@ -233,7 +243,7 @@ def arrow(root: Path, entries: int) -> str:
     Dataset.from_dict(rows_of_a_shard(), features).save_to_disk(root / "saved")
     (file,) = (root / "saved").glob("*.arrow")
     shutil.move(file, root / "0000.arrow")
-    return links(root, "arrow", entries)
+    return links(root, "arrow", entries, shutil.copyfile)
 
 
 def tar(root: Path, entries: int) -> str:
@@ -249,10 +259,10 @@ def tar(root: Path, entries: int) -> str:
     return links(root, "tar", entries)
 
 
-def links(root: Path, ending: str, entries: int) -> str:
-    """Link the first shard so often that there are ``entries``."""
+def links(root: Path, ending: str, entries: int, link: Callable[..., Any] = os.link) -> str:
+    """Link or copy the first shard so often that there are ``entries``."""
     for number in range(1, entries // SHARD):
-        os.link(root / f"0000.{ending}", root / f"{number:04}.{ending}")
+        link(root / f"0000.{ending}", root / f"{number:04}.{ending}")
     return str(root / f"*.{ending}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from leoclr_plugin.bench.bounds import decode_and_resize, endless_runs
 from leoclr_plugin.bench.recipe import CROP_SCALE, recipe
 from leoclr_plugin.bench.torchvision_reference import torchvision_batches
 from leoclr_plugin.data.dali import has_dali
-from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.sampler import sampler_of
+from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stores.opening import is_folder, open_store, paths_of, shown
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.report.environment import environment
@@ -45,7 +46,7 @@ _APPEARANCE = {
 
 
 def data_benchmark(
-    folder: Path,
+    data: Mapping[str, Any],
     form: str,
     device: str,
     compare: bool,
@@ -58,12 +59,13 @@ def data_benchmark(
     """Time three finished views of MoCo-v2's recipe, in turns with what they are compared to.
 
     Args:
-        folder: a folder of images, with or without subfolders.
+        data: the keys of a ``data`` node that name the images: ``train_path``, and optionally
+            ``source`` and ``image_key``.
         form: the loader that makes the three views, ``"image_folder"`` or ``"dali"``.
         device: where views are finished, ``"cpu"`` or ``"gpu"``; DALI also decodes there.
         compare: whether to time also decoding alone, decoding and three resizes alone, the other
-            loader, a DataLoader with torchvision's transforms and, with the real solo-learn, its
-            own DALI pipeline.
+            loader, a DataLoader with torchvision's transforms if the images are files and, with
+            the real solo-learn and one folder of images, its own DALI pipeline.
         size: height and width of a view in pixels.
         batch_size: images per batch.
         workers: the number of threads, and of the DataLoader's processes.
@@ -75,20 +77,21 @@ def data_benchmark(
 
         - ``images_per_second``: the medians over the rounds, of ``three_views`` and, with
           ``compare``, of ``decode``, ``decode_resize``, the other loader, ``torchvision`` and
-          ``host_dali``. None stands for what is not installed.
+          ``host_dali``. None stands for what is not installed or cannot read the images.
         - ``spread``: the smallest and the largest value of each.
         - ``ratios``: ``three_views`` divided by each of the others, medians over the rounds.
         - ``peak_gpu_mib``: how much GPU memory the run took at most (None on a CPU).
         - ``raw``, ``settings``, ``images`` and ``environment``.
 
     Raises:
-        UserError: if there are fewer images than a batch needs, or no GPU where one is asked for.
+        UserError: if the images are not there or fewer than a batch needs, or there is no GPU where
+            one is asked for.
     """
-    paths = [str(path) for path in list_images(folder)] if folder.is_dir() else []
-    if len(paths) < batch_size:
+    images = Images(open_store(data, "train", labelled=False))
+    if len(images) < batch_size:
         raise UserError(
-            f"--data {folder} has {len(paths)} images, but a batch takes {batch_size}; name a "
-            "folder with more images, or lower --batch-size"
+            f"--data {shown(data['train_path'])} has {len(images)} images, but a batch takes "
+            f"{batch_size}; name more images, or lower --batch-size"
         )
     if device == "gpu" and not torch.cuda.device_count():
         raise UserError("--device gpu, but there is no GPU; use --device cpu")
@@ -97,27 +100,33 @@ def data_benchmark(
     free_before = _free_gpu_bytes()
 
     def views(format_: str) -> Iterator[Any]:
-        cfg = three_views_config(folder, format_, **settings)
+        cfg = three_views_config("", format_, **settings)
+        cfg.data.update(data)
         return endless(pretrain_loader(prepare(cfg)))
 
     runs: dict[str, Iterator[Any]] = {"three_views": views(form)}
     missing = []
     if compare:
-        runs["decode"] = decode_and_resize(paths, 0, **settings)
-        runs["decode_resize"] = decode_and_resize(paths, 3, **settings)
+        runs["decode"] = decode_and_resize(images, 0, **settings)
+        runs["decode_resize"] = decode_and_resize(images, 3, **settings)
         (other,) = {"image_folder", "dali"} - {form}
         if other == "dali" and not has_dali():
             missing.append("dali")
         else:
             runs[other] = views(other)
-        cfg = three_views_config(folder, "image_folder", **settings)
-        runs["torchvision"] = torchvision_batches(paths, cfg.augmentations, batch_size, workers)
+        augmentations = three_views_config("", "image_folder", **settings).augmentations
+        if images.store.are_files:
+            paths = list(images.names)
+            runs["torchvision"] = torchvision_batches(paths, augmentations, batch_size, workers)
+        else:
+            missing.append("torchvision")
         host_dali_batches = host().dali_batches
-        if host_dali_batches is None or not has_dali():
+        if host_dali_batches is None or not (has_dali() and is_folder(data, "train")):
             missing.append("host_dali")
         else:
-            in_folders = _lie_in_folders(paths, folder)
-            host_run = host_dali_batches(cfg.augmentations, folder, in_folders, **settings)
+            (folder,) = paths_of(data["train_path"])
+            in_folders = _lie_in_folders(paths, Path(folder))
+            host_run = host_dali_batches(augmentations, Path(folder), in_folders, **settings)
             runs["host_dali"] = endless_runs(host_run)
 
     speeds: dict[str, list[float]] = {name: [] for name in runs}
@@ -146,7 +155,7 @@ def data_benchmark(
         },
         "raw": speeds,
         "settings": {"format": form, **settings, "rounds": rounds, "batches": batches},
-        "images": len(paths),
+        "images": len(images),
         # This is the memory of all runs together, because DALI keeps its memory for the process
         # and not for one pipeline.
         "peak_gpu_mib": used_gpu_bytes / 2**20 if device == "gpu" else None,
@@ -185,7 +194,7 @@ def _free_gpu_bytes() -> int:
 
 
 def three_views_config(
-    folder: Path, form: str, size: int, batch_size: int, workers: int, device: str
+    folder: str | Path, form: str, size: int, batch_size: int, workers: int, device: str
 ) -> DictConfig:
     """Return an unparsed configuration of three views of ``folder``'s images, as in MoCo-v2."""
     crop = {

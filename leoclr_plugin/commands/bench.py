@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
-from leoclr_plugin.commands.shared import positive
+from leoclr_plugin.commands.shared import add_source_arguments, positive, source_keys
 
 EXAMPLE = "leoclr bench step --backbone resnet18 --batch-size 64 --size 64 --json"
 _DATA_EXAMPLE = "leoclr bench data --data datasets/imagenette2-160/train --device cpu --compare"
 
-_NEEDS = {"dali": "NVIDIA DALI", "host_dali": "the real solo-learn or NVIDIA DALI"}
+_NEEDS = {
+    "dali": "NVIDIA DALI",
+    "host_dali": "the real solo-learn, NVIDIA DALI and one folder of images",
+    "torchvision": "images in files of their own",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=f"example:\n  {_DATA_EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    data.add_argument("--data", type=Path, required=True, help="folder of images")
+    data.add_argument(
+        "--data",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="folder of images, or what else data.train_path can name",
+    )
+    add_source_arguments(data)
     data.add_argument(
         "--format",
         choices=("image_folder", "dali"),
@@ -98,7 +108,7 @@ def _data(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from leoclr_plugin.bench.data import data_benchmark
 
     result = data_benchmark(
-        args.data,
+        {"train_path": args.data, **source_keys(args)},
         args.format,
         args.device,
         args.compare,
@@ -110,7 +120,7 @@ def _data(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     lines = []
     for name, speed in result["images_per_second"].items():
         if speed is None:
-            lines.append(f"{name:14} not measured: {_NEEDS[name]} is not there")
+            lines.append(f"{name:14} not measured: it needs {_NEEDS[name]}")
             continue
         low, high = result["spread"][name]
         ratio = result["ratios"].get(name)

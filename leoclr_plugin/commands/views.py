@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leoclr_plugin.commands.shared import add_overrides_argument, positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from omegaconf import DictConfig
 
 EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
 
@@ -13,7 +18,10 @@ EXAMPLE = "leoclr views imagenette2-160/val --out views.png"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "source", type=Path, metavar="IMAGE_OR_FOLDER", help="image, or folder of images, to draw"
+        "path",
+        metavar="PATH",
+        help="image or folder of images to draw, or what else data.train_path can name; several "
+        "as data.train_path=[A,B]",
     )
     add_overrides_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("views.png"), help="PNG to write")
@@ -29,9 +37,9 @@ def run(args: argparse.Namespace) -> None:
     from PIL import Image
 
     from leoclr_plugin.config import load_config
-    from leoclr_plugin.config.check import check_part
+    from leoclr_plugin.config.check import check_parts
     from leoclr_plugin.config.notes import tell_unknown_keys
-    from leoclr_plugin.data.images import list_images, open_levels, open_rgb
+    from leoclr_plugin.config.overrides import quote
     from leoclr_plugin.data.levels import levels_of
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.report.view_grid import view_grid
@@ -39,21 +47,32 @@ def run(args: argparse.Namespace) -> None:
 
     if Image.registered_extensions().get(args.out.suffix.lower()) not in Image.SAVE:
         raise UserError(f"--out {args.out}: the name has no known picture format; end it in .png")
-    if not args.source.exists():
-        raise UserError(f"{args.source} is not there; name an image or a folder of images")
-    paths = [args.source] if args.source.is_file() else list_images(args.source)
-    if not paths:
-        raise UserError(f"the folder {args.source} holds no image")
-    # Take images at equal distances from the whole list, so that they show several classes.
-    paths = paths[:: max(1, len(paths) // args.images)][: args.images]
-    cfg = load_config(args.config, "pretrain", args.overrides)
+    is_override = "=" in args.path and not Path(args.path).exists()
+    first = args.path if is_override else f"data.train_path={quote(args.path)}"
+    cfg = load_config(args.config, "pretrain", [first, *args.overrides])
     tell_unknown_keys(cfg)
-    check_part("augmentations", cfg.augmentations, "pretrain")
-    check_part("data", cfg.data)
-    levels = levels_of(cfg.data)
-    images = [open_rgb(path) if levels is None else open_levels(path, levels) for path in paths]
+    check_parts({"augmentations": cfg.augmentations, "data": cfg.data}, "pretrain")
+    images = _some_images(cfg.data, args.images)
+    if levels_of(cfg.data) is None:
+        images = [Image.fromarray(image) for image in images]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     grid = view_grid(images, cfg, args.seed)
     with whole_file(args.out) as part:
         grid.save(part)
     print(f"Written to {args.out}")
+
+
+def _some_images(data: DictConfig, count: int) -> list[np.ndarray]:
+    """Decode images at equal distances in the list of all, so that they show several classes."""
+    from leoclr_plugin.data.levels import levels_of
+    from leoclr_plugin.data.stored import Images
+    from leoclr_plugin.data.stores.files import FileStore
+    from leoclr_plugin.data.stores.opening import FOLDER, kind_of, open_store, paths_of
+
+    paths = paths_of(data.train_path)
+    if kind_of(data, "train") == FOLDER and Path(paths[0]).is_file():
+        images = Images(FileStore.of_paths(paths))
+    else:
+        images = Images(open_store(data, "train", labelled=False))
+    indexes = range(len(images))[:: max(1, len(images) // count)][:count]
+    return [images.decode(index, levels_of(data)) for index in indexes]

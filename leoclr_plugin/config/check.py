@@ -63,16 +63,33 @@ def check_part(name: str, value: Any, command: str = "") -> None:
     Args:
         name: the key.
         value: its value.
-        command: the command that the part is for; keys that this command requires must be there.
+        command: see ``check_parts``.
+
+    Raises:
+        UserError: as in ``check_config``.
+    """
+    check_parts({name: value}, command)
+
+
+def check_parts(parts: Mapping[str, Any], command: str = "") -> None:
+    """Check some parts of a configuration, and the rules about them together.
+
+    Args:
+        parts: the values of top keys, such as ``data`` and ``augmentations``.
+        command: the command that the parts are for; keys that this command requires must be there.
             Without a command, only the keys that are there are checked.
 
     Raises:
         UserError: as in ``check_config``.
     """
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value, resolve=True)
-    problems = _problems(Config, {name: value}, "", command, only=name)
-    _refuse([*problems.values(), *broken_rules({name: value}, command or PRETRAIN, problems)])
+    values = {
+        name: OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part
+        for name, part in parts.items()
+    }
+    problems: dict[str, str] = {}
+    for name, part in values.items():
+        problems |= _problems(Config, {name: part}, "", command, only=name)
+    _refuse([*problems.values(), *broken_rules(values, command or PRETRAIN, problems)])
 
 
 def check_node(node: type[Node], values: Mapping[str, Any], place: str) -> None:

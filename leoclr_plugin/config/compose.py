@@ -12,11 +12,14 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from leoclr_plugin.config.keys import PRETRAIN
 from leoclr_plugin.config.overrides import parse_overrides
+from leoclr_plugin.config.schema import settable
 from leoclr_plugin.config.texts import as_meant, settle_texts
 from leoclr_plugin.errors import UserError, one_line, suggestion
 
@@ -73,7 +76,8 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     Args:
         config: see ``find_config``.
         kind: see ``find_config``.
-        overrides: Hydra's overrides: ``key=value``, ``+key=value``, ``~key``.
+        overrides: Hydra's overrides: ``key=value``, ``+key=value``, ``~key``. A key that is
+            declared for this kind needs no plus if the YAML file does not have it.
 
     Raises:
         UserError: for an unknown config, an override that Hydra refuses or that has several
@@ -90,7 +94,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(path.parent), version_base="1.2"):
-            cfg = compose(path.stem, overrides=[o.input_line for o in parsed])
+            cfg = compose(path.stem, overrides=[_with_plus(o, kind) for o in parsed])
         # Resolve all interpolations now: a bad one would otherwise fail only when it is read.
         OmegaConf.to_container(cfg, resolve=True)
         _set_folders_of_labels(cfg)
@@ -105,6 +109,15 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
     OmegaConf.set_struct(cfg, False)
     settle_texts(cfg, path)
     return cfg
+
+
+def _with_plus(override: Override, kind: str) -> str:
+    """Let a key be set whether or not the YAML file has it, if it is declared for this kind."""
+    key = override.key_or_group
+    # The names of labelled sets are the user's own.
+    known = key in settable(kind) or (kind == PRETRAIN and key.startswith("data.online."))
+    changes = override.type == OverrideType.CHANGE
+    return f"++{override.input_line}" if known and changes else override.input_line
 
 
 def _set_folders_of_labels(cfg: DictConfig) -> None:

@@ -19,8 +19,9 @@ declarations in leoclr_plugin/config/. -->
 
 A configuration is a YAML file of `scripts/pretrain`, `scripts/linear`, `scripts/finetune` or
 `scripts/detect`, or one of your own.
-You can change every key on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
-To add a key that the file does not have, write a plus: `+on_nonfinite=skip`.
+You can set every key on the command line: `leoclr pretrain imagenette/leoclr max_epochs=100`.
+This page's keys need no plus if the file does not have them. Keys of the augmentations, of other
+methods and of other programs do, and in solo-learn's own scripts all do: `+on_nonfinite=skip`.
 
 The column *of* says which program reads a key: solo-learn (and the bundled host), leoclr, or
 Lightning. The column *command* names the commands that read the key, if not all four do.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from leoclr_plugin.config.keys import (
     about,
     key,
     leaves,
+    node_of,
 )
 from leoclr_plugin.config.leoclr import Momentum
 from leoclr_plugin.config.nodes import (
@@ -186,6 +188,24 @@ class Config(Node):
         **_LIGHTNING,
     )
     fast_dev_run: bool | Count = key(False, "try one batch and write nothing", **_LIGHTNING)
+
+
+@lru_cache
+def settable(command: str) -> frozenset[str]:
+    """Return the dotted names of the keys that a command reads, but for those in lists."""
+    return frozenset(_read_by(command, Config))
+
+
+def _read_by(command: str, node: type[Node], prefix: str = "") -> Iterator[str]:
+    for name, field in node.model_fields.items():
+        inner = node_of(field)
+        if command not in about(field).commands or inner not in (None, field.annotation):
+            continue
+        if inner is not None:
+            yield from _read_by(command, inner, f"{prefix}{name}.")
+        # A node at the top may be one of Hydra's groups, whose value is the name of a file.
+        if inner is None or prefix:
+            yield prefix + name
 
 
 @lru_cache

@@ -152,7 +152,7 @@ def _whole_dataset(data: DictConfig, split: str) -> Dataset:
         return _published(data, split)
     part = "val" if split == "val" else "train"
     in_one_folder = is_folder(data, part)
-    root = Path(data[f"{part}_path"]) if in_one_folder else Path()
+    root = Path(paths_of(data[f"{part}_path"])[0]) if in_one_folder else Path()
     if name == "imagenette" and in_one_folder and not root.is_dir():
         if not download:
             raise UserError(

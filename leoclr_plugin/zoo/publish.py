@@ -19,7 +19,10 @@ from omegaconf import DictConfig
 from leoclr_plugin.checkpoints.backbone import backbone_state
 from leoclr_plugin.checkpoints.reading import CheckpointFolder, epoch_of, input_size
 from leoclr_plugin.checkpoints.weights import read_weights, write_weights
+from leoclr_plugin.config.level_rules import AUTO
 from leoclr_plugin.data.datasets import build_pretrain_dataset, class_names
+from leoclr_plugin.data.levels import reading_of
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.data import folder_cfg
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, whole_file, write_json, write_text
@@ -82,10 +85,15 @@ def publish(
 
     Returns:
         The new entry.
+
+    Raises:
+        UserError: if the network was trained on other images than ``zoo.load``'s ``preprocess``
+            makes, which are RGB of 8 bits with the data set's own normalisation.
     """
     folder = zoo_folder()
     source = CheckpointFolder.open(run)
     cfg = source.cfg
+    _check_reading(run, cfg.data)
     about = {"method": cfg.method, "backbone": cfg.backbone.name, "dataset": cfg.data.dataset}
     weights = folder / f"{name}.safetensors"
     with whole_file(weights) as part:
@@ -131,6 +139,19 @@ def publish(
     return entry
 
 
+def _check_reading(run: Path, data: DictConfig) -> None:
+    own = [
+        f"data.{key}={value}"
+        for key, value in reading_of(data).items()
+        if value not in (AUTO, False)
+    ]
+    if own:
+        raise UserError(
+            f"{run} was trained with {', '.join(own)}, and the zoo's users get RGB of 8 bits with "
+            "the data set's own normalisation; share this network by leoclr export"
+        )
+
+
 def _class_names(data: DictConfig) -> Iterable[str]:
     folders = (path.name for path in sorted(Path(data.val_path).iterdir()))
     return class_names(data) or [_CLASS_NAMES.get(name, name) for name in folders]
@@ -159,7 +180,10 @@ def main() -> None:
     parser.add_argument("--commit", required=True, help="commit that trained the model")
     parser.add_argument("--hours", type=float, required=True, help="duration of the training")
     parser.add_argument("--hardware", help="hardware of the training (default: this machine)")
-    print(card(publish(**vars(parser.parse_args()))))
+    try:
+        print(card(publish(**vars(parser.parse_args()))))
+    except UserError as error:
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":

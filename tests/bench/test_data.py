@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.conftest import available_hosts, make_image, run_leoclr
+from tests.sources import write_tar
 
 pytest.importorskip("nvidia.dali")
 
@@ -57,10 +58,20 @@ def test_images_that_the_hosts_pipeline_cannot_find_are_refused(photographs, tmp
     assert "Traceback" not in run.stderr
 
 
+def test_shards_are_compared_to_what_can_read_them(photographs, tmp_path):
+    run = bench(write_tar(photographs, tmp_path / "shards"), "--compare")
+    assert run.returncode == 0, run.stderr[-2000:]
+    lines = dict(line.split(maxsplit=1) for line in run.stdout.splitlines())
+    assert lines["torchvision"] == "not measured: it needs images in files of their own"
+    assert lines["host_dali"].startswith("not measured: it needs the real solo-learn, NVIDIA DALI")
+    assert all("images/s" in lines[name] for name in ("three_views", "decode", "dali"))
+
+
 def test_too_few_images_are_refused(tmp_path):
+    make_image(0, 0).save(tmp_path / "0.jpg")
     run = bench(tmp_path)
     assert run.returncode == 2
-    assert "has 0 images, but a batch takes 4; name a folder with more images" in run.stderr
+    assert "has 1 images, but a batch takes 4; name more images, or lower" in run.stderr
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")

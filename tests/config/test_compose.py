@@ -168,8 +168,8 @@ def test_mistakes_are_reported_in_one_line(config, overrides, message):
 
 
 def test_unknown_key_is_suggested_with_a_plus_sign():
-    with pytest.raises(UserError, match=r"use \+performance\.compile=True$"):
-        load_config("imagenette/leoclr", "pretrain", ["performance.compile=True"])
+    with pytest.raises(UserError, match=r"use \+gradient_clip_val=1$"):
+        load_config("imagenette/leoclr", "pretrain", ["gradient_clip_val=1"])
 
 
 def test_file_that_ends_in_yml_is_refused(tmp_path):
@@ -190,3 +190,35 @@ def test_interpolation_of_a_missing_key_is_refused_at_once(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: ${nothing}")
     with pytest.raises(UserError, match=r"mine\.yaml: Interpolation key 'nothing' not found"):
         load_config(str(tmp_path / "mine.yaml"), "pretrain")
+
+
+@pytest.mark.parametrize(
+    ("kind", "override"),
+    [
+        ("pretrain", "data.cache_mb=100"),
+        ("pretrain", "data.pairs.file=a.csv"),
+        ("pretrain", "data.pairs=a.csv"),
+        ("pretrain", "data.online.birds.train_path=a"),
+        ("linear", "data.source=h5"),
+        ("finetune", "data.on_bad_image=skip"),
+        ("pretrain", "on_nonfinite=skip"),
+    ],
+)
+def test_a_declared_key_needs_no_plus(kind, override):
+    given = load_config("imagenet/leoclr", kind, [override])
+    assert given == load_config("imagenet/leoclr", kind, [f"+{override}"])
+    assert given != load_config("imagenet/leoclr", kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "override"),
+    [
+        ("pretrain", "data.cache_mbs=100"),
+        ("pretrain", "method_kwargs.qeue_size=64"),
+        ("linear", "data.pairs.file=a.csv"),
+        ("linear", "data.online.birds.train_path=a"),
+    ],
+)
+def test_a_key_that_the_command_does_not_read_needs_a_plus(kind, override):
+    with pytest.raises(UserError, match="Could not override"):
+        load_config("imagenet/leoclr", kind, [override])

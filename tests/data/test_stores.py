@@ -3,6 +3,7 @@
 import io
 import shutil
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from leoclr_plugin.data.images import find_unreadable
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.stores import tar_index
 from leoclr_plugin.data.stores.files import folder_store
+from leoclr_plugin.data.stores.hdf5 import Hdf5Store
 from leoclr_plugin.data.stores.names import Names
 from leoclr_plugin.data.stores.tar_members import members
 from leoclr_plugin.errors import UserError
@@ -63,6 +65,11 @@ def test_images_and_classes_are_those_of_the_folder(kind, written, image_folder)
         # Several folders follow one another; the other sources keep the order that they have.
         assert np.array_equal(dataset.targets, folder.targets)
         assert all(np.array_equal(dataset.decode(i), folder.decode(i)) for i in range(len(folder)))
+
+
+def test_a_list_of_one_folder_is_that_folder(image_folder):
+    folder = str(image_folder / "train")
+    assert contents(build([folder])) == contents(build(folder))
 
 
 def test_without_labels_only_the_images_are_read(written):
@@ -304,6 +311,23 @@ def test_members_are_those_of_tarfile(form, length, tmp_path):
         expected = [(m.name.encode(), m.offset_data, m.size) for m in archive]
     assert list(members(path)) == expected
     assert len(expected) == 3
+
+
+def test_listing_hdf5_keeps_neither_texts_nor_groups(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        image = file.create_dataset("c0/0.png", data=np.zeros(1, "uint8"))
+        for number in range(1, 30_000):
+            file[f"c{number // 300}/{number}.png"] = image
+    tracemalloc.start()
+    store = Hdf5Store(tmp_path / "a.h5", labelled=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert store.name(29_999) == f"{tmp_path}/a.h5/c99/29999.png"
+    # Each name has 9 bytes, its place and its label 8 each; as a text of Python it has about 60.
+    assert peak / len(store) < 50
+    *_, kept, _ = store._file.id.get_mdc_size()
+    assert kept <= 1 << 20
 
 
 def test_index_of_a_shard_is_kept_until_the_shard_changes(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate
 from leoclr_plugin.zoo.manifest import find_entry
 from leoclr_plugin.zoo.model import load
-from leoclr_plugin.zoo.publish import publish
+from leoclr_plugin.zoo.publish import main, publish
 from tests.conftest import ROOT
 from tests.runs import run_folder
 
@@ -89,3 +89,33 @@ def test_card_has_every_field_of_the_manifest(published):
         assert words in text, words
     for figures in published.results.values():
         assert f"{figures['top1']:.2f} ± {figures['spread']:.2f}" in text
+
+
+def test_a_network_of_other_images_than_the_zoos_is_refused(
+    run, zoo, image_folder, monkeypatch, capsys
+):
+    monkeypatch.setattr("leoclr_plugin.zoo.publish.zoo_folder", lambda: zoo)
+    before = {path: path.read_bytes() for path in zoo.iterdir() if path.is_file()}
+    args = json.loads((run / "args.json").read_text())
+    args["data"] |= {"channels": 1, "mean": [0.5], "std": [0.2], "range": "auto", "clip": False}
+    (run / "args.json").write_text(json.dumps(args))
+    words = [
+        "--data",
+        image_folder,
+        "--command",
+        "c",
+        "--limits",
+        "l",
+        "--commit",
+        "c",
+        "--hours",
+        1,
+    ]
+    monkeypatch.setattr("sys.argv", ["publish", str(run), NAME, *map(str, words)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"error: {run} was trained with data.channels=1, data.mean=[0.5], ")
+    assert line.endswith("share this network by leoclr export\n")
+    assert {path: path.read_bytes() for path in zoo.iterdir() if path.is_file()} == before
