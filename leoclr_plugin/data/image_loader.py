@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
+from itertools import chain
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from torch.utils.data import Dataset
 
-from leoclr_plugin.data.bad_images import BadImages
+from leoclr_plugin.data.batches import Batch, Loader, Shown
 from leoclr_plugin.data.draws import Drawn, draw_views
 from leoclr_plugin.data.finish import finish_views
-from leoclr_plugin.data.images import UnreadableImage, naming_unreadable_images
+from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.make import make_views, resize_views
-from leoclr_plugin.data.pairs.build import Pairing
-from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.data.shown import Shown, images_shown
-from leoclr_plugin.data.sources import Source
-from leoclr_plugin.data.transfer import to_device
-from leoclr_plugin.data.views import View
 from leoclr_plugin.system.batch_memory import BatchMemory
 
-Batch = list[Any]
 # A batch is made and the next ones are under way while a training step takes its time.
 _AHEAD = 2
 # A thread takes so many images at once. Their crops are computed together, and more images would
@@ -45,80 +36,36 @@ class _UnderWay:
     jobs: Sequence[Future]
 
 
-class ImageLoader:
-    """Batches of finished views. Threads share the files, the images and the memory.
+@dataclass(eq=False, repr=False, kw_only=True)
+class ImageLoader(Loader):
+    """Threads make the images of a batch in parallel; they share the files and the memory.
 
-    The images of a batch are made in parallel, and those of the next batches as soon as a thread
-    is free. When an epoch of training ends, the first batches of the next one are already under
-    way.
+    The images of the next batches are made as soon as a thread is free. The threads start at the
+    first iteration.
 
     Attributes:
-        dataset: the data set that the samples belong to.
-        batch_sampler: holds the sampler in the place where Lightning looks for it.
+        threads: the number of threads, at least 1.
+        finish_on: a device on which torch does what follows the resize, for a whole batch; None
+            lets the threads do it.
+        dtype: dtype of the views that are finished there; the threads make float32.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        source: Source,
-        views: Sequence[View],
-        sampler: ShardSampler,
-        collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
-        threads: int,
-        finish_on: torch.device | None = None,
-        dtype: torch.dtype = torch.float32,
-        pairing: Pairing | None = None,
-        bad: BadImages | None = None,
-    ) -> None:
-        """Keep the settings; the threads start at the first iteration.
+    threads: int
+    finish_on: torch.device | None = None
+    dtype: torch.dtype = torch.float32
 
-        Args:
-            dataset: the data set that the samples belong to.
-            source: gives the images and targets.
-            views: the views of each image, in the order of the batch.
-            sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
-                sample's index, all random draws.
-            collate: makes a batch of indexes ``[n]``, views ``[n, C, H, W]`` and targets.
-            threads: the number of threads, at least 1.
-            finish_on: a device on which torch does what follows the resize, for a whole batch; None
-                lets the threads do it.
-            dtype: dtype of the views that are finished there; the threads make float32.
-            pairing: the partners that some views show; None without pairs.
-            bad: the images that are left out; None raises an error for the first.
-        """
-        self.dataset = dataset
-        self.batch_sampler = SimpleNamespace(sampler=sampler)
-        self._source, self._views, self._sampler, self._collate = source, views, sampler, collate
-        self._threads, self._finish_on, self._dtype = threads, finish_on, dtype
-        self._pairing, self._bad = pairing, bad
+    def __post_init__(self) -> None:
         self._memory = BatchMemory(pinned=torch.cuda.is_available())
         self._pool: ThreadPoolExecutor | None = None
         self._next: Iterator[tuple[int, int, np.ndarray]] = iter(())
         self._under_way: deque[_UnderWay] = deque()
 
-    def __len__(self) -> int:
-        return self._sampler.batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of one epoch; each has its own tensors.
-
-        Nothing is read before the first batch is asked for: Lightning creates the first iterator of
-        a training before it sets the sampler's epoch.
-
-        Raises:
-            UserError: for an unreadable image; it names the first and counts the others.
-        """
-        with naming_unreadable_images(self.dataset, self._source.levels):
-            yield from self._epoch_of_batches()
-
-    def _epoch_of_batches(self) -> Iterator[Batch]:
-        epoch, first = self._sampler.epoch, self._sampler.skipped
-        self._sampler.skipped = 0
+    def _epoch(self, epoch: int, first: int) -> Iterator[Batch]:
         if not self._under_way or self._under_way[0].place != (epoch, first):
             # What is under way is of no use if the last epoch was left early, or if this epoch is
             # another than expected.
             self._drop()
-            self._next = self._sampler.batches_from(epoch, first)
+            self._next = self.order.batches_from(epoch, first)
             self._start()
         for _ in range(first, len(self)):
             batch = self._under_way.popleft()
@@ -128,24 +75,24 @@ class ImageLoader:
             except BaseException:
                 self._drop()
                 raise
-            yield self._finished(batch, indexes)
+            yield self._batch(indexes, self._finished(batch))
 
     def _start(self) -> None:
         """Start batches until enough of them are under way, or none is left."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "images", use_one_core)
+            self._pool = ThreadPoolExecutor(self.threads, "images", use_one_core)
         while len(self._under_way) <= _AHEAD:
             following = next(self._next, None)
             if following is None:
                 return
             epoch, number, indexes = following
-            drawn = draw_views(self._views, self._sampler.seed, epoch, indexes)
+            drawn = draw_views(self.views, self.order.seed, epoch, indexes)
             images = [
                 self._memory.empty(
                     (len(indexes), *view.size, view.channels),
-                    torch.float32 if self._finish_on is None else self._source.dtype,
+                    torch.float32 if self.finish_on is None else self.source.dtype,
                 )
-                for view in self._views
+                for view in self.views
             ]
             parts = [
                 slice(start, start + _IMAGES_A_JOB)
@@ -165,50 +112,41 @@ class ImageLoader:
         part: slice,
     ) -> np.ndarray:
         """Make the views of a part of a batch; return the indexes of its samples."""
-        make = make_views if self._finish_on is None else resize_views
+        make = make_views if self.finish_on is None else resize_views
         drawn = [{name: values[part] for name, values in view.items()} for view in drawn]
         out = [view[part] for view in out]
         shown, images = self._decoded(epoch, indexes[part])
-        own = [images[index] for index in shown.own.tolist()]
-        if shown.partner is None:
-            make(own, self._views, drawn, out)
+        if self.pairing is None:
+            make(images[0], self.views, drawn, out)
             return shown.samples
-        partner = [images[index] for index in shown.partner.tolist()]
-        for of_partner, *view in zip(
-            self._pairing.of_partner, self._views, drawn, out, strict=True
-        ):
-            make(partner if of_partner else own, *([one] for one in view))
+        for of_partner, *view in zip(self.pairing.of_partner, self.views, drawn, out, strict=True):
+            make(images[of_partner], *([one] for one in view))
         return shown.samples
 
-    def _decoded(self, epoch: int, indexes: np.ndarray) -> tuple[Shown, dict[int, np.ndarray]]:
+    def _decoded(self, epoch: int, indexes: np.ndarray) -> tuple[Shown, list[list[np.ndarray]]]:
         """Decode the images of some samples, each once, whichever views show it."""
         images: dict[int, np.ndarray] = {}
         while True:
-            shown = images_shown(indexes, self._sampler.seed, epoch, self._pairing, self._bad)
-            rows = (shown.own,) if shown.partner is None else (shown.own, shown.partner)
+            shown = self._shown(epoch, indexes)
+            rows = [row.tolist() for row in shown.images]
             try:
-                for index in np.concatenate(rows).tolist():
+                for index in chain(*rows):
                     if index not in images:
-                        images[index] = self._source.image(index)
+                        images[index] = self.source.image(index)
             except UnreadableImage as error:
-                if self._bad is None:
+                if self.bad is None:
                     raise
-                self._bad.add(index, error.reason)
+                self.bad.add(index, error.reason)
             else:
-                return shown, images
+                return shown, [[images[index] for index in row] for row in rows]
 
-    def _finished(self, batch: _UnderWay, samples: np.ndarray) -> Batch:
-        indexes = torch.from_numpy(samples)
-        targets = self._source.targets[indexes]
-        if self._finish_on is None:
-            views = [view.permute(0, 3, 1, 2) for view in batch.images]
-            return self._collate(indexes, views, targets)
-        device = self._finish_on
-        resized = [view.to(device, non_blocking=True) for view in batch.images]
+    def _finished(self, batch: _UnderWay) -> list[torch.Tensor]:
+        if self.finish_on is None:
+            return [view.permute(0, 3, 1, 2) for view in batch.images]
+        resized = [view.to(self.finish_on, non_blocking=True) for view in batch.images]
         # Half precision resolves the levels of 8 bits and not those of more.
-        precision = None if self._source.levels is None else torch.float32
-        views = finish_views(resized, self._views, batch.drawn, self._dtype, precision)
-        return self._collate(to_device(indexes, device), views, to_device(targets, device))
+        precision = None if self.source.levels is None else torch.float32
+        return finish_views(resized, self.views, batch.drawn, self.dtype, precision)
 
     def _drop(self) -> None:
         for batch in self._under_way:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +10,7 @@ from torch.utils.data import Dataset
 
 from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.bad_images import bad_images_of
+from leoclr_plugin.data.batches import Loader
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, images_of
 from leoclr_plugin.data.image_loader import ImageLoader
@@ -34,9 +34,6 @@ from leoclr_plugin.data.views import (
     val_view,
 )
 from leoclr_plugin.errors import UserError
-
-# An ImageLoader or a DaliLoader: both have a length, can be iterated, and have a ``dataset``.
-Loader = Any
 
 
 def pretrain_loader(cfg: DictConfig) -> Loader:
@@ -95,7 +92,7 @@ def source_loader(
         threads: the number of threads; 0 counts as 1.
     """
     sampler = ShardSampler(len(dataset), batch_size, seed=0, training=False)
-    return ImageLoader(dataset, source, [view], sampler, _labelled_batch, max(1, threads))
+    return ImageLoader(dataset, source, [view], sampler, _labelled_batch, threads=max(1, threads))
 
 
 def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:
@@ -133,29 +130,21 @@ def _loader(
         bad = bad_images_of(cfg.data, images_of(read), len(dataset), sampler.seed)
     with naming_unreadable_images(dataset, levels):
         source = build_source(read, cfg.data.dataset, cache_mb(cfg), threads, levels, bad)
+    settings = (dataset, source, views, sampler, collate, pairing, bad)
     if cfg.data.format != "dali" or source.in_memory:
         # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.
         device = cfg.dali.device if cfg.data.format == "dali" else cfg.data.get("augment_on")
         gpu = torch.device("cuda") if device == "gpu" else None
-        return ImageLoader(
-            dataset, source, views, sampler, collate, threads, gpu, dtype, pairing, bad
-        )
+        return ImageLoader(*settings, threads=threads, finish_on=gpu, dtype=dtype)
     from leoclr_plugin.data.dali.loader import DaliLoader
 
-    return DaliLoader(
-        dataset,
-        source,
-        views,
-        sampler,
-        collate,
-        pairing=pairing,
-        bad=bad,
-        threads=threads,
-        device=cfg.dali.device,
-        dtype=dtype,
-        prefetch=cfg.dali.prefetch,
-        hw_decoder_load=cfg.dali.hw_decoder_load,
-    )
+    graph = {
+        "threads": threads,
+        "device": cfg.dali.device,
+        "dtype": dtype,
+        "hw_decoder_load": cfg.dali.hw_decoder_load,
+    }
+    return DaliLoader(*settings, prefetch=cfg.dali.prefetch, graph=graph)
 
 
 def cache_mb(cfg: DictConfig) -> float:

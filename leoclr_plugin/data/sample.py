@@ -56,7 +56,7 @@ def sample_loader(
     bad = bad_images_of(data, read, len(sample), seed)
     sampler = ShardSampler(len(sample), _BATCH, seed, training=False)
     all_views = [plain, *[augmented] * views]
-    return ImageLoader(sample, source, all_views, sampler, _views, threads, bad=bad)
+    return ImageLoader(sample, source, all_views, sampler, _views, bad=bad, threads=threads)
 
 
 def _without_labels(data: DictConfig) -> DictConfig:

@@ -45,13 +45,12 @@ def _finished_on_gpu(paths: Sequence[Path], view: View, drawn: Drawn) -> np.ndar
 def _by_dali(device: str) -> Maker:
     def make(paths: Sequence[Path], view: View, drawn: Drawn) -> np.ndarray:
         from leoclr_plugin.data.dali.files import Named, encode_paths
-        from leoclr_plugin.data.dali.graph import Batch, Graph
+        from leoclr_plugin.data.dali.graph import Graph
 
-        indexes = np.arange(len(paths))
-        named = Named(indexes, encode_paths([str(path) for path in paths]))
-        batch = Batch(indexes, named, None, [drawn])
+        indexes, files = np.arange(len(paths)), [str(path) for path in paths]
+        named = Named(indexes, [indexes], [encode_paths(files)], [drawn])
         place: dict[str, Any] = {"device": device, "device_id": 0 if device == "gpu" else None}
-        graph = Graph(lambda: batch, [view], batch_size=len(paths), threads=2, **place)
+        graph = Graph(lambda: named, [view], len(paths), 2, name=files.__getitem__, **place)
         index, (images,) = graph.run()
         assert index.tolist() == list(range(len(paths)))
         return images.permute(0, 2, 3, 1).cpu().clone().numpy()

@@ -26,7 +26,9 @@ def make_loader(
     source = source or build_source(dataset, "custom", 0, 1)
     sampler = ShardSampler(len(dataset), batch_size, 0, training)
     views = views or [val_view("custom", (8, 8))]
-    return ImageLoader(dataset, source, views, sampler, lambda *batch: list(batch), 2, **kwargs)
+    return ImageLoader(
+        dataset, source, views, sampler, lambda *batch: list(batch), threads=2, **kwargs
+    )
 
 
 @pytest.fixture

@@ -17,21 +17,30 @@ from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.dali.depths import STARTS, misread
+from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.images import unreadable
 from leoclr_plugin.data.size import too_large
 
-_STARTS = sorted(STARTS)
 _CMYK = 4  # channels; images with opacity may have as many
+# The paths of n files as ``encode_paths`` returns them, or the content of each.
+Content = np.ndarray | Sequence[np.ndarray]
 
 
 class Named(NamedTuple):
-    """The images of a batch: their indexes ``[n]``, and where they are.
+    """A batch as a source names it.
 
-    ``content`` has the paths of the files as ``encode_paths`` returns them, or the content of each.
+    Attributes:
+        samples: the samples' indexes ``[n]``.
+        images: the indexes ``[n]`` of the images of the views that show the image; with pairs then
+            those of the views that show its partner.
+        contents: where each of ``images`` are.
+        drawn: the draws of each view.
     """
 
-    indexes: np.ndarray
-    content: np.ndarray | Sequence[np.ndarray]
+    samples: np.ndarray
+    images: Sequence[np.ndarray]
+    contents: Sequence[Content]
+    drawn: Sequence[Drawn]
 
 
 def encode_paths(paths: Sequence[str]) -> np.ndarray:
@@ -44,31 +53,29 @@ def encode_paths(paths: Sequence[str]) -> np.ndarray:
     return encoded.view(np.uint8).reshape(len(paths), -1)
 
 
-def decode_path(encoded: np.ndarray) -> str:
-    """One of the paths that ``encode_paths`` encoded."""
-    return os.fsdecode(encoded.tobytes().rstrip(b"\0"))
-
-
 class Files:
     """Batches of encoded files; a source gives their paths or their content."""
 
     def __init__(
         self,
         source: Callable[[], Named],
+        shown: int,
         batch_size: int,
         threads: int,
         prefetch: int,
-        name: Callable[[int], str] | None = None,
+        name: Callable[[int], str],
+        paths: bool,
     ) -> None:
         """Define the graph that reads.
 
         Args:
-            source: returns the images of a batch; it raises StopIteration at the end of an epoch.
-            batch_size: the largest number of files in a batch.
+            source: returns a batch; it raises StopIteration at the end of an epoch.
+            shown: the number of images that a sample shows, 2 with pairs.
+            batch_size: the largest n.
             threads: the number of CPU threads.
             prefetch: the number of batches to keep ready.
-            name: returns the name of an image, if the source gives the files' content; None if it
-                gives their paths.
+            name: returns the name of an image.
+            paths: whether the source gives the files' paths.
         """
         self._name = name
         # The batches that DALI is reading. The function below must not
@@ -76,13 +83,14 @@ class Files:
         # would never be freed.
         self._under_way = under_way = deque()
 
-        def batch() -> np.ndarray | Sequence[np.ndarray]:
+        def contents() -> Sequence[Content]:
             under_way.append(source())
-            return under_way[-1].content
+            return under_way[-1].contents
 
         self._pipeline = _read(
-            batch,
-            name is None,
+            contents,
+            shown,
+            paths,
             batch_size=batch_size,
             num_threads=threads,
             device_id=None,
@@ -90,27 +98,33 @@ class Files:
             exec_dynamic=True,
         )
 
-    def __call__(self) -> tuple[Any, np.ndarray]:
-        """Return the next batch: the content of the files, and the images' sizes ``[n, 2]``.
+    def __call__(self) -> tuple[Named, list[Any], list[np.ndarray]]:
+        """Return the next batch, and of each of its images the files and the sizes ``[n, 2]``.
 
         Raises:
             StopIteration: when ``source`` raises it.
             RuntimeError: if a file cannot be read or is not an image.
             UnreadableImage: if DALI would decode a file to wrong levels, or it is too large.
         """
-        encoded, starts, shapes = self._pipeline.run()
-        index, paths = self._under_way.popleft()
-        sizes = np.asarray(shapes.as_tensor())
-        doubtful = np.isin(np.asarray(starts.as_tensor()) @ (256, 1), _STARTS)
-        doubtful |= sizes[:, 2] == _CMYK
-        for place, (height, width) in enumerate(sizes[:, :2].tolist()):
+        outputs = self._pipeline.run()
+        batch: Named = self._under_way.popleft()
+        encoded, starts, shapes = (outputs[kind::3] for kind in range(3))
+        sizes = [
+            self._checked(*one) for one in zip(batch.images, encoded, starts, shapes, strict=True)
+        ]
+        return batch, list(encoded), sizes
+
+    def _checked(self, indexes: np.ndarray, encoded: Any, starts: Any, shapes: Any) -> np.ndarray:
+        shape = np.asarray(shapes.as_tensor())
+        doubtful = np.isin(np.asarray(starts.as_tensor()) @ (256, 1), STARTS)
+        doubtful |= shape[:, 2] == _CMYK
+        for place, (height, width) in enumerate(shape[:, :2].tolist()):
             reason = too_large(height, width)
             if reason is None and doubtful[place]:
                 reason = misread(np.asarray(encoded[place]).tobytes())
             if reason is not None:
-                name = self._name(index[place]) if self._name else decode_path(paths[place])
-                raise unreadable(name, reason)
-        return encoded, sizes[:, :2]
+                raise unreadable(self._name(indexes[place]), reason)
+        return shape[:, :2]
 
     def reset(self) -> None:
         """Get ready for the next epoch, after StopIteration ended one."""
@@ -119,12 +133,12 @@ class Files:
 
 
 @pipeline_def
-def _read(
-    source: Callable[[], np.ndarray | Sequence[np.ndarray]], paths: bool
-) -> tuple[DataNode, DataNode, DataNode]:
-    given = fn.external_source(source, dtype=types.UINT8, ndim=1)
-    encoded = fn.io.file.read(given) if paths else given
-    starts = fn.slice(encoded, 0, 2, axes=[0], out_of_bounds_policy="pad")
-    # Without this type the number of channels would be that of RGB.
-    sizes = fn.peek_image_shape(encoded, adjust_orientation=False, image_type=types.ANY_DATA)
-    return encoded, starts, sizes
+def _read(source: Callable[[], Sequence[Content]], shown: int, paths: bool) -> tuple[DataNode, ...]:
+    outputs = []
+    for given in fn.external_source(source, num_outputs=shown, dtype=types.UINT8, ndim=1):
+        encoded = fn.io.file.read(given) if paths else given
+        starts = fn.slice(encoded, 0, 2, axes=[0], out_of_bounds_policy="pad")
+        # Without this type the number of channels would be that of RGB.
+        sizes = fn.peek_image_shape(encoded, adjust_orientation=False, image_type=types.ANY_DATA)
+        outputs += [encoded, starts, sizes]
+    return tuple(outputs)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from nvidia.dali import Pipeline, fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
 from leoclr_plugin.data.crop import crop_regions
-from leoclr_plugin.data.dali.depths import refused
+from leoclr_plugin.data.dali.depths import misread
 from leoclr_plugin.data.dali.files import Files, Named
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
@@ -26,37 +26,22 @@ from leoclr_plugin.data.mix import assemble, mix_regions
 from leoclr_plugin.data.views import View
 
 
-class Batch(NamedTuple):
-    """A batch as a source names it.
-
-    Attributes:
-        indexes: the samples' indexes ``[n]``.
-        own: the images of the views that show the image.
-        partner: the images of the views that show its partner; None without pairs.
-        drawn: the draws of each view.
-    """
-
-    indexes: np.ndarray
-    own: Named
-    partner: Named | None
-    drawn: Sequence[Drawn]
-
-
 class Graph:
     """Batches of finished views; a source names their images."""
 
     def __init__(
         self,
-        source: Callable[[], Batch],
+        source: Callable[[], Named],
         views: Sequence[View],
         batch_size: int,
         threads: int,
         device: str,
         device_id: int | None,
+        name: Callable[[int], str],
+        paths: bool = True,
         dtype: torch.dtype = torch.float32,
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
-        name: Callable[[int], str] | None = None,
         of_partner: Sequence[bool] = (),
     ) -> None:
         """Define the graph; it is built at its first run.
@@ -68,53 +53,31 @@ class Graph:
             threads: the number of CPU threads.
             device: ``"cpu"`` or ``"gpu"``: where images are decoded and augmented.
             device_id: the number of the GPU, None without one.
+            name: returns the name of an image.
+            paths: whether the source gives the files' paths, or their content.
             dtype: the dtype of the views, float32 or float16.
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
-            name: returns the name of an image, if the source gives the files' content.
             of_partner: for each view whether it shows the partner; empty without pairs.
         """
         self._views, self._dtype = views, dtype
         self._begun = False
-        # The batches that are being read, and those that DALI works on, with its input, which it
-        # does not copy. The functions below must not refer to self: DALI holds them where Python's
-        # garbage collector cannot see them, so self would never be freed.
-        reading: deque[Batch] = deque()
-        partners: deque[Named] = deque()
+        # The batches that DALI works on, with its input, which it does not copy. The function below
+        # must not refer to self: DALI holds it where Python's garbage collector cannot see it, so
+        # self would never be freed.
         self._under_way = under_way = deque()
-
-        def own() -> Named:
-            reading.append(source())
-            if of_partner:
-                partners.append(reading[-1].partner)
-            return reading[-1].own
-
-        def partner() -> Named:
-            if not partners:
-                raise StopIteration
-            return partners.popleft()
-
-        sources = [own, partner] if of_partner else [own]
-        self._files = all_files = [
-            Files(one, batch_size, threads, prefetch, name) for one in sources
-        ]
-        self._reading = reading, partners
+        pairs = bool(of_partner)
+        self._files = files = Files(source, 1 + pairs, batch_size, threads, prefetch, name, paths)
         shown = of_partner or [False] * len(views)
 
         def feed() -> list[Any]:
-            read = [files() for files in all_files]
-            batch = reading.popleft()
-            corners = [
-                corner
-                for view_drawn, other in zip(batch.drawn, shown, strict=True)
-                for corner in _corners(view_drawn, read[other][1])
-            ]
-            given = [encoded for encoded, _ in read]
-            if of_partner:
-                paired = batch.own.indexes != batch.partner.indexes
-                given.append([np.array(one) for one in paired])
-            under_way.append((batch.indexes, batch.drawn, [*given, *corners]))
-            return under_way[-1][-1]
+            batch, given, sizes = files()
+            if pairs:
+                given.append([np.array(one) for one in np.not_equal(*batch.images)])
+            for view_drawn, other in zip(batch.drawn, shown, strict=True):
+                given += _corners(view_drawn, sizes[other])
+            under_way.append((batch, given))
+            return given
 
         self._pipeline = _graph(
             feed,
@@ -127,7 +90,7 @@ class Graph:
             device_id=device_id,
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
-            enable_conditionals=bool(of_partner),
+            enable_conditionals=pairs,
         )
         # When a pipeline ends, DALI waits for the batches under way. If Python's garbage collector
         # ran in a thread of DALI and ended the pipeline there, the thread would wait for itself.
@@ -141,11 +104,11 @@ class Graph:
         self._thread = ThreadPoolExecutor(1, "dali", *use_gpu)
         self._next: Future | None = None
 
-    def run(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def run(self) -> tuple[np.ndarray, list[torch.Tensor]]:
         """Return the next batch.
 
         Returns:
-            The sample indexes ``[n]`` on the CPU, and the views, each ``[n, 3, H, W]`` in
+            The sample indexes ``[n]``, and the views, each ``[n, 3, H, W]`` in
             channels-last memory. Nothing overwrites that memory while the views are held.
 
         Raises:
@@ -155,21 +118,18 @@ class Graph:
         """
         batch = self._next or self._thread.submit(self._batch)
         self._next = None
-        index, views, finished = batch.result()
+        samples, views, finished = batch.result()
         self._next = self._thread.submit(self._batch)
         if finished is not None:
             training_stream = torch.cuda.current_stream()
             training_stream.wait_event(finished)
             for view in views:
                 view.record_stream(training_stream)
-        return torch.from_numpy(index), views
+        return samples, views
 
     def reset(self) -> None:
         """Get ready for the next epoch, after ``run`` ended one by StopIteration."""
-        for waiting in self._reading:
-            waiting.clear()
-        for files in self._files:
-            files.reset()
+        self._files.reset()
         self._pipeline.reset()
         self._begun = False
 
@@ -178,7 +138,7 @@ class Graph:
             self._pipeline.schedule_run()
             self._begun = True
         outputs = self._pipeline.outputs()
-        index, drawn, _ = self._under_way.popleft()
+        (samples, _, _, drawn), _ = self._under_way.popleft()
         # The next batch is started now, so that DALI is busy while this one is finished and used.
         self._pipeline.schedule_run()
         if self._device == "gpu" and self._stream is None:
@@ -191,7 +151,7 @@ class Graph:
                 for view, view_drawn in zip(self._views, drawn, strict=True)
             ]
             views = finish_views(images, self._views, drawn, self._dtype)
-        return index, views, self._stream and self._hold_until_read(images)
+        return samples, views, self._stream and self._hold_until_read(images)
 
     def _hold_until_read(self, images: list[torch.Tensor]) -> torch.cuda.Event:
         # DALI reuses the memory of a batch as soon as the batch is released, even if the GPU has
@@ -316,23 +276,12 @@ def undecodable(images: Encoded, indexes: Iterable[int], device: str) -> Iterato
         except UnreadableImage as error:
             yield index, error.reason
             continue
-        reason = refused(encoded.tobytes())
+        reason = misread(encoded.tobytes())
         if reason is not None:
             yield index, reason
             continue
         if pipeline is None:
-            # The pipeline reads nothing ahead, so a failure belongs to the image it was given.
-            pipeline = Pipeline(
-                1,
-                1,
-                None if device == "cpu" else 0,
-                prefetch_queue_depth=1,
-                exec_async=False,
-                exec_pipelined=False,
-            )
-            with pipeline:
-                given = fn.external_source(name="encoded", dtype=types.UINT8, ndim=1)
-                pipeline.set_outputs(decode(given, device))
+            pipeline = _decoder(device, device_id=None if device == "cpu" else 0)
             pipeline.build()
         try:
             pipeline.feed_input("encoded", [encoded])
@@ -341,6 +290,14 @@ def undecodable(images: Encoded, indexes: Iterable[int], device: str) -> Iterato
             # A pipeline cannot be used after an error.
             pipeline = None
             yield index, "DALI cannot decode it"
+
+
+# The pipeline reads nothing ahead, so a failure belongs to the image it was given.
+@pipeline_def(
+    batch_size=1, num_threads=1, prefetch_queue_depth=1, exec_async=False, exec_pipelined=False
+)
+def _decoder(device: str) -> DataNode:
+    return decode(fn.external_source(name="encoded", dtype=types.UINT8, ndim=1), device)
 
 
 def decode(encoded: DataNode, device: str, **gpu: float) -> DataNode:

@@ -4,103 +4,47 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from types import SimpleNamespace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from leoclr_plugin.data.bad_images import BadImages
-from leoclr_plugin.data.dali.files import Named, encode_paths
-from leoclr_plugin.data.dali.graph import Batch as NamedBatch
+from leoclr_plugin.data.batches import Batch, Loader
+from leoclr_plugin.data.dali.files import Content, Named, encode_paths
 from leoclr_plugin.data.dali.graph import Graph, undecodable
 from leoclr_plugin.data.draws import draw_views
-from leoclr_plugin.data.images import (
-    UnreadableImage,
-    naming_unreadable_images,
-    unreadable,
-)
-from leoclr_plugin.data.pairs.build import Pairing
-from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.data.shown import images_shown
-from leoclr_plugin.data.sources import Source
-from leoclr_plugin.data.transfer import to_device
-from leoclr_plugin.data.views import View
+from leoclr_plugin.data.images import UnreadableImage, unreadable
 from leoclr_plugin.system.memory import shortage
 
-Batch = list[Any]
 
+@dataclass(eq=False, repr=False, kw_only=True)
+class DaliLoader(Loader):
+    """DALI reads and decodes each image once and augments it.
 
-class DaliLoader:
-    """Batches of finished views: DALI reads and decodes each image once and augments it.
-
-    The graph is built at the first iteration, when the process knows its rank and its GPU. When an
-    epoch of training ends, the first batches of the next one are already under way. Otherwise each
-    epoch would begin by waiting for its first batch.
+    The graph is built at the first iteration, when the process knows its rank and its GPU.
 
     Attributes:
-        dataset: the data set that the samples belong to.
-        batch_sampler: holds the sampler in the place where Lightning looks for it, as in our torch
-            loaders.
+        prefetch: the number of batches to keep ready.
+        graph: the arguments ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of
+            ``Graph``.
     """
 
-    def __init__(
-        self,
-        dataset: Any,
-        source: Source,
-        views: Sequence[View],
-        sampler: ShardSampler,
-        collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
-        prefetch: int = 2,
-        pairing: Pairing | None = None,
-        bad: BadImages | None = None,
-        **graph: Any,
-    ) -> None:
-        """Keep the settings.
+    prefetch: int = 2
+    graph: dict[str, Any]
 
-        Args:
-            dataset: the data set that the samples belong to.
-            source: gives the encoded images and the targets.
-            views: the views of each image, in the order of the batch.
-            sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
-                sample's index, all random draws.
-            collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
-            prefetch: the number of batches to keep ready.
-            pairing: the partners that some views show; None without pairs.
-            bad: the images that are left out; None raises an error for the first.
-            graph: the arguments ``threads``, ``device``, ``dtype`` and ``hw_decoder_load`` of
-                ``Graph``.
-        """
-        self.dataset, self._source, self._views = dataset, source, views
-        self._images = source.images
-        self._collate, self._sampler = collate, sampler
-        self.batch_sampler = SimpleNamespace(sampler=sampler)
-        self._prefetch, self._graph, self._pairing = prefetch, graph, pairing
-        self._bad = bad
+    def __post_init__(self) -> None:
+        self._images = self.source.images
         self._pipeline: Graph | None = None
-        self._feed: Iterator[NamedBatch] = iter(())
+        self._feed: Iterator[Named] = iter(())
         # Between two epochs this is the epoch, and the batch in it, that the graph gives next.
         self._next_batch: tuple[int, int] | None = None
         # When DALI fails, the bad file is searched for in these batches. They are the batches that
         # are being read, those that are being decoded, and the two that were decoded last.
-        self._in_flight: deque[np.ndarray] = deque(maxlen=2 * prefetch + 2)
+        self._in_flight: deque[np.ndarray] = deque(maxlen=2 * self.prefetch + 2)
 
-    def __len__(self) -> int:
-        return self._sampler.batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of one epoch; each has its own tensors.
-
-        Raises:
-            UserError: if a file cannot be decoded; it names the file.
-        """
-        with naming_unreadable_images(self.dataset):
-            yield from self._epoch_of_batches()
-
-    def _epoch_of_batches(self) -> Iterator[Batch]:
-        epoch, first = self._sampler.epoch, self._sampler.skipped
-        self._sampler.skipped = 0
+    def _epoch(self, epoch: int, first: int) -> Iterator[Batch]:
         if self._next_batch != (epoch, first):
             if self._pipeline is None:
                 self._pipeline = self._build()
@@ -109,40 +53,40 @@ class DaliLoader:
             self._feed = self._batches(epoch, first)
         self._next_batch = None
         for number in range(first, len(self)):
-            indexes, views = self._run(epoch, number)
-            if self._sampler.training and number == len(self) - 1:
+            samples, views = self._run(epoch, number)
+            if self.order.training and number == len(self) - 1:
                 self._next_batch = (epoch + 1, 0)
-            device, targets = views[0].device, self._source.targets[indexes]
-            yield self._collate(to_device(indexes, device), views, to_device(targets, device))
+            yield self._batch(samples, views)
 
-    def _run(self, epoch: int, number: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def _run(self, epoch: int, number: int) -> tuple[np.ndarray, list[torch.Tensor]]:
         """Return what the graph gives; if bad images are left out, it starts again without them."""
         while True:
             try:
                 return self._pipeline.run()
             except (UnreadableImage, RuntimeError) as error:
                 self._pipeline = None
-                if self._bad is None or not self._leave_out(error):
+                if self.bad is None or not self._leave_out(error):
                     named = self._name_the_file(error)
                     raise named from (None if named is error else error)
             self._pipeline = self._build()
             self._feed = self._batches(epoch, number)
 
     def _build(self) -> Graph:
-        on_gpu = self._graph["device"] == "gpu"
+        on_gpu = self.graph["device"] == "gpu"
         # DALI holds the graph's source where Python's garbage collector cannot see it. If the
         # source referred to the loader, neither the loader nor the graph nor their threads would
         # ever be freed.
         loader = weakref.ref(self)
         return Graph(
             lambda: next(loader()._feed),
-            self._views,
-            batch_size=self._sampler.batch_size,
+            self.views,
+            batch_size=self.order.batch_size,
             device_id=torch.cuda.current_device() if on_gpu else None,
-            prefetch=self._prefetch,
-            name=None if self._images.store.are_files else self._images.name,
-            of_partner=self._pairing.of_partner if self._pairing else (),
-            **self._graph,
+            prefetch=self.prefetch,
+            name=self._images.name,
+            paths=self._images.store.are_files,
+            of_partner=self.pairing.of_partner if self.pairing else (),
+            **self.graph,
         )
 
     def _discard_prefetched(self) -> None:
@@ -155,28 +99,26 @@ class DaliLoader:
         except StopIteration:
             self._pipeline.reset()
 
-    def _batches(self, epoch: int, first: int) -> Iterator[NamedBatch]:
+    def _batches(self, epoch: int, first: int) -> Iterator[Named]:
         """Yield what the graph is fed; in a training the epochs follow without end."""
-        for number, _, indexes in self._sampler.batches_from(epoch, first):
-            seed = self._sampler.seed
-            drawn = draw_views(self._views, seed, number, indexes)
-            shown = images_shown(indexes, seed, number, self._pairing, self._bad)
-            both = [rows for rows in (shown.own, shown.partner) if rows is not None]
-            self._in_flight.append(np.concatenate(both))
-            own, *partner = (Named(rows, self._paths_or_content(rows)) for rows in both)
-            yield NamedBatch(shown.samples, own, partner[0] if partner else None, drawn)
+        for number, _, indexes in self.order.batches_from(epoch, first):
+            drawn = draw_views(self.views, self.order.seed, number, indexes)
+            samples, images = self._shown(number, indexes)
+            self._in_flight.append(np.concatenate(images))
+            contents = [self._paths_or_content(rows) for rows in images]
+            yield Named(samples, images, contents, drawn)
 
-    def _paths_or_content(self, indexes: np.ndarray) -> np.ndarray | list[np.ndarray]:
+    def _paths_or_content(self, indexes: np.ndarray) -> Content:
         if self._images.store.are_files:
             return encode_paths([self._images.name(index) for index in indexes])
         return [self._images.read(index) for index in indexes]
 
     def _leave_out(self, error: Exception) -> bool:
         """Leave out the bad images among those under way; return whether there are any."""
-        known = len(self._bad)
+        known = len(self.bad)
         for index, reason in self._undecodable(error):
-            self._bad.add(index, reason)
-        return len(self._bad) > known
+            self.bad.add(index, reason)
+        return len(self.bad) > known
 
     def _name_the_file(self, error: Exception) -> Exception:
         if isinstance(error, UnreadableImage):
@@ -189,4 +131,4 @@ class DaliLoader:
             # Without memory any file would fail, so no file is to blame.
             return iter(())
         indexes = dict.fromkeys(np.concatenate(self._in_flight).tolist())
-        return undecodable(self._images, indexes, self._graph["device"])
+        return undecodable(self._images, indexes, self.graph["device"])

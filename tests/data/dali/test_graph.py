@@ -44,5 +44,6 @@ def test_the_graph_for_a_gpu_can_be_defined_without_a_gpu():
         threads=1,
         device="gpu",
         device_id=0,
+        name=str,
         dtype=torch.float16,
     )
