@@ -6,6 +6,8 @@ import hashlib
 import sys
 from array import array
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from platformdirs import user_cache_path
 from leoclr_plugin.data.images import EXTENSIONS
 from leoclr_plugin.data.raw import NPY
 from leoclr_plugin.data.stores.names import Names
-from leoclr_plugin.data.stores.tar_members import members
+from leoclr_plugin.data.stores.tar_members import Member, members
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import whole_file
 
@@ -87,62 +89,48 @@ def _make(shard: Path, image_key: str | None, label_key: str) -> ShardIndex:
     places, sizes, codes = array("q"), array("q"), array("q")
     names: list[bytes] = []
     known: dict[bytes, int] = {}
-    without, first = 0, ""
+    without, first = 0, b""
     # Shards often have vectors or labels as .npy beside the images; image_key=npy takes them.
     image_ends = tuple(ending[1:].encode() for ending in EXTENSIONS if ending != NPY)
     wanted, label_end = image_key and image_key.encode(), label_key.encode()
-    key: bytes | None = None
-    image = label = None
-
+    # Hidden files, such as those that macOS adds, have no name up to the first dot.
+    shown = (one for one in map(_split, members(shard)) if one[0][-1:] not in (b"", b"/"))
     with shard.open("rb") as file:
-
-        def finish() -> None:
-            nonlocal without, first
-            if image is None:
-                if not without:
-                    first = key.decode(errors="replace")
-                without += 1
-                return
-            names.append(image[0])
-            places.append(image[1])
-            sizes.append(image[2])
-            code = -1
-            if label is not None:
-                file.seek(label[1])
-                code = known.setdefault(file.read(label[2]).strip(), len(known))
-            codes.append(code)
-
-        for member in members(shard):
-            folder, slash, base = member[0].rpartition(b"/")
-            stem, _, ending = base.partition(b".")
-            here = folder + slash + stem
-            if not stem:
-                # A hidden file, such as those that macOS adds.
+        for entry, files in groupby(shown, itemgetter(0)):
+            images, code = [], -1
+            for _, ending, member in files:
+                if ending == label_end:
+                    _, place, size = member
+                    file.seek(place)
+                    code = known.setdefault(file.read(size).strip(), len(known))
+                elif ending == wanted if wanted else ending.lower().split(b".")[-1] in image_ends:
+                    images.append(member)
+            if len(images) > 1:
+                raise UserError(
+                    f"{shard}/{entry.decode(errors='replace')} has several images; name one of "
+                    "their endings with data.image_key"
+                )
+            if not images:
+                without, first = without + 1, first or entry
                 continue
-            if here != key:
-                if key is not None:
-                    finish()
-                key, image, label = here, None, None
-            if ending == label_end:
-                label = member
-            elif ending == wanted if wanted else ending.lower().split(b".")[-1] in image_ends:
-                if image is not None:
-                    name = here.decode(errors="replace")
-                    raise UserError(
-                        f"{shard}/{name} has several images; name one of their endings with "
-                        "data.image_key"
-                    )
-                image = member
-        if key is not None:
-            finish()
+            for column, value in zip((names, places, sizes), images[0], strict=True):
+                column.append(value)
+            codes.append(code)
     return ShardIndex(
         np.array(places, np.int64),
         np.array(sizes, np.int64),
         Names.of(name.decode(errors="surrogateescape") for name in names),
         np.array(codes, np.int64),
         tuple(text.decode(errors="replace") for text in known),
-        (without, first),
+        (without, first.decode(errors="replace")),
     )
+
+
+def _split(member: Member) -> tuple[bytes, bytes, Member]:
+    """Return the name of a member's entry, its ending behind the first dot, and the member."""
+    folder, slash, base = member[0].rpartition(b"/")
+    stem, _, ending = base.partition(b".")
+    return folder + slash + stem, ending, member
 
 
 def _write(path: Path, index: ShardIndex, stamp: str) -> None:
