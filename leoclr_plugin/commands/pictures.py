@@ -104,7 +104,7 @@ def pictured_by(network: Network, cfg: DictConfig) -> tuple[Pictured, list[str]]
 
     view, threads = network.view(cfg.data.dataset), cfg.data.num_workers
     dataset = build_dataset(cfg.data, "val")
-    source = build_source(dataset, cfg.data.dataset, cache_mb=0, threads=max(1, threads))
+    source = build_source(dataset, cache_mb=0, threads=max(1, threads))
     loader = source_loader(dataset, source, view, cfg.optimizer.batch_size, threads)
     ((features, targets),) = extract_features(
         network.method, loader, ["backbone"], "Validation images", network.source

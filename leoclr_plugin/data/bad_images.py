@@ -8,8 +8,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from torch.utils.data import Dataset
 
-from leoclr_plugin.data.images import Encoded
+from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
 
 # The number of a stream of random numbers that neither views nor pairs have.
@@ -25,7 +26,7 @@ class BadImages:
     the same images.
     """
 
-    def __init__(self, images: Encoded, trained: int, max_share: float, seed: int) -> None:
+    def __init__(self, images: Images, trained: int, max_share: float, seed: int) -> None:
         """Start without a bad image.
 
         Args:
@@ -86,16 +87,16 @@ class BadImages:
 
 
 def bad_images_of(
-    data: Mapping[str, Any], images: Encoded | None, trained: int, seed: int
+    data: Mapping[str, Any], dataset: Dataset, trained: int, seed: int
 ) -> BadImages | None:
     """Return what leaves bad images out of a training; None if the first one stops it.
 
     Args:
         data: the ``data`` node.
-        images: see ``BadImages``; None for an archive, which is in memory.
+        dataset: the ``Images``; or an archive, which is in memory and has no bad image.
         trained: see ``BadImages``.
         seed: of the training.
     """
-    if images is None or data.get("on_bad_image", "stop") == "stop":
+    if not isinstance(dataset, Images) or data.get("on_bad_image", "stop") == "stop":
         return None
-    return BadImages(images, trained, data.get("max_bad_share", MAX_SHARE), seed)
+    return BadImages(dataset, trained, data.get("max_bad_share", MAX_SHARE), seed)

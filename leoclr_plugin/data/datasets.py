@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 from sklearn.model_selection import train_test_split
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset
 from torchvision import datasets as tv
 
 from leoclr_plugin.config.check import check_part
@@ -29,7 +29,7 @@ from leoclr_plugin.data.labels import (
 from leoclr_plugin.data.lists import keep_listed
 from leoclr_plugin.data.multilabel_sets import multilabel_classes, read_multilabel_set
 from leoclr_plugin.data.pairs.build import without_partners
-from leoclr_plugin.data.stored import Images
+from leoclr_plugin.data.stored import Images, part_of
 from leoclr_plugin.data.stores.files import FileStore, check_folders
 from leoclr_plugin.data.stores.opening import (
     FOLDER,
@@ -143,7 +143,7 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
         raise UserError(
             f"data.fraction={fraction} of {len(dataset)} images: {message}; take more of them"
         ) from error
-    return dataset.take(kept) if isinstance(dataset, Images) else Subset(dataset, kept)
+    return part_of(dataset, kept)
 
 
 def _whole_dataset(data: DictConfig, split: str) -> Dataset:
@@ -208,18 +208,6 @@ def _of_samples(samples: Sequence[tuple[str, np.ndarray]], classes: Sequence[str
     return Images(store, np.stack([labels for _, labels in samples]), classes)
 
 
-def samples_of(dataset: Dataset) -> list[tuple[str, int]]:
-    """Return the pairs (name, target) of some images, in the order of their indexes."""
-    return images_of(dataset).samples
-
-
-def images_of(dataset: Dataset) -> Images:
-    """Return the images of a data set of files, without the ``Subset`` that they may be in."""
-    if isinstance(dataset, Subset):
-        return images_of(dataset.dataset).take(dataset.indices)
-    return dataset
-
-
 def named_train_images(data: DictConfig) -> list[tuple[str, Any]]:
     """Return the training images of a ``data`` node as pairs (name, target).
 
@@ -234,7 +222,7 @@ def named_train_images(data: DictConfig) -> list[tuple[str, Any]]:
             f"data.dataset={data.dataset} is an archive, whose images cannot be listed; use a data "
             "set of image files"
         )
-    return [(list_name(data, path), target) for path, target in samples_of(dataset)]
+    return [(list_name(data, path), target) for path, target in dataset.samples]
 
 
 def list_name(data: Mapping[str, Any], name: str) -> str:

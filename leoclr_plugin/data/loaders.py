@@ -8,11 +8,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Dataset
 
-from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.bad_images import bad_images_of
 from leoclr_plugin.data.batches import Loader
 from leoclr_plugin.data.dali import require_dali
-from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, images_of
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.image_loader import ImageLoader
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.levels import levels_of
@@ -52,7 +51,7 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     crops = len(views) - 1 if is_leoclr else cfg.data.num_large_crops
     views = views_with_pairs(views, cfg.data.pairs.where)
     data = with_partners_listed(cfg.data)
-    listed = images_of(dataset if data is cfg.data else build_pretrain_dataset(data))
+    listed = dataset if data is cfg.data else build_pretrain_dataset(data)
     images, pairing = build_pairing(listed, cfg.data, crops, len(views))
     return _loader(dataset, cfg, views, True, _pretrain_batch, images, pairing)
 
@@ -125,11 +124,9 @@ def _loader(
     dtype = torch.float16 if "16" in str(cfg.get("precision")) else torch.float32
     levels = levels_of(cfg.data)
     read = dataset if images is None else images
-    bad = None
-    if training and cfg.data.dataset not in ARCHIVES:
-        bad = bad_images_of(cfg.data, images_of(read), len(dataset), sampler.seed)
+    bad = bad_images_of(cfg.data, read, len(dataset), sampler.seed) if training else None
     with naming_unreadable_images(dataset, levels):
-        source = build_source(read, cfg.data.dataset, cache_mb(cfg), threads, levels, bad)
+        source = build_source(read, cache_mb(cfg), threads, levels, bad)
     settings = (dataset, source, views, sampler, collate, pairing, bad)
     if cfg.data.format != "dali" or source.in_memory:
         # Decoded images would be copied to the GPU whole, so threads resize them even for DALI.

@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch.utils.data import Subset
 
-from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.bad_images import bad_images_of
-from leoclr_plugin.data.datasets import build_pretrain_dataset, images_of
+from leoclr_plugin.data.datasets import build_pretrain_dataset
 from leoclr_plugin.data.image_loader import ImageLoader
-from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.levels import levels_of
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.data.sources import build_source
+from leoclr_plugin.data.stored import part_of
 from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError
 
@@ -47,13 +45,10 @@ def sample_loader(
     if len(dataset) < 2:
         raise UserError(f"{data.train_path} holds one image; the measures compare at least two")
     order = np.random.default_rng(seed).permutation(len(dataset))
-    sample = Subset(dataset, sorted(order[:images].tolist()))
+    sample = part_of(dataset, sorted(order[:images].tolist()))
     threads = max(1, data.num_workers)
-    levels = levels_of(data)
-    with naming_unreadable_images(sample, levels):
-        source = build_source(sample, data.dataset, 0, threads, levels)
-    read = None if data.dataset in ARCHIVES else images_of(sample)
-    bad = bad_images_of(data, read, len(sample), seed)
+    source = build_source(sample, 0, threads, levels_of(data))
+    bad = bad_images_of(data, sample, len(sample), seed)
     sampler = ShardSampler(len(sample), _BATCH, seed, training=False)
     all_views = [plain, *[augmented] * views]
     return ImageLoader(sample, source, all_views, sampler, _views, bad=bad, threads=threads)

@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from leoclr_plugin.config.datasets import ARCHIVES
 from leoclr_plugin.data.bad_images import BadImages
 from leoclr_plugin.data.cache import decode_all
-from leoclr_plugin.data.datasets import images_of
 from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError, one_line
@@ -45,7 +43,6 @@ class Source:
 
 def build_source(
     dataset: Dataset,
-    name: str,
     cache_mb: float,
     threads: int,
     levels: Levels | None = None,
@@ -55,7 +52,6 @@ def build_source(
 
     Args:
         dataset: as ``build_dataset`` or ``build_pretrain_dataset`` returns it.
-        name: the data set's name.
         cache_mb: memory for the decoded images in millions of bytes; 0 decodes a file each time.
             torchvision's archives are in memory anyway.
         threads: the number of threads that decode.
@@ -65,15 +61,14 @@ def build_source(
     Raises:
         UserError: if the images take more memory than ``cache_mb``, or one cannot be decoded.
     """
-    if name in ARCHIVES:
+    if not isinstance(dataset, Images):
         targets = torch.tensor([dataset[i][1] for i in range(len(dataset))])
         return Source(lambda index: np.array(dataset[index][0]), targets, None, in_memory=True)
-    images = images_of(dataset)
-    targets = torch.from_numpy(images.targets)
+    targets = torch.from_numpy(dataset.targets)
     if not cache_mb:
-        return Source(partial(images.decode, levels=levels), targets, images, levels=levels)
-    decoded = decode_all(images, cache_mb, threads, levels, bad)
-    return Source(lambda index: decoded[index], targets, images, in_memory=True, levels=levels)
+        return Source(partial(dataset.decode, levels=levels), targets, dataset, levels=levels)
+    decoded = decode_all(dataset, cache_mb, threads, levels, bad)
+    return Source(lambda index: decoded[index], targets, dataset, in_memory=True, levels=levels)
 
 
 def item_source(dataset: Dataset, name: str) -> Source:

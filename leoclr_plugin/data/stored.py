@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from leoclr_plugin.data.decode import decode
 from leoclr_plugin.data.levels import Levels
@@ -89,3 +89,8 @@ class Images(Dataset):
         """
         encoded = None if self.store.are_files else self.read(index)
         return decode(self.name(index), levels, encoded)
+
+
+def part_of(dataset: Dataset, indexes: Sequence[int]) -> Dataset:
+    """Return the data set of some of the images of ``Images`` or of an archive."""
+    return dataset.take(indexes) if isinstance(dataset, Images) else Subset(dataset, indexes)

@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 from torch import nn
 
 from leoclr_plugin.checkpoints.reading import input_size
-from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.decode import decode_rgb
 from leoclr_plugin.data.draws import draw_views
 from leoclr_plugin.data.images import open_rgb
@@ -37,7 +36,7 @@ def draw_neighbours(features: Features, cfg: DictConfig, path: Path) -> None:
         path: of the PNG.
     """
     loader = val_loader(evaluation_cfg(cfg), input_size(cfg))
-    samples = samples_of(loader.dataset)
+    samples = loader.dataset.samples
     rows = neighbours_of_classes(*features, CLASSES)
     neighbour_rows(rows, lambda index: open_rgb(samples[index][0]), path)
 

@@ -274,7 +274,7 @@ def _vectors(
     """Yield the features ``[n, F]`` in float32 of the images of each part, from ``done`` on."""
     dataset = images.take(range(done, len(images)))
     loader = source_loader(
-        dataset, build_source(dataset, "custom", 0, threads, levels), view, batch_size, threads
+        dataset, build_source(dataset, 0, threads, levels), view, batch_size, threads
     )
     target_device = device()
     method = method.to(target_device).eval()

@@ -67,7 +67,7 @@ def robustness(
     batch_size, threads = cfg.optimizer.batch_size, cfg.data.num_workers
     datasets = {split: build_dataset(cfg.data, split) for split in ("train", "val")}
     sources = {
-        split: build_source(dataset, cfg.data.dataset, cache_mb=0, threads=max(1, threads))
+        split: build_source(dataset, cache_mb=0, threads=max(1, threads))
         for split, dataset in datasets.items()
     }
     chosen = chosen_images(len(datasets["val"]), images, seed)

@@ -270,4 +270,4 @@ def _items(dataset: Dataset, name: str) -> Split:
 
 
 def _files(dataset: Dataset, threads: int, levels: Levels | None) -> Split:
-    return Split(dataset, build_source(dataset, "custom", 0, threads, levels))
+    return Split(dataset, build_source(dataset, 0, threads, levels))

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from leoclr_plugin.data.dali import has_dali
-from leoclr_plugin.data.datasets import build_dataset, samples_of
+from leoclr_plugin.data.datasets import build_dataset
 from tests.conftest import ASCII, run_leoclr
 
 needs_dali = pytest.mark.skipif(not has_dali(), reason="DALI is not installed")
@@ -76,7 +76,7 @@ def test_names_that_are_not_utf_8_are_kept(folder, dali, env):
     data = OmegaConf.create(
         {"dataset": "custom", "train_path": str(folder), "train_list": str(clean)}
     )
-    samples = samples_of(build_dataset(data, "train"))
+    samples = build_dataset(data, "train").samples
     assert {os.fsencode(path).rsplit(b"/", 1)[1] for path, _ in samples} >= set(names[:2])
     assert len(samples) == 8
 

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from torchvision import datasets
 
-from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset, samples_of
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
 from leoclr_plugin.data.sources import build_source
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_folder, make_image
@@ -21,7 +21,7 @@ def data(dataset: str, root, **changes):
 
 def read(dataset, name="custom"):
     """Return the source of a data set and all of its images."""
-    source = build_source(dataset, name, 0, 1)
+    source = build_source(dataset, 0, 1)
     return source.targets.tolist(), [source.image(i) for i in range(len(dataset))]
 
 
@@ -57,14 +57,14 @@ def test_validation_classes_have_the_numbers_of_the_training_classes(tmp_path):
 @pytest.mark.parametrize("fraction", [0.25, 0.5])
 def test_fraction_keeps_each_class_share_and_is_the_same_every_time(fraction, image_folder):
     node = data("custom", image_folder, fraction=fraction)
-    first = samples_of(build_pretrain_dataset(node))
-    assert first == samples_of(build_pretrain_dataset(node))
+    first = build_pretrain_dataset(node).samples
+    assert first == build_pretrain_dataset(node).samples
     assert Counter(target for _, target in first) == dict.fromkeys(range(5), 8 * fraction)
 
 
 def test_the_fraction_applies_to_the_training_set_of_a_probe_only(image_folder):
     node = data("custom", image_folder, fraction=0.25)
-    targets = [target for _, target in samples_of(build_dataset(node, "train"))]
+    targets = [target for _, target in build_dataset(node, "train").samples]
     assert Counter(targets) == dict.fromkeys(range(5), 2)
     assert len(build_dataset(node, "val")) == 20
 

@@ -23,7 +23,7 @@ from tests.conftest import make_image
 def make_loader(
     dataset, source=None, training=False, batch_size=2, views=None, **kwargs
 ) -> ImageLoader:
-    source = source or build_source(dataset, "custom", 0, 1)
+    source = source or build_source(dataset, 0, 1)
     sampler = ShardSampler(len(dataset), batch_size, 0, training)
     views = views or [val_view("custom", (8, 8))]
     return ImageLoader(
@@ -56,7 +56,7 @@ def test_bad_images_are_counted_and_named_in_one_line(images):
 
 
 def test_after_an_error_the_loader_can_be_used_again(images):
-    source = build_source(images, "custom", 0, 1)
+    source = build_source(images, 0, 1)
     broken = [True]
 
     def image(index: int) -> np.ndarray:

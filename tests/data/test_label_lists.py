@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from leoclr_plugin.data.datasets import build_dataset, samples_of
+from leoclr_plugin.data.datasets import build_dataset
 from leoclr_plugin.data.label_lists import take_labels
 from leoclr_plugin.errors import UserError
 
@@ -32,7 +32,7 @@ def listed(train, labels, folder, **changes) -> list[str]:
     description = take_labels(data, labels, folder)
     assert data.train_list == str(folder / f"labels-{description}.txt")
     names = Path(data.train_list).read_text().splitlines()
-    samples = samples_of(build_dataset(data, "train"))
+    samples = build_dataset(data, "train").samples
     assert sorted(str(Path(path).relative_to(train)) for path, _ in samples) == names
     return names
 

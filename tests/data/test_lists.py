@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from leoclr_plugin.config.check import check_part
-from leoclr_plugin.data.datasets import build_dataset, samples_of
+from leoclr_plugin.data.datasets import build_dataset
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_image
 
@@ -22,7 +22,7 @@ def taken(train, content: bytes, **changes) -> list[str]:
     list_file = train.parent / "list.txt"
     list_file.write_bytes(content)
     cfg = {"dataset": "custom", "train_path": str(train), "train_list": str(list_file), **changes}
-    samples = samples_of(build_dataset(OmegaConf.create(cfg), "train"))
+    samples = build_dataset(OmegaConf.create(cfg), "train").samples
     return ["/".join(path.split("/")[-2:]) for path, _ in samples]
 
 

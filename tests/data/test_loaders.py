@@ -10,7 +10,6 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from leoclr_plugin.data.datasets import samples_of
 from leoclr_plugin.data.loaders import linear_train_loader, pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
@@ -98,7 +97,7 @@ def record_requests(loader) -> list[int]:
 
 def names_of(loader, indexes: torch.Tensor) -> list[int]:
     """Return the number of each image, which its file's name tells."""
-    samples = samples_of(loader.dataset)
+    samples = loader.dataset.samples
     return [int(samples[i][0][-6:-4]) for i in indexes]
 
 

@@ -10,7 +10,6 @@ from leoclr_plugin.data.datasets import (
     build_dataset,
     build_pretrain_dataset,
     class_names,
-    samples_of,
     take_number_of_classes,
 )
 from leoclr_plugin.data.held_out import hold_out
@@ -47,7 +46,7 @@ def node(root, **changes):
 def test_items_are_images_with_their_labels(labelled):
     data = node(labelled)
     dataset = build_dataset(data, "train")
-    source = build_source(dataset, "custom", 0, 1)
+    source = build_source(dataset, 0, 1)
     labels = source.targets.tolist()
     assert labels == [[0, 1, -1], [1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 0], [1, 1, 0]]
     assert np.array_equal(source.image(3), np.asarray(make_image(3, 0)))
@@ -114,8 +113,7 @@ def test_held_out_images_are_the_same_every_time_and_are_not_trained_on(labelled
     again = hold_out(data, 2, tmp_path / "again")
     changed = OmegaConf.merge(data, changes)
     parts = [
-        {path for path, _ in samples_of(build_dataset(changed, split))}
-        for split in ("train", "val")
+        {path for path, _ in build_dataset(changed, split).samples} for split in ("train", "val")
     ]
     assert [len(part) for part in parts] == [4, 2]
     assert not parts[0] & parts[1]
@@ -188,7 +186,7 @@ def test_coco_classes_are_in_the_order_of_their_ids(tmp_path):
     }
     (tmp_path / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
     data = OmegaConf.create({"dataset": "coco", "train_path": str(tmp_path), "val_path": None})
-    samples = samples_of(build_dataset(data, "train+unlabeled"))
+    samples = build_dataset(data, "train+unlabeled").samples
     assert class_names(data) == ("bicycle", "dog")
     assert [(path[-5:], labels.tolist()) for path, labels in samples] == [
         ("y.jpg", [0, 0]),
