@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +20,14 @@ _ROUNDING = 1.0
 Object = tuple[str, Sequence[float], bool]
 # A picture's height and width, None if the annotation does not say them, and its objects.
 Annotation = tuple[tuple[int, int] | None, list[Object]]
+
+# The path of an image, the file with its annotation, and a function that reads that.
+Entry = tuple[str, str, Callable[[], Annotation]]
+_UNANNOTATED = "annotation files are not there"
+_MISSING = "images are not there"
+_UNKNOWN = "objects have a class that the data set does not have"
+_OUTSIDE = "boxes lie outside of their picture"
+_EMPTY = "boxes have no area and are left out"
 
 
 @dataclass(frozen=True)
@@ -41,51 +50,44 @@ class Picture:
     ignored: np.ndarray
 
 
-class PictureReader:
-    """Checks pictures one by one and collects what is wrong with them."""
+def check_pictures(entries: Iterable[Entry], classes: Sequence[str], name: str) -> list[Picture]:
+    """Read pictures, and collect what is wrong with them.
 
-    def __init__(self, classes: Sequence[str], name: str) -> None:
-        """Begin without a picture.
+    Args:
+        entries: the pictures.
+        classes: the names of the classes.
+        name: the set, for errors.
 
-        Args:
-            classes: the names of the classes.
-            name: the set, for errors.
-        """
-        self._numbers = {label: i for i, label in enumerate(classes, start=1)}
-        self._name = name
-        self._pictures: list[Picture] = []
-        self._missing: list[str] = []
-        self._unannotated: list[str] = []
-        self._unknown: list[str] = []
-        self._outside: list[str] = []
-        self._empty: list[str] = []
-        self._taken = 0
-
-    def take(self, path: str, annotation: str, read: Callable[[], Annotation]) -> None:
-        """Check a picture.
-
-        Args:
-            path: the image file.
-            annotation: the file with the annotation, for errors.
-            read: reads the annotation.
-
-        Raises:
-            UserError: if the annotation is damaged.
-        """
-        self._taken += 1
+    Raises:
+        UserError: see ``detection_sets.read_detection_set``.
+    """
+    problems: dict[str, list[str]] = defaultdict(list)
+    pictures, taken = [], 0
+    numbers = {label: i for i, label in enumerate(classes, start=1)}
+    for path, annotation, read in entries:
+        taken += 1
         try:
             size, objects = read()
         except FileNotFoundError:
-            self._unannotated.append(annotation)
-            return
+            problems[_UNANNOTATED].append(annotation)
+            continue
         except (ElementTree.ParseError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{annotation} is damaged: {one_line(error)}; mend it") from error
         if not Path(path).is_file():
-            self._missing.append(path)
-            return
+            problems[_MISSING].append(path)
+            continue
         size = size or _size_of(path)
-        kept = list(self._checked(annotation, size, objects))
-        self._pictures.append(
+        kept = []
+        for shown, corners, ignored in objects:
+            box, problem = _checked(corners, size)
+            if shown not in numbers:
+                problem = _UNKNOWN
+            if problem is None:
+                kept.append((box, numbers[shown], ignored))
+            else:
+                edges = ", ".join(f"{edge:g}" for edge in corners)
+                problems[problem].append(f"{annotation} ({shown}, {edges})")
+        pictures.append(
             Picture(
                 path,
                 size,
@@ -94,58 +96,28 @@ class PictureReader:
                 np.array([ignored for _, _, ignored in kept], bool),
             )
         )
+    for problem, remedy in (
+        (_UNANNOTATED, "add them, or shorten the set"),
+        (_MISSING, "add them, or shorten the set"),
+        (_UNKNOWN, f"its classes are {', '.join(classes)}"),
+        (_OUTSIDE, "mend or remove them"),
+    ):
+        if found := problems[problem]:
+            raise UserError(f"{name}: {len(found)} {problem}, the first is {found[0]}; {remedy}")
+    if found := problems[_EMPTY]:
+        print(f"{name}: {len(found)} {_EMPTY}, the first is {found[0]}", file=sys.stderr)
+    if all(picture.ignored.all() for picture in pictures):
+        raise UserError(f"{name}: none of the {taken} pictures has an object; check the set")
+    return pictures
 
-    def _checked(
-        self, annotation: str, size: tuple[int, int], objects: list[Object]
-    ) -> Iterator[tuple[np.ndarray, int, bool]]:
-        height, width = size
-        limits = np.array([width, height] * 2, float)
-        for shown, corners, ignored in objects:
-            box = np.array(corners, float)
-            words = f"{annotation} ({shown}, {', '.join(f'{edge:g}' for edge in box)})"
-            if shown not in self._numbers:
-                self._unknown.append(words)
-                continue
-            if not ((box >= -_ROUNDING) & (box <= limits + _ROUNDING)).all():
-                self._outside.append(words)
-                continue
-            box = box.clip(0, limits)
-            if (box[2:] <= box[:2]).any():
-                self._empty.append(words)
-                continue
-            yield box, self._numbers[shown], ignored
 
-    def finish(self) -> list[Picture]:
-        """Return all pictures.
-
-        Raises:
-            UserError: see ``detection_sets.read_detection_set``.
-        """
-        for found, what, remedy in (
-            (self._unannotated, "annotation files are not there", "add them, or shorten the set"),
-            (self._missing, "images are not there", "add them, or shorten the set"),
-            (
-                self._unknown,
-                "objects have a class that the data set does not have",
-                f"its classes are {', '.join(self._numbers)}",
-            ),
-            (self._outside, "boxes lie outside of their picture", "mend or remove them"),
-        ):
-            if found:
-                raise UserError(
-                    f"{self._name}: {len(found)} {what}, the first is {found[0]}; {remedy}"
-                )
-        if self._empty:
-            print(
-                f"{self._name}: {len(self._empty)} boxes have no area and are left out, the first "
-                f"is {self._empty[0]}",
-                file=sys.stderr,
-            )
-        if all(picture.ignored.all() for picture in self._pictures):
-            raise UserError(
-                f"{self._name}: none of the {self._taken} pictures has an object; check the set"
-            )
-        return self._pictures
+def _checked(corners: Sequence[float], size: tuple[int, int]) -> tuple[np.ndarray, str | None]:
+    """Return a box, cut to its picture, and what is wrong with it."""
+    box, limits = np.array(corners, float), np.array(size[::-1] * 2, float)
+    if not ((box >= -_ROUNDING) & (box <= limits + _ROUNDING)).all():
+        return box, _OUTSIDE
+    box = box.clip(0, limits)
+    return box, _EMPTY if (box[2:] <= box[:2]).any() else None
 
 
 def _size_of(path: str) -> tuple[int, int]:

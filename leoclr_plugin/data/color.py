@@ -24,15 +24,6 @@ _YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _RGB = np.linalg.inv(_YIQ)
 
 
-def grey_weights(channels: int) -> np.ndarray:
-    """Return the share of each channel in an image's mean grey: the luma of RGB, or equal shares.
-
-    Returns:
-        ``[channels]`` float32 with the sum 1.
-    """
-    return LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
-
-
 def torch_color(rows: torch.Tensor, maps: np.ndarray, greys: np.ndarray) -> torch.Tensor:
     """Change the colours of a batch on any device, without rounding to whole levels.
 
@@ -47,7 +38,8 @@ def torch_color(rows: torch.Tensor, maps: np.ndarray, greys: np.ndarray) -> torc
     # The maps turn a grey into a grey, so the 128 that was subtracted changes by the same amount
     # in all channels.
     channels = rows.shape[2]
-    weights = grey_weights(channels)
+    # The mean grey is the luma of RGB, and has equal shares of other channels.
+    weights = LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
     shift = np.column_stack([greys[:, None] * weights, 128 * (maps[:, 0].sum(axis=1) + greys - 1)])
     shift = to_device(torch.from_numpy(shift), rows.device)
     columns = torch.from_numpy(maps.transpose(0, 2, 1)).to(rows.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +10,11 @@ from xml.etree import ElementTree
 
 from tqdm import tqdm
 
-from leoclr_plugin.data.boxes import Annotation, Picture, PictureReader
+from leoclr_plugin.data.boxes import Annotation, Entry, Picture, check_pictures
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES, categories, open_coco, open_voc
 from leoclr_plugin.errors import UserError, one_line
 
 _BAR_DELAY = 2.0  # seconds before a progress bar is shown
-# The path of an image, the file with its annotation, and a function that reads that.
-_Entry = tuple[str, str, Callable[[], Annotation]]
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,13 @@ def read_detection_set(layout: str, root: Path, names: Sequence[str], key: str) 
     for name, (others, _) in zip(names, parts, strict=True):
         if others != classes:
             raise UserError(f"{key}: {name} has other classes than {names[0]}; leave it out")
-    reader = PictureReader(classes, f"{key} of {root}")
     all_entries = [entry for _, entries in parts for entry in entries]
     title = f"Reading {', '.join(names)}"
-    for path, annotation, read in tqdm(all_entries, desc=title, delay=_BAR_DELAY, leave=False):
-        reader.take(path, annotation, read)
-    return DetectionSet(reader.finish(), classes)
+    bar = tqdm(all_entries, desc=title, delay=_BAR_DELAY, leave=False)
+    return DetectionSet(check_pictures(bar, classes, f"{key} of {root}"), classes)
 
 
-def _voc(root: Path, name: str, key: str) -> tuple[tuple[str, ...], list[_Entry]]:
+def _voc(root: Path, name: str, key: str) -> tuple[tuple[str, ...], list[Entry]]:
     folder, _, part = name.partition("/")
     try:
         dataset = open_voc(
@@ -93,7 +89,7 @@ def _read_voc(path: str) -> Annotation:
     return size if all(size) else None, objects
 
 
-def _coco(root: Path, name: str, key: str) -> tuple[tuple[str, ...], list[_Entry]]:
+def _coco(root: Path, name: str, key: str) -> tuple[tuple[str, ...], list[Entry]]:
     path = root / "annotations" / f"instances_{name}.json"
     try:
         dataset = open_coco(root, name, key)

@@ -29,33 +29,30 @@ _WINDOW_REACH = 2
 
 Drawn = dict[str, np.ndarray]
 
-# How many numbers each parameter takes. Each has its own place whether or not it is used, so a run
-# without the blur, for example, has the same crops and colours as the run with it.
-_WIDTHS = {
-    "area": ATTEMPTS,
-    "ratio": ATTEMPTS,
-    "place": 2,
-    "colored": 1,
-    "brightness": 1,
-    "contrast": 1,
-    "saturation": 1,
-    "hue": 1,
-    "grey": 1,
-    "blurred": 1,
-    "sigma": 1,
-    "solarized": 1,
-    "equalized": 1,
-    "mirror": 1,
-}
-NUMBERS = sum(_WIDTHS.values())
+# The numbers of each parameter. Each has its own place whether or not it is used, so a run without
+# the blur, for example, has the same crops and colours as the run with it.
+_PARAMETERS = np.dtype(
+    [
+        ("area", float, ATTEMPTS),
+        ("ratio", float, ATTEMPTS),
+        ("place", float, 2),
+        ("colored", float),
+        ("brightness", float),
+        ("contrast", float),
+        ("saturation", float),
+        ("hue", float),
+        ("grey", float),
+        ("blurred", float),
+        ("sigma", float),
+        ("solarized", float),
+        ("equalized", float),
+        ("mirror", float),
+    ]
+)
+NUMBERS = _PARAMETERS.itemsize // np.dtype(float).itemsize
 _RAND_AUGMENT, _EXTRA, _MIX = 1, 2, 3
 # A float64 in [0, 1) tells so many seeds apart.
 _SEEDS = 2**53
-_ENDS = np.cumsum(list(_WIDTHS.values())).tolist()
-_PLACES = {
-    name: slice(end - width, end) if width > 1 else end - 1
-    for (name, width), end in zip(_WIDTHS.items(), _ENDS, strict=True)
-}
 
 
 def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray) -> list[Drawn]:
@@ -151,16 +148,16 @@ def draw(node: Any, numbers: np.ndarray, channels: int = 3) -> Drawn:
     return drawn
 
 
-def by_name(numbers: np.ndarray) -> Drawn:
-    """Return the numbers of each parameter, ``[n]`` or ``[n, its width]``."""
-    return {name: numbers[:, place] for name, place in _PLACES.items()}
+def by_name(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers of each parameter by its name, ``[n]`` or ``[n, how many it takes]``."""
+    return np.ascontiguousarray(numbers).view(_PARAMETERS)[:, 0]
 
 
 def _between(low: float, high: float, numbers: np.ndarray) -> np.ndarray:
     return low + (high - low) * numbers
 
 
-def _crop(rrc: Any, given: Drawn) -> Drawn:
+def _crop(rrc: Any, given: np.ndarray) -> Drawn:
     low, high = (math.log(ratio) for ratio in ASPECT_RATIOS)
     return {
         "area": _between(rrc.crop_min_scale, rrc.crop_max_scale, given["area"]),
@@ -169,7 +166,7 @@ def _crop(rrc: Any, given: Drawn) -> Drawn:
     }
 
 
-def color_factors(jitter: Any, grey_prob: float, given: Drawn) -> Drawn:
+def color_factors(jitter: Any, grey_prob: float, given: np.ndarray) -> Drawn:
     """Return the arguments of ``channel_maps`` from a node's settings and numbers in [0, 1)."""
     jittered = given["colored"] < jitter.prob
     factors = {}
@@ -183,7 +180,7 @@ def color_factors(jitter: Any, grey_prob: float, given: Drawn) -> Drawn:
     return {**factors, "hue": np.where(jittered, degrees, 0.0)}
 
 
-def _blur(prob: float, given: Drawn) -> Drawn:
+def _blur(prob: float, given: np.ndarray) -> Drawn:
     sigma = _between(*BLUR_SIGMA, given["sigma"])
     window = 2 * np.ceil(_WINDOW_REACH * sigma) + 1
     return {"blurred": given["blurred"] < prob, "sigma": sigma, "window": window.astype(int)}

@@ -150,24 +150,14 @@ def cache_mb(cfg: DictConfig) -> float:
 
 
 def _sampler(dataset: Dataset, cfg: DictConfig, training: bool) -> ShardSampler:
-    if training:
-        _check_batch_size(dataset, cfg)
-    return ShardSampler(
-        len(dataset),
-        cfg.optimizer.batch_size,
-        cfg.get("seed") or 0,
-        training,
-        # With overfit_batches Lightning takes the first batches of each epoch, so these have to be
-        # the same in every epoch.
-        one_order=bool(cfg.get("overfit_batches")),
-    )
-
-
-def _check_batch_size(dataset: Dataset, cfg: DictConfig) -> None:
-    world = processes(cfg)
-    if len(dataset) < world * cfg.optimizer.batch_size:
+    world, batch_size = processes(cfg), cfg.optimizer.batch_size
+    if training and len(dataset) < world * batch_size:
         per_process = f" for each of {world} processes" if world > 1 else ""
         raise UserError(
-            f"optimizer.batch_size={cfg.optimizer.batch_size}{per_process} is larger than the data "
-            f"set of {len(dataset)} images; lower it"
+            f"optimizer.batch_size={batch_size}{per_process} is larger than the data set of "
+            f"{len(dataset)} images; lower it"
         )
+    # With overfit_batches Lightning takes the first batches of each epoch, so these have to be the
+    # same in every epoch.
+    one_order = bool(cfg.get("overfit_batches"))
+    return ShardSampler(len(dataset), batch_size, cfg.get("seed") or 0, training, one_order)

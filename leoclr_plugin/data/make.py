@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,11 +10,10 @@ from torchvision.transforms.functional import equalize
 
 from leoclr_plugin.data import opencv
 from leoclr_plugin.data.draws import Drawn
-from leoclr_plugin.data.extra import ExtraTransforms
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
-from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
+from leoclr_plugin.data.views import View, shift_and_scale
 
 
 def make_views(
@@ -104,20 +102,13 @@ def _make_view(
         if mirror[i]:
             image = opencv.flip(np.ascontiguousarray(image))
         if view.extra is not None:
-            image = _extra(view.extra, image, int(drawn["extra"][i]))
+            channels_first = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+            changed = view.extra(channels_first, int(drawn["extra"][i]))
+            image = changed.permute(1, 2, 0).numpy()
         levels[i] = image
     # Rows of all channels are long enough for torch's vector instructions.
     rows = torch.from_numpy(levels).view(len(images), view.size[0], -1)
-    shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
+    shift, scale = (
+        values.float().repeat(view.size[1]) for values in shift_and_scale(view.mean_and_std)
+    )
     torch.addcmul(shift, rows, scale, out=target.view_as(rows))
-
-
-def _extra(extra: ExtraTransforms, image: np.ndarray, seed: int) -> np.ndarray:
-    channels_first = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-    return extra(channels_first, seed).permute(1, 2, 0).numpy()
-
-
-@lru_cache(maxsize=32)
-def _shift_and_scale(mean_and_std: MeanAndStd, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what normalises rows of interleaved channels, ``[width * C]``."""
-    return tuple(values.float().repeat(width) for values in shift_and_scale(mean_and_std))

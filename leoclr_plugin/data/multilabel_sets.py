@@ -13,33 +13,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 from torchvision import datasets as tv
+from torchvision.models.segmentation import FCN_ResNet50_Weights
 
 from leoclr_plugin.data.download import downloading
 from leoclr_plugin.data.labels import UNKNOWN
 from leoclr_plugin.errors import UserError
 
-VOC_CLASSES = (
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-)
+# The first category is the background.
+VOC_CLASSES = tuple(FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1.meta["categories"][1:])
 # The usual sets for training and testing. VOC 2012 has no public labels of its test set.
 _VOC_SPLITS = {
     "voc2007": {"train": "trainval", "val": "test"},

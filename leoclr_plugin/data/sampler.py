@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -76,12 +77,10 @@ class ShardSampler:
         Yields:
             The epoch, the number of the batch in it, and the sample indexes.
         """
-        for i, indexes in enumerate(self.batches_of(epoch, first), start=first):
-            yield epoch, i, indexes
-        while self.training:
-            epoch += 1
-            for i, indexes in enumerate(self.batches_of(epoch)):
-                yield epoch, i, indexes
+        for number in count(epoch) if self.training else [epoch]:
+            for i, indexes in enumerate(self.batches_of(number, first), start=first):
+                yield number, i, indexes
+            first = 0
 
 
 def sampler_of(loader: Any) -> ShardSampler:

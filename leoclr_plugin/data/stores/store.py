@@ -7,12 +7,14 @@ from typing import Protocol
 
 import numpy as np
 
+from leoclr_plugin.data.images import Encoded
 
-class Store(Protocol):
+
+class Store(Encoded, Protocol):
     """Encoded images in a fixed order, such as the files of a folder or the entries of a tar.
 
-    Several threads may read at the same time. A name is the path of the image's file, or the path
-    of the file that holds it, a slash and the entry in it.
+    Several threads may read at the same time, each image into memory of its own. A name is the path
+    of the image's file, or the path of the file that holds it, a slash and the entry in it.
 
     Attributes:
         are_files: whether each image is a file, whose path is its name.
@@ -23,18 +25,6 @@ class Store(Protocol):
     are_files: bool
     labels: np.ndarray | None
     classes: tuple[str, ...]
-
-    def __len__(self) -> int: ...
-
-    def name(self, index: int) -> str:
-        """Return the name of an image, for messages and lists."""
-
-    def read(self, index: int) -> np.ndarray:
-        """Return the encoded image, uint8, in memory of its own.
-
-        Raises:
-            UnreadableImage: if it cannot be read.
-        """
 
 
 def number(texts: Sequence[str], codes: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
