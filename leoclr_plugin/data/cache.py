@@ -6,13 +6,12 @@ and these readers cannot follow our order of the samples.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from tqdm import tqdm
 
 from leoclr_plugin.data.bad_images import BadImages
 from leoclr_plugin.data.images import UnreadableImage
+from leoclr_plugin.data.in_order import in_order
 from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
@@ -52,18 +51,14 @@ def decode_all(
             return np.empty((0, 0, 3), np.uint8)
 
     kept, used_bytes = [], 0
-    pool = ThreadPoolExecutor(threads)
-    try:
-        decoded = pool.map(decode, range(len(images)))
-        for image in tqdm(decoded, total=len(images), desc="Decoding images", leave=False):
-            kept.append(image)
-            used_bytes += image.nbytes
-            if used_bytes > 1e6 * limit_mb:
-                estimated_mb = used_bytes / len(kept) * len(images) / 1e6
-                raise UserError(
-                    f"data.cache_mb={limit_mb} is too small for the {len(images)} images, which "
-                    f"take about {estimated_mb:.1f} MB when decoded; raise it, or set it to 0"
-                )
-    finally:
-        pool.shutdown(cancel_futures=True)
+    decoded = in_order(decode, range(len(images)), threads)
+    for image in tqdm(decoded, total=len(images), desc="Decoding images", leave=False):
+        kept.append(image)
+        used_bytes += image.nbytes
+        if used_bytes > 1e6 * limit_mb:
+            estimated_mb = used_bytes / len(kept) * len(images) / 1e6
+            raise UserError(
+                f"data.cache_mb={limit_mb} is too small for the {len(images)} images, which take "
+                f"about {estimated_mb:.1f} MB when decoded; raise it, or set it to 0"
+            )
     return kept

@@ -57,26 +57,23 @@ def decode(
 
 
 def _decode_jpeg(path: str | Path, encoded: np.ndarray | None) -> torch.Tensor | None:
-    """Decode a JPEG to ``[H, W, 1 or 3]`` uint8 if torchvision can, and return None otherwise."""
+    """Decode a JPEG of ordinary size and colours to ``[H, W, 1 or 3]`` uint8.
+
+    Returns:
+        None for any other file, and for one that torchvision cannot decode.
+    """
     try:
-        return _by_torchvision(np.fromfile(path, np.uint8) if encoded is None else encoded)
+        encoded = np.fromfile(path, np.uint8) if encoded is None else encoded
+        height, width, channels = _frame(memoryview(encoded)) or (0, 0, 0)
+        # PIL has its own rules for CMYK, and refuses images of a size that may exhaust the memory.
+        if channels not in (1, 3) or height * width > (Image.MAX_IMAGE_PIXELS or _MOST_PIXELS):
+            return None
+        return decode_jpeg(torch.from_numpy(encoded)).permute(1, 2, 0)
     except MemoryError:
         raise
     except Exception:
         # PIL may read the file, or says what is wrong with it.
         return None
-
-
-def _by_torchvision(encoded: np.ndarray) -> torch.Tensor | None:
-    """Decode a JPEG of ordinary size and colours; return None for any other file."""
-    frame = _frame(memoryview(encoded))
-    if frame is None:
-        return None
-    height, width, channels = frame
-    # PIL has its own rules for CMYK, and refuses images of a size that may exhaust the memory.
-    if channels not in (1, 3) or height * width > (Image.MAX_IMAGE_PIXELS or _MOST_PIXELS):
-        return None
-    return decode_jpeg(torch.from_numpy(encoded)).permute(1, 2, 0)
 
 
 def _frame(encoded: memoryview) -> tuple[int, int, int] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from leoclr_plugin.data.boxes import Picture
 from leoclr_plugin.data.decode import decode_rgb
+from leoclr_plugin.data.in_order import in_order
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.errors import UserError
 
@@ -49,18 +51,14 @@ class DetectionLoader:
         return self._sampler.batches
 
     def __iter__(self) -> Iterator[list]:
-        epoch = self._sampler.epoch
-        under_way: deque[list[Future]] = deque()
-        pool = ThreadPoolExecutor(self._threads)
-        try:
-            for indexes in self._sampler:
-                under_way.append([pool.submit(self._load, epoch, i) for i in indexes.tolist()])
-                if len(under_way) > _AHEAD:
-                    yield _batch(under_way.popleft())
-            while under_way:
-                yield _batch(under_way.popleft())
-        finally:
-            pool.shutdown(cancel_futures=True)
+        epoch, batches = self._sampler.epoch, list(self._sampler)
+        ahead = (1 + _AHEAD) * self._sampler.batch_size
+        indexes = np.concatenate(batches).tolist() if batches else []
+        loaded = in_order(partial(self._load, epoch), indexes, self._threads, ahead)
+        with closing(loaded):
+            for batch in batches:
+                images, targets = zip(*islice(loaded, len(batch)), strict=True)
+                yield [list(images), list(targets)]
 
     def _load(self, epoch: int, index: int) -> tuple[torch.Tensor, Target]:
         picture, training = self.dataset[index], self._sampler.training
@@ -87,8 +85,3 @@ def _mirrored(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndar
     left, top, right, bottom = boxes.T
     width = image.shape[1]
     return image[:, ::-1], np.stack([width - right, top, width - left, bottom], axis=1)
-
-
-def _batch(futures: list[Future]) -> list:
-    images, targets = zip(*(future.result() for future in futures), strict=True)
-    return [list(images), list(targets)]

@@ -56,9 +56,10 @@ class ExtraTransforms:
         """Change an image ``[3, H, W]`` uint8; ``seed`` determines all that is random."""
         return _as_bytes(self._changed(image, seed))
 
-    def _changed(self, image: torch.Tensor, seed: int) -> torch.Tensor:
+    def _changed(self, image: torch.Tensor, seed: int, count: int | None = None) -> torch.Tensor:
+        """Apply the first ``count`` transforms."""
         with SeededDraws(seed):
-            for transform in self._own_transforms():
+            for transform in self._own_transforms()[:count]:
                 image = _apply(transform, image, seed)
         return image
 
@@ -76,8 +77,6 @@ class ExtraTransforms:
 
     def _check(self, number: int, size: tuple[int, int]) -> None:
         """Try the transforms up to a number on made images, on one thread."""
-        tried = ExtraTransforms.__new__(ExtraTransforms)
-        tried.__setstate__({"_transforms": self._transforms[: number + 1], "_where": self._where})
         place = f"{self._where}[{number}]"
         generator = torch.Generator().manual_seed(0)
         shape = (3, *size)
@@ -85,13 +84,14 @@ class ExtraTransforms:
             image = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
             before = _global_states()
             try:
-                results = [tried(image.clone(), seed) for _ in range(2)]
+                changed = [self._changed(image.clone(), seed, number + 1) for _ in range(2)]
+                results = [_as_bytes(one) for one in changed]
             except Exception as error:
                 raise UserError(f"{place} cannot change an image: {one_line(error)}") from error
             if any(tuple(result.shape) != shape for result in results):
                 given, made = list(shape), list(results[0].shape)
                 raise UserError(f"{place} makes {made} of an image {given}; it must keep its size")
-            if _is_normalised(tried._changed(image, seed)):
+            if _is_normalised(changed[0]):
                 raise UserError(
                     f"{place} makes many values outside [0, 1]; weaken it, and leave the "
                     "normalisation to the mean and std of the pipeline"
@@ -115,12 +115,8 @@ def _apply(transform: Callable[..., Any], image: torch.Tensor, seed: int) -> tor
         changed = transform(image=pixels)["image"]
         return torch.from_numpy(np.ascontiguousarray(changed)).permute(2, 0, 1).to(image.device)
     if library == "kornia":
-        return transform(_in_unit_range(image)[None])[0]
+        return transform((image if image.is_floating_point() else image.float() / 255)[None])[0]
     return transform(image)
-
-
-def _in_unit_range(image: torch.Tensor) -> torch.Tensor:
-    return image if image.is_floating_point() else image.float() / 255
 
 
 def _as_bytes(image: torch.Tensor) -> torch.Tensor:

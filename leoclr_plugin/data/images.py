@@ -132,10 +132,7 @@ def find_unreadable(images: Encoded, levels: Levels | None = None) -> dict[int, 
     def problem(index: int) -> str | None:
         try:
             name, encoded = images.name(index), images.read(index)
-            if levels is None:
-                open_rgb(name, encoded)
-            else:
-                open_levels(name, levels, encoded)
+            open_rgb(name, encoded) if levels is None else open_levels(name, levels, encoded)
         except UnreadableImage as error:
             return error.reason
         return None

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from leoclr_plugin.data.images import UnreadableImage
+from leoclr_plugin.data.in_order import in_order
 from leoclr_plugin.data.levels import Levels, OutOfRange, ends
 from leoclr_plugin.data.raw import read_raw
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
-
-_Result = TypeVar("_Result")
-# So many images are read ahead for each thread.
-_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -55,23 +47,17 @@ def statistics(images: Images, levels: Levels | None, threads: int) -> Statistic
         UserError: if an image cannot be read. If its levels are outside of the range, the text has
             the range of all images.
     """
-    ahead = threads * _AHEAD
     pixels, mean, squares = 0, np.zeros(()), np.zeros(())
-    with ThreadPoolExecutor(threads) as pool:
-        parts = _map(
-            pool, lambda index: _of_image(images, index, levels), range(len(images)), ahead
-        )
-        for part in tqdm(parts, "Images", len(images), leave=False):
-            if isinstance(part, UnreadableImage):
-                span = ""
-                if isinstance(part.__cause__, OutOfRange):
-                    span = _span_of(images, pool, ahead)
-                raise UserError(f"{part}{span}") from part
-            count, its_mean, its_squares = part
-            delta, total = its_mean - mean, pixels + count
-            mean = mean + delta * count / total
-            squares = squares + its_squares + delta**2 * pixels * count / total
-            pixels = total
+    parts = in_order(lambda index: _of_image(images, index, levels), range(len(images)), threads)
+    for part in tqdm(parts, "Images", len(images), leave=False):
+        if isinstance(part, UnreadableImage):
+            outside = isinstance(part.__cause__, OutOfRange)
+            raise UserError(f"{part}{_span_of(images, threads) if outside else ''}") from part
+        count, its_mean, its_squares = part
+        delta, total = its_mean - mean, pixels + count
+        mean = mean + delta * count / total
+        squares = squares + its_squares + delta**2 * pixels * count / total
+        pixels = total
     std = np.sqrt(squares / pixels)
     return Statistics(len(images), pixels, *(tuple((x / 255).tolist()) for x in (mean, std)))
 
@@ -89,9 +75,9 @@ def _of_image(
     return len(rows), mean, ((rows - mean) ** 2).sum(axis=0)
 
 
-def _span_of(images: Images, pool: ThreadPoolExecutor, ahead: int) -> str:
+def _span_of(images: Images, threads: int) -> str:
     """Return the range of the levels of all images that can be read, as text."""
-    parts = _map(pool, lambda index: _ends(images, index), range(len(images)), ahead)
+    parts = in_order(lambda index: _ends(images, index), range(len(images)), threads)
     known = [span for span in tqdm(parts, "Levels", len(images), leave=False) if span is not None]
     low, high = min(span[0] for span in known), max(span[1] for span in known)
     return f"; the levels of all {len(known)} images go from {low:g} to {high:g}"
@@ -106,15 +92,3 @@ def _ends(images: Images, index: int) -> tuple[float, float] | None:
     except Exception:
         return None
     return span if np.isfinite(span).all() else None
-
-
-def _map(
-    pool: ThreadPoolExecutor, call: Callable[[int], _Result], values: Iterable[int], ahead: int
-) -> Iterator[_Result]:
-    """Yield the results in order, with few of them in memory, unlike ``pool.map``."""
-    left = iter(values)
-    under_way = deque(pool.submit(call, value) for value in islice(left, ahead))
-    while under_way:
-        result = under_way.popleft().result()
-        under_way.extend(pool.submit(call, value) for value in islice(left, 1))
-        yield result

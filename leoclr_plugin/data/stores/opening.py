@@ -24,8 +24,9 @@ _ENDINGS = {
     "arrow": (".arrow",),
     "tar": (".tar",),
 }
-_ONE_FILE = ("list", "h5", "hub")
-_KEYS, _WITH_KEYS = ("image_key", "label_key"), ("parquet", "arrow", "tar", "hub")
+_OF_ONE_FILE = {"list": list_store, "h5": Hdf5Store}
+_OF_FILES = {"parquet": parquet_store, "arrow": arrow_store, "tar": TarStore}
+_KEYS = ("image_key", "label_key")
 # Folders are listed anew each time, because their images may change without a trace.
 _KEPT = 4
 
@@ -96,7 +97,7 @@ def open_store(data: Mapping[str, Any], split: str, labelled: bool) -> Store:
     kind, paths = kind_of(data, split), paths_of(data[f"{split}_path"])
     for key in _KEYS:
         # The keys may belong to the training images alone.
-        if data.get(key) and kind not in _WITH_KEYS and split == "train":
+        if data.get(key) and kind not in (*_OF_FILES, "hub") and split == "train":
             raise UserError(
                 f"data.{key}={data[key]} is for Parquet, Arrow and tar shards, and "
                 f"{shown(paths)} is none of them; leave it out"
@@ -104,7 +105,7 @@ def open_store(data: Mapping[str, Any], split: str, labelled: bool) -> Store:
     if kind == FOLDER:
         return folder_store([Path(path) for path in paths], labelled)
     files = paths if kind == "hub" else _files(kind, paths, f"data.{split}_path")
-    if kind in _ONE_FILE and len(files) > 1:
+    if kind not in _OF_FILES and len(files) > 1:
         raise UserError(f"data.{split}_path={shown(files)}: source={kind} takes one; name one")
     keys = [data.get(key) for key in _KEYS]
     return _open(kind, tuple(files), _stamps(kind, files), *keys, labelled)
@@ -157,15 +158,9 @@ def _open(
     labelled: bool,
 ) -> Store:
     """Open files. One that did not change since is not opened again in the same process."""
-    paths = [Path(path) for path in files]
-    if kind == "list":
-        return list_store(paths[0], labelled)
-    if kind == "h5":
-        return Hdf5Store(paths[0], labelled)
     if kind == "hub":
         return hub_store(files[0], image_key, label_key, labelled)
-    if kind == "parquet":
-        return parquet_store(paths, image_key, label_key, labelled)
-    if kind == "arrow":
-        return arrow_store(paths, image_key, label_key, labelled)
-    return TarStore(paths, image_key, label_key, labelled)
+    paths = [Path(path) for path in files]
+    if kind in _OF_ONE_FILE:
+        return _OF_ONE_FILE[kind](paths[0], labelled)
+    return _OF_FILES[kind](paths, image_key, label_key, labelled)
