@@ -33,8 +33,7 @@ def torch_blur(
         The changed images in the same form.
     """
     n, height, channels, width = rows.shape
-    weights = torch.from_numpy(_weights(sigma, window, mirror)).to(rows.dtype)
-    weights = to_device(weights, rows.device)
+    weights = to_device(_weights(sigma, window, mirror), rows.device, rows.dtype)
     longest_window = weights.shape[1] // 2
     for_columns = weights @ _bands(height, longest_window, False, rows.device, rows.dtype)
     for_rows = weights @ _bands(width, longest_window, True, rows.device, rows.dtype)

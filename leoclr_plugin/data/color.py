@@ -41,9 +41,8 @@ def torch_color(rows: torch.Tensor, maps: np.ndarray, greys: np.ndarray) -> torc
     # The mean grey is the luma of RGB, and has equal shares of other channels.
     weights = LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
     shift = np.column_stack([greys[:, None] * weights, 128 * (maps[:, 0].sum(axis=1) + greys - 1)])
-    shift = to_device(torch.from_numpy(shift), rows.device)
-    columns = torch.from_numpy(maps.transpose(0, 2, 1)).to(rows.dtype)
-    columns = to_device(columns, rows.device)
+    shift = to_device(shift, rows.device)
+    columns = to_device(maps.transpose(0, 2, 1), rows.device, rows.dtype)
     mean = rows.mean(dim=(1, 3), dtype=torch.float32)
     changed = ((mean * shift[:, :channels]).sum(dim=1) + shift[:, channels]).to(rows.dtype)[
         :, None, None, None

@@ -97,14 +97,12 @@ def _change(rows: torch.Tensor, drawn: Sequence[Drawn]) -> torch.Tensor:
         sigma, window = joined("sigma", 1.0, "blurred"), joined("window", 1, "blurred")
         rows = torch_blur(rows, sigma, window, joined("mirror", False, "mirror"))
     if "solarized" in names:
-        solarized = torch.from_numpy(joined("solarized", False, "solarized"))
-        solarized = to_device(solarized, rows.device)[:, None, None, None]
+        solarized = to_device(joined("solarized", False, "solarized"), rows.device)
+        solarized = solarized[:, None, None, None]
         # A level x of at least 128 becomes 255 - x; the rows hold levels less 128.
         rows = torch.where(solarized & (rows >= -0.5), -1 - rows, rows)
     if "equalized" in names:
-        equalized = to_device(
-            torch.from_numpy(joined("equalized", False, "equalized")), rows.device
-        )
+        equalized = to_device(joined("equalized", False, "equalized"), rows.device)
         levels = (rows[equalized] + 128).round().to(torch.uint8)
         if len(levels):
             changed = equalize(levels.transpose(1, 2)).transpose(1, 2)

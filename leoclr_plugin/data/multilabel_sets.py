@@ -58,7 +58,8 @@ def read_multilabel_set(
 def multilabel_classes(name: str, root: Path) -> tuple[str, ...]:
     """Return the names of the classes of one of ``MULTILABEL_SETS``, in the order of its labels."""
     if name == "coco":
-        return tuple(category["name"] for category in categories(_open_coco(root, "train")))
+        dataset = open_coco(root, "train2017", "data.dataset=coco")
+        return tuple(category["name"] for category in categories(dataset))
     return VOC_CLASSES
 
 
@@ -110,7 +111,7 @@ def open_voc(
 
 
 def _coco(root: Path, split: str) -> tuple[Samples, tuple[str, ...]]:
-    dataset = _open_coco(root, split)
+    dataset = open_coco(root, f"{split}2017", "data.dataset=coco")
     shown = categories(dataset)
     number = {category["id"]: i for i, category in enumerate(shown)}
     samples = []
@@ -123,16 +124,8 @@ def _coco(root: Path, split: str) -> tuple[Samples, tuple[str, ...]]:
     return samples, tuple(category["name"] for category in shown)
 
 
-def _open_coco(root: Path, split: str) -> tv.CocoDetection:
-    if not find_spec("pycocotools"):
-        raise UserError(
-            'data.dataset=coco needs pycocotools; run: pip install "leoclr-plugin[coco]"'
-        )
-    return open_coco(root, f"{split}2017", "data.dataset=coco")
-
-
 def open_coco(root: Path, name: str, key: str) -> tv.CocoDetection:
-    """Open a set in COCO's layout, which needs pycocotools.
+    """Open a set in COCO's layout.
 
     Args:
         root: the folder with the images' folder ``<name>`` and ``annotations``.
@@ -140,8 +133,10 @@ def open_coco(root: Path, name: str, key: str) -> tv.CocoDetection:
         key: the setting that names the set, for the error.
 
     Raises:
-        UserError: if the set is missing.
+        UserError: if the set is missing, or pycocotools is not installed.
     """
+    if not find_spec("pycocotools"):
+        raise UserError(f'{key} needs pycocotools; run: pip install "leoclr-plugin[coco]"')
     annotations = root / "annotations" / f"instances_{name}.json"
     return _open(
         lambda: tv.CocoDetection(root / name, annotations),
