@@ -1,10 +1,30 @@
-"""The rectangles of RandomResizedCrop, computed from random numbers that were drawn before."""
+"""The regions of images that a view shows, computed from numbers that were drawn before."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from leoclr_plugin.data.draws import ASPECT_RATIOS
+from leoclr_plugin.data.draws import ASPECT_RATIOS, Drawn
+from leoclr_plugin.data.mix import mix_regions
+
+
+def view_regions(sizes: np.ndarray, drawn: Drawn) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the regions of images that a view shows.
+
+    Args:
+        sizes: height and width of each image, ``[n, 2]``.
+        drawn: what ``draw`` gave for the n images.
+
+    Returns:
+        The top left and the bottom right corners of each region, see ``crop_regions``: one for a
+        crop, those of a mix, and none for the whole image.
+    """
+    if "mix_place" in drawn:
+        corners = mix_regions(sizes, drawn["mix_scale"], drawn["mix_place"])
+        return list(zip(*(corner.swapaxes(0, 1) for corner in corners), strict=True))
+    if "area" in drawn:
+        return [crop_regions(sizes, drawn["area"], drawn["ratio"], drawn["place"])]
+    return []
 
 
 def crop_regions(

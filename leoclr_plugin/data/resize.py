@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from leoclr_plugin.data.crop import crop_regions
+from leoclr_plugin.data.crop import view_regions
 from leoclr_plugin.data.draws import Drawn
-from leoclr_plugin.data.mix import assemble, mix_regions
+from leoclr_plugin.data.mix import assemble
 from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError
 
@@ -30,31 +29,18 @@ def resize_images(images: Sequence[np.ndarray], view: View, drawn: Drawn) -> lis
     Raises:
         UserError: if the view may not crop an image that is not square.
     """
-    if view.mix is not None:
-        return _mixed(images, view, drawn)
-    if "area" in drawn:
-        sizes = np.array([image.shape[:2] for image in images])
-        corners = crop_regions(sizes, drawn["area"], drawn["ratio"], drawn["place"])
-        images = [
-            image[top:bottom, left:right]
-            for image, (top, left), (bottom, right) in zip(images, *corners, strict=True)
-        ]
-    return [_resize(image, view) for image in images]
-
-
-def _mixed(images: Sequence[np.ndarray], view: View, drawn: Drawn) -> list[np.ndarray]:
-    sizes = np.array([image.shape[:2] for image in images])
-    corners = mix_regions(sizes, drawn["mix_scale"], drawn["mix_place"])
-    tile = replace(view, size=view.mix.tile_size(view.size), mix=None)
-    mixed = []
-    for i, (image, starts, stops) in enumerate(zip(images, *corners, strict=True)):
-        crops = [
-            torch.from_numpy(_resize(np.ascontiguousarray(image[top:bottom, left:right]), tile))
-            for (top, left), (bottom, right) in zip(starts, stops, strict=True)
-        ]
-        own = {name: values[i] for name, values in drawn.items()}
-        mixed.append(assemble(view.mix, torch.stack(crops), own).numpy())
-    return mixed
+    regions = view_regions(np.array([image.shape[:2] for image in images]), drawn)
+    resized = []
+    for i, image in enumerate(images):
+        corners = ((*starts[i], *stops[i]) for starts, stops in regions)
+        crops = [image[top:bottom, left:right] for top, left, bottom, right in corners]
+        tiles = [_resize(crop, view.tile) for crop in crops or [image]]
+        if view.mix is None:
+            resized += tiles
+        else:
+            own = {name: values[i] for name, values in drawn.items()}
+            resized.append(assemble(view.mix, torch.from_numpy(np.stack(tiles)), own).numpy())
+    return resized
 
 
 def _resize(image: np.ndarray, view: View) -> np.ndarray:

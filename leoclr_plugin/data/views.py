@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,6 +77,18 @@ class View:
     def channels(self) -> int:
         """The number of channels of the images that the view is of."""
         return len(self.mean_and_std[0])
+
+    @property
+    def regions(self) -> int:
+        """The number of regions of the image that are resized; 0 for the whole image."""
+        return int(self.node.rrc.enabled) if self.mix is None else self.mix.crops
+
+    @cached_property
+    def tile(self) -> View:
+        """How a region is resized: as the view, or to the size of a tile of the mix."""
+        if self.mix is None:
+            return self
+        return replace(self, size=self.mix.tile_size(self.size), mix=None)
 
 
 def pretrain_views(

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ import torch
 from nvidia.dali import Pipeline, fn, pipeline_def, types
 from nvidia.dali.data_node import DataNode
 
-from leoclr_plugin.data.crop import crop_regions
+from leoclr_plugin.data.crop import view_regions
 from leoclr_plugin.data.dali.depths import misread
 from leoclr_plugin.data.dali.files import Files, Named
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import Encoded, UnreadableImage
-from leoclr_plugin.data.mix import assemble, mix_regions
+from leoclr_plugin.data.mix import assemble
 from leoclr_plugin.data.views import View
 
 
@@ -75,7 +74,8 @@ class Graph:
             if pairs:
                 given.append([np.array(one) for one in np.not_equal(*batch.images)])
             for view_drawn, other in zip(batch.drawn, shown, strict=True):
-                given += _corners(view_drawn, sizes[other])
+                for region in view_regions(sizes[other], view_drawn):
+                    given += [np.ascontiguousarray(corner, np.float32) for corner in region]
             under_way.append((batch, given))
             return given
 
@@ -171,21 +171,6 @@ def _end_in_a_new_thread(pipeline: Pipeline) -> None:
         _thread.start_new_thread(pipeline.__del__, ())
 
 
-def _corners(drawn: Drawn, sizes: np.ndarray) -> list[np.ndarray]:
-    """Return the top left and bottom right corners of a view's crops; none if it does not crop."""
-    if "mix_place" in drawn:
-        starts, stops = mix_regions(sizes, drawn["mix_scale"], drawn["mix_place"])
-        return [
-            np.ascontiguousarray(corner, np.float32)
-            for number in range(starts.shape[1])
-            for corner in (starts[:, number], stops[:, number])
-        ]
-    if "area" not in drawn:
-        return []
-    corners = crop_regions(sizes, drawn["area"], drawn["ratio"], drawn["place"])
-    return [corner.astype(np.float32) for corner in corners]
-
-
 def _joined(images: Iterator[torch.Tensor], view: View, drawn: Drawn) -> torch.Tensor:
     """Return a view's images ``[n, H, W, C]``; those of a mix are put together from its crops."""
     if view.mix is None:
@@ -199,11 +184,6 @@ def _joined(images: Iterator[torch.Tensor], view: View, drawn: Drawn) -> torch.T
     )
 
 
-def _crops_of(view: View) -> int:
-    """Return the number of regions that a view is made of; 0 for the whole image."""
-    return view.mix.crops if view.mix is not None else int(view.node.rrc.enabled)
-
-
 @pipeline_def
 def _graph(
     source: Callable[[], Sequence[Any]],
@@ -212,7 +192,7 @@ def _graph(
     device: str,
     hw_decoder_load: float,
 ) -> tuple[DataNode, ...]:
-    pairs, corners = bool(of_partner), 2 * sum(map(_crops_of, views))
+    pairs, corners = bool(of_partner), 2 * sum(view.regions for view in views)
     given = fn.external_source(
         source,
         num_outputs=1 + 2 * pairs + corners,
@@ -228,10 +208,8 @@ def _graph(
     resized = []
     for number, view in enumerate(views):
         images = shown[of_partner[number] if pairs else 0]
-        if view.mix is not None:
-            view = replace(view, size=view.mix.tile_size(view.size))
-        regions = [(next(corner), next(corner)) for _ in range(_crops_of(view))]
-        resized += [resize(images, view, region) for region in regions or [None]]
+        regions = [(next(corner), next(corner)) for _ in range(view.regions)]
+        resized += [resize(images, view.tile, region) for region in regions or [None]]
     return tuple(resized)
 
 
