@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
-from leoclr_plugin.data.views import View, shift_and_scale
+from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
 
 
 def make_views(
@@ -108,7 +109,11 @@ def _make_view(
         levels[i] = image
     # Rows of all channels are long enough for torch's vector instructions.
     rows = torch.from_numpy(levels).view(len(images), view.size[0], -1)
-    shift, scale = (
-        values.float().repeat(view.size[1]) for values in shift_and_scale(view.mean_and_std)
-    )
+    shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
     torch.addcmul(shift, rows, scale, out=target.view_as(rows))
+
+
+@lru_cache(maxsize=32)
+def _shift_and_scale(mean_and_std: MeanAndStd, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what normalises rows of interleaved channels, ``[width * C]``."""
+    return tuple(values.float().repeat(width) for values in shift_and_scale(mean_and_std))

@@ -30,11 +30,12 @@ def resize_images(images: Sequence[np.ndarray], view: View, drawn: Drawn) -> lis
         UserError: if the view may not crop an image that is not square.
     """
     regions = view_regions(np.array([image.shape[:2] for image in images]), drawn)
-    resized = []
+    corners = [np.concatenate(region, axis=1).tolist() for region in regions]
+    tile, resized = view.tile, []
     for i, image in enumerate(images):
-        corners = ((*starts[i], *stops[i]) for starts, stops in regions)
-        crops = [image[top:bottom, left:right] for top, left, bottom, right in corners]
-        tiles = [_resize(crop, view.tile) for crop in crops or [image]]
+        edges = (region[i] for region in corners)
+        crops = [image[top:bottom, left:right] for top, left, bottom, right in edges]
+        tiles = [_resize(crop, tile) for crop in crops or [image]]
         if view.mix is None:
             resized += tiles
         else:
