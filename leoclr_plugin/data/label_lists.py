@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from operator import itemgetter
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -66,35 +66,34 @@ def take_labels(data: DictConfig, labels: str, folder: Path) -> str:
 def _share(data: DictConfig, share: float, labels: str) -> list[str]:
     if not 0 < share <= 1:
         raise UserError(f"--labels {labels} must be above 0% and at most 100%")
-    return [
-        name
-        for names in _shuffled_classes(data)
-        for name in names[: max(1, round(share * len(names)))]
-    ]
+    parts = [_shuffled(names) for names in _names_by_class(data)]
+    return [name for names in parts for name in names[: max(1, round(share * len(names)))]]
 
 
 def _number_per_class(data: DictConfig, number: int, labels: str) -> list[str]:
     if class_names(data):
         raise UserError(f"--labels {labels} needs one class for each image; use a share such as 1%")
-    classes = _shuffled_classes(data)
+    classes = _names_by_class(data)
     smallest = min(classes, key=len)
     if not 1 <= number <= len(smallest):
         raise UserError(
             f"--labels {labels} must be from 1 to {len(smallest)}, the number of images of the "
-            f"smallest class, which has {min(smallest)}"
+            f"smallest class, which has {smallest[0]}"
         )
-    return [name for names in classes for name in names[:number]]
+    return [name for names in classes for name in _shuffled(names)[:number]]
 
 
-def _shuffled_classes(data: DictConfig) -> list[list[str]]:
+def _names_by_class(data: DictConfig) -> list[list[str]]:
     """Return the names of each class's images; images with several labels count as one class."""
     several_labels = class_names(data) is not None
     classes = defaultdict(list)
-    # The order of a folder's listing has no influence.
-    for name, target in sorted(named_train_images(data), key=itemgetter(0)):
+    for name, target in named_train_images(data):
         classes[0 if several_labels else target].append(name)
-    shuffled = []
-    for names in classes.values():
-        order = torch.randperm(len(names), generator=torch.Generator().manual_seed(_SEED))
-        shuffled.append([names[i] for i in order.tolist()])
-    return shuffled
+    return list(classes.values())
+
+
+def _shuffled(names: Sequence[str]) -> list[str]:
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(_SEED))
+    # The order of a folder's listing has no influence.
+    in_order = sorted(names)
+    return [in_order[i] for i in order.tolist()]
