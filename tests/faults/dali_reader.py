@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from nvidia.dali import Pipeline, fn, types
 
-from leoclr_plugin.data.dali.depths import refused
+from leoclr_plugin.data.dali.depths import misread
 from leoclr_plugin.data.dali.graph import decode
 
 
@@ -20,7 +20,7 @@ class DaliReader:
     def read(self, path: Path) -> np.ndarray | None:
         """Return an image ``[H, W, 3]``; None if the loader refuses it."""
         encoded = np.fromfile(path, np.uint8)
-        if refused(encoded.tobytes()) is not None:
+        if misread(encoded.tobytes()) is not None:
             return None
         if self._pipeline is None:
             self._pipeline = Pipeline(
