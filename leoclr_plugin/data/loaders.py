@@ -150,8 +150,8 @@ def cache_mb(cfg: DictConfig) -> float:
 
 
 def _sampler(dataset: Dataset, cfg: DictConfig, training: bool) -> ShardSampler:
-    world, batch_size = processes(cfg), cfg.optimizer.batch_size
-    if training and len(dataset) < world * batch_size:
+    batch_size = cfg.optimizer.batch_size
+    if training and len(dataset) < (world := processes(cfg)) * batch_size:
         per_process = f" for each of {world} processes" if world > 1 else ""
         raise UserError(
             f"optimizer.batch_size={batch_size}{per_process} is larger than the data set of "
