@@ -7,7 +7,7 @@ from typing import Any
 
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS, SQUARE_DATASETS
 from leoclr_plugin.config.keys import ALL, DETECT, FINETUNE, LINEAR, PRETRAIN, Node
-from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum, SelfPaced
 from leoclr_plugin.config.level_rules import (
     augmentations_fit_channels,
     levels_can_be_read,
@@ -28,6 +28,8 @@ _REPLACED_BY_COMMANDS = {
 }
 _FINE_TUNING = ("mixup", "cutmix", "label_smoothing", "auto_augment")
 _MIXING = ("mixup", "cutmix")
+# The methods whose loss has weights of pairs, negatives of an image's own, and self-paced weights.
+_LEVELLED = ("leoclr", "mocov2plus")
 
 
 def broken_rules(
@@ -265,6 +267,38 @@ def _pairs_have_one_source(values: Mapping[str, Any]) -> Iterator[str]:
     method = value_of(values, "method")
     if where not in (None, "second") and method not in (None, "leoclr"):
         yield f"data.pairs.where={where} must be second with method={method}"
+    kinds = pairs.get("kinds")
+    if kinds and not file:
+        yield "data.pairs.kinds needs data.pairs.file, whose column kind names them"
+    if kinds and method not in (None, *_LEVELLED):
+        yield _only_levelled("data.pairs.kinds", method)
+    negatives = [name for name, kind in (kinds or {}).items() if kind.get("negative")]
+    if negatives and pairs.get("control"):
+        yield (
+            f"data.pairs.control=True pairs no two images, and data.pairs.kinds.{negatives[0]} has "
+            "negative=True: leave out one of them"
+        )
+
+
+@_rule("method", "method_kwargs", commands=(PRETRAIN,))
+def _self_paced_weights_are_of_two_methods(values: Mapping[str, Any]) -> Iterator[str]:
+    settings, method = value_of(values, "method_kwargs.self_paced"), value_of(values, "method")
+    if settings is None:
+        return
+    if method not in (None, *_LEVELLED):
+        yield _only_levelled("method_kwargs.self_paced", method)
+        return
+    if value_of(values, "max_epochs") == -1 and value_of(values, "max_steps", -1) == -1:
+        yield "method_kwargs.self_paced needs an end of the training: set max_epochs or max_steps"
+    age, final_age = (
+        settings.get(name, SelfPaced.model_fields[name].default) for name in ("age", "final_age")
+    )
+    if final_age is not None and final_age < age:
+        yield f"method_kwargs.self_paced.final_age={final_age} must be at least its age={age}"
+
+
+def _only_levelled(key: str, method: str) -> str:
+    return f"{key} is for method={' and '.join(_LEVELLED)}: leave it out with method={method}"
 
 
 @_rule("augmentations", commands=(PRETRAIN,))

@@ -71,7 +71,7 @@ def read_pairs(path: Path) -> PairTable:
         columns["partner"],
         weights,
         _numbers(path, columns, "score", math.nan, -1, 1, count),
-        columns.get("kind") or [""] * count,
+        [str(kind) for kind in columns.get("kind", [""] * count)],
     )
 
 
