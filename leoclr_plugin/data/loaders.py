@@ -43,8 +43,8 @@ Loader = Any
 def pretrain_loader(cfg: DictConfig) -> Loader:
     """Return a loader of shuffled batches ``[indexes, [view, ...], targets]``.
 
-    With ``data.pairs.kinds`` a batch has a fourth part, the weights of ``data.shown.Shown``. A
-    smaller last batch is dropped.
+    If ``data.pairs.kinds`` changes the loss, a batch has a fourth part, the weights of
+    ``data.shown.Shown``. A smaller last batch is dropped.
 
     Raises:
         UserError: if the data is missing or smaller than one batch.

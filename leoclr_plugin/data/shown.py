@@ -17,9 +17,9 @@ class Shown(NamedTuple):
         samples: the images whose batch it is: those asked for, or their stand-ins.
         images: the images of the views that show the image; with pairs those of the views that
             show its partner; and with explicit negatives those of the views that show a negative.
-        weights: with kinds of pairs, the weights ``[n, 2]`` in the loss, float32: of the pair, or 1
-            for an image that is not paired; and of the negative, or 0 for an image that has none.
-            None without kinds.
+        weights: the weights ``[n, 2]`` in the loss, float32: of the pair, or 1 for an image that is
+            not paired; and of the negative, or 0 for an image that has none. None if no kind of
+            pairs changes the loss.
     """
 
     samples: np.ndarray

@@ -25,7 +25,7 @@ from leoclr_plugin.data.views import given_mean_and_std, view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.host.open_backbones import takes_in_chans
-from leoclr_plugin.methods import METHODS
+from leoclr_plugin.methods import METHODS, class_of
 from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.initial_weights import start_from_weights
@@ -171,7 +171,7 @@ def build_method(cfg: DictConfig) -> nn.Module:
             small for batch norm.
     """
     with refused_values(f"method={cfg.method} refuses the configuration"):
-        model = METHODS[cfg.method](cfg)
+        model = class_of(cfg)(cfg)
     if cfg.method in _METHODS_OF_DIVISIBLE_QUEUES:
         _check_queue(model.queue_size, cfg)
     _check_size(model.backbone, cfg)

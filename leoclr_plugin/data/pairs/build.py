@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.data.pairs.kinds import has_negatives, in_words, kinds_of, sort_by_kind
+from leoclr_plugin.data.pairs.kinds import (
+    has_negatives,
+    has_weights,
+    in_words,
+    kinds_of,
+    sort_by_kind,
+)
 from leoclr_plugin.data.pairs.partners import NEGATIVES_STREAM, Partners
 from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
 from leoclr_plugin.data.pairs.table import PairTable, read_pairs
@@ -116,7 +122,7 @@ class _Found:
         pairs: the indexes of each pair ``[P, 2]``.
         weights: the weight ``[P]`` with which each partner is drawn.
         kinds: the kind of each pair; empty texts for those without one.
-        in_loss: the weight ``[P]`` of each pair in the loss; None without kinds.
+        in_loss: the weight ``[P]`` of each pair in the loss; None if the kinds do not change it.
         negative: whether each pair is a negative ``[P]``.
     """
 
@@ -210,7 +216,7 @@ def _pairs_by_file(images: Images, data: DictConfig) -> _Found:
         pairs,
         table.weights[rows],
         [table.kinds[row] for row in rows],
-        in_loss[rows] if kinds else None,
+        in_loss[rows] if has_weights(data) else None,
         negative[rows],
     )
 

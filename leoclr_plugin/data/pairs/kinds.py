@@ -38,6 +38,11 @@ def has_negatives(data: DictConfig) -> bool:
     return any(kind.negative for kind in kinds_of(data).values())
 
 
+def has_weights(data: DictConfig) -> bool:
+    """Return whether the kinds change the loss: one is of negatives, or has not the weight 1."""
+    return any(kind.negative or kind.weight != 1 for kind in kinds_of(data).values())
+
+
 def sort_by_kind(
     path: Path, names: Sequence[str], kinds: dict[str, Kind]
 ) -> tuple[np.ndarray, np.ndarray]:
