@@ -20,7 +20,7 @@ from leoclr_plugin.data.pairs.where import ORIGINALS, SECOND, shows
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.batch_norm import split_batch_norm
-from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
+from leoclr_plugin.methods.momentum import ForeachMomentumUpdater, restore_tau
 from leoclr_plugin.methods.pacing import mean_pace, paces_of
 from leoclr_plugin.methods.queue import enqueue_, filled_places
 from leoclr_plugin.methods.shuffle import BatchShuffle
@@ -60,13 +60,13 @@ class LeOCLR(host().BaseMomentumMethod):
     ``queue[1]``. No crop is pulled to another crop. If a forward pass costs 1 and a forward and
     backward pass costs 3, a step costs 4 (n + 1) instead of n + 3.
 
-    Weights, which the paper does not have either: with ``data.pairs.kinds`` a batch has a fourth
-    part, the weights ``[N, 2]`` of ``data.shown.Shown``. The first is the factor of an image's
-    terms in which one view shows the image and the other its partner. If some kind is one of
-    negatives, one more view is the last: a crop of the negative of each image. It takes a forward
-    pass of the momentum encoder, its key is an additional negative in all terms of the image with
-    the second weight, and it does not enter the queue. ``self_paced`` weights the queue's
-    negatives, see ``self_paced_weights``.
+    Weights, which the paper does not have either: if ``data.pairs.kinds`` changes the loss, a batch
+    has a fourth part, the weights ``[N, 2]`` of ``data.shown.Shown``. The first is the factor of an
+    image's terms in which one view shows the image and the other its partner. If some kind is one
+    of negatives, one more view is the last: a crop of the negative of each image. It takes a
+    forward pass of the momentum encoder, its key is an additional negative in all terms of the
+    image with the second weight, and it does not enter the queue. ``self_paced`` weights the
+    queue's negatives, see ``self_paced_weights``.
 
     Several processes: each process pulls its own crops to its own originals. The keys of all
     processes are gathered and enter every queue in the order of the ranks, so that all queues
@@ -212,9 +212,7 @@ class LeOCLR(host().BaseMomentumMethod):
         super().on_train_start()
         # Lightning recommends sync_dist, but the metrics are means over the processes already.
         warnings.filterwarnings("ignore", r"It is recommended to use `self\.log\('train_")
-        step = self.trainer.global_step
-        if step:
-            self.momentum_updater.update_tau(step, self.trainer.estimated_stepping_batches)
+        restore_tau(self)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """Pass X through the query encoder and the crops through the momentum encoder.

@@ -14,6 +14,7 @@ from leoclr_plugin.config.notes import tell_unknown_keys_of
 from leoclr_plugin.data.pairs.kinds import has_negatives, has_weights
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
+from leoclr_plugin.methods.momentum import restore_tau
 from leoclr_plugin.methods.pacing import mean_pace, paces_of
 from leoclr_plugin.methods.queue import enqueue_
 
@@ -29,11 +30,12 @@ class WeightedMoCoV2Plus(_HostsOwn):
     """The host's ``mocov2plus``, with the weights of ``leoclr_loss_func`` in its loss.
 
     It has the networks, the names and the schedule of the host's own class; only the step differs,
-    and it is the same under all hosts. A batch is ``[indexes, [X1, X2], targets]``. With
-    ``data.pairs.kinds`` it has a fourth part, the weights ``[N, 2]`` of ``data.shown.Shown``: the
-    first weighs both terms of an image. If some kind is one of negatives, a third view shows the
-    negative of each image. It takes one forward pass of the momentum encoder, its key is an
-    additional negative of both terms with the second weight, and it does not enter the queue.
+    and it is the same under all hosts. A batch is ``[indexes, [X1, X2], targets]``. If
+    ``data.pairs.kinds`` changes the loss, it has a fourth part, the weights ``[N, 2]`` of
+    ``data.shown.Shown``: the first is the factor of both terms of an image. If some kind is one of
+    negatives, a third view shows the negative of each image. It takes one forward pass of the
+    momentum encoder, its key is an additional negative of both terms with the second weight, and it
+    does not enter the queue.
 
     ``method_kwargs.self_paced`` weights the queue's negatives, see ``self_paced_weights``; then
     ``train_self_paced_weight`` is the mean of these weights.
@@ -53,6 +55,11 @@ class WeightedMoCoV2Plus(_HostsOwn):
             tell_unknown_keys_of("method_kwargs.self_paced", settings, SelfPaced)
             fill_in(cfg.method_kwargs, "self_paced", SelfPaced)
         return cfg
+
+    def on_train_start(self) -> None:
+        """Restore tau in a resumed run, which the host's own class does not do."""
+        super().on_train_start()
+        restore_tau(self)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """Return the weighted loss of two views, each the other's query, and the classifier's."""
