@@ -155,7 +155,8 @@ def _problems(
         for detail in error.errors(include_url=False):
             key, declared_in, name, value = _locate(node, detail["loc"], values)
             key = prefix + key
-            if key not in problems:
+            is_off = value is None and about(declared_in.model_fields[name]).null
+            if key not in problems and not is_off:
                 names = choices(declared_in, name)
                 problems[key] = _problem(key, value, wanted(declared_in, name), names)
     return problems

@@ -25,7 +25,7 @@ class SelfPaced(Node):
 class MoCoV2PlusSettings(Node):
     """Keys of ours in ``method_kwargs`` of ``method: mocov2plus``, beside the host's."""
 
-    self_paced: SelfPaced = key(None, "self-paced weights of the negatives", **_OURS)
+    self_paced: SelfPaced = key(None, "self-paced weights of the negatives", null=True, **_OURS)
 
 
 class LeOCLRSettings(Node):
@@ -60,7 +60,7 @@ class LeOCLRSettings(Node):
     shuffle_keys: bool = key(
         False, "shuffle the momentum encoder's batches over the parts and processes", **_OURS
     )
-    self_paced: SelfPaced = key(None, "self-paced weights of the negatives", **_OURS)
+    self_paced: SelfPaced = key(None, "self-paced weights of the negatives", null=True, **_OURS)
 
 
 class Momentum(Node):

@@ -180,7 +180,7 @@ class Data(Node):
         "largest share of the images that on_bad_image: skip leaves out; more stop the training",
         **_OF_WHOLE_IMAGES,
     )
-    pairs: Pairs = key(None, "pairs of images as positives", commands=(PRETRAIN,))
+    pairs: Pairs = key(None, "pairs of images as positives", commands=(PRETRAIN,), null=True)
     online: dict[str, dict[str, Any]] = key(
         {},
         "labelled sets by name that kNN and a probe are measured on during the training",

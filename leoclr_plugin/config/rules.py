@@ -16,6 +16,7 @@ from leoclr_plugin.config.level_rules import (
     rand_augment_has_bytes,
 )
 from leoclr_plugin.config.values import value_of
+from leoclr_plugin.config.views import Degrade
 
 _TAUS = ("momentum.base_tau", "momentum.final_tau")
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
@@ -192,7 +193,7 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
     originals = [
         i
         for i, pipeline in enumerate(pipelines)
-        if not (pipeline["rrc"]["enabled"] or pipeline.get("mix"))
+        if not pipeline["rrc"]["enabled"] and pipeline.get("mix") is None
     ]
     if originals != expected or pipelines[last]["num_crops"] != 1:
         crop = "rrc.enabled=False, and only it" if expected else "rrc.enabled=True, as all others"
@@ -317,6 +318,15 @@ def _a_mix_fills_its_grid(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"augmentations[{i}].crop_size={size} must be [height, width] with a mix"
         elif any(side % grid for side in size):
             yield f"augmentations[{i}].crop_size={size} must be a multiple of {key}.grid={grid}"
+
+
+@_rule("augmentations", commands=(PRETRAIN,))
+def _a_degradation_changes_something(values: Mapping[str, Any]) -> Iterator[str]:
+    kinds = [name for name in Degrade.model_fields if name not in ("prob", "level")]
+    for i, pipeline in enumerate(values.get("augmentations") or ()):
+        degrade = pipeline.get("degrade")
+        if degrade is not None and all(degrade.get(name) is None for name in kinds):
+            yield f"augmentations[{i}].degrade changes nothing: give it {' or '.join(kinds)}"
 
 
 @_rule("max_steps", commands=(DETECT,))
