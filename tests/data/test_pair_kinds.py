@@ -5,8 +5,10 @@ import torch
 
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.pairs.table import read_pairs
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.training.pretrain import prepare
 from tests.data.test_pairs import IMAGES, cfg_of, folder, name, shown, write
 
 __all__ = ["folder"]
@@ -130,6 +132,17 @@ def test_the_kinds_and_their_numbers_are_told(folder, capsys):
     ) in capsys.readouterr().err
 
 
+def test_matched_sets_keep_the_kinds(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write(folder / "pairs.csv", rows(), HEADER)
+    main(["pairs", "matched", path, "--data", str(folder / "images"), "--out", "sets"])
+    table = read_pairs(tmp_path / "sets" / "pairs-instances.csv")
+    found = dict(zip(zip(table.images, table.partners, strict=True), table.kinds, strict=True))
+    for image, partner, kind, _ in rows():
+        assert found[image, partner] == kind
+    assert set(table.kinds) == set(KINDS)
+
+
 def kinds(**nodes) -> dict:
     return {"kinds": {**KINDS, **nodes}}
 
@@ -178,6 +191,12 @@ def test_a_file_that_does_not_fit_the_kinds_is_one_line(folder, pairs, header, m
     nodes = {kind: KINDS[kind] for kind in ("near", "other")}
     with pytest.raises(UserError, match=message):
         pretrain_loader(cfg_of(folder, {"file": path, "kinds": nodes}))
+
+
+def test_null_leaves_pairs_out(folder):
+    cfg = cfg_of(folder, None)
+    cfg.data.pairs = None
+    assert all(len(batch) == 3 for batch in pretrain_loader(prepare(cfg)))
 
 
 @pytest.mark.parametrize("method", ["simclr", "byol"])

@@ -216,6 +216,13 @@ def test_the_configuration_is_filled_in_and_unread_keys_are_told(method, capsys)
     assert "method_kwargs.self_paced.agee is ignored" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("method", ["leoclr", "mocov2plus"])
+def test_null_switches_self_pacing_off(method):
+    cfg = prepare(method_cfg(method, method_kwargs__self_paced=None))
+    assert class_of(cfg) is METHODS[method]
+    assert build_method(cfg).cfg.method_kwargs.self_paced is None
+
+
 @pytest.mark.parametrize(
     ("method", "self_paced", "message"),
     [
