@@ -63,7 +63,7 @@ class ImageLoader:
         source: Source,
         views: Sequence[View],
         sampler: ShardSampler,
-        collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
+        collate: Callable[..., Batch],
         threads: int,
         finish_on: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
@@ -78,7 +78,8 @@ class ImageLoader:
             views: the views of each image, in the order of the batch.
             sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
                 sample's index, all random draws.
-            collate: makes a batch of indexes ``[n]``, views ``[n, C, H, W]`` and targets.
+            collate: makes a batch of indexes ``[n]``, views ``[n, C, H, W]``, targets, and the
+                weights of ``Shown`` if there are any.
             threads: the number of threads, at least 1.
             finish_on: a device on which torch does what follows the resize, for a whole batch; None
                 lets the threads do it.
@@ -124,11 +125,11 @@ class ImageLoader:
             batch = self._under_way.popleft()
             self._start()
             try:
-                indexes = np.concatenate([job.result() for job in batch.jobs])
+                shown = [job.result() for job in batch.jobs]
             except BaseException:
                 self._drop()
                 raise
-            yield self._finished(batch, indexes)
+            yield self._finished(batch, shown)
 
     def _start(self) -> None:
         """Start batches until enough of them are under way, or none is left."""
@@ -163,31 +164,27 @@ class ImageLoader:
         drawn: Sequence[Drawn],
         out: Sequence[torch.Tensor],
         part: slice,
-    ) -> np.ndarray:
-        """Make the views of a part of a batch; return the indexes of its samples."""
+    ) -> Shown:
+        """Make the views of a part of a batch; return what they show."""
         make = make_views if self._finish_on is None else resize_views
         drawn = [{name: values[part] for name, values in view.items()} for view in drawn]
         out = [view[part] for view in out]
         shown, images = self._decoded(epoch, indexes[part])
-        own = [images[index] for index in shown.own.tolist()]
-        if shown.partner is None:
-            make(own, self._views, drawn, out)
-            return shown.samples
-        partner = [images[index] for index in shown.partner.tolist()]
-        for of_partner, *view in zip(
-            self._pairing.of_partner, self._views, drawn, out, strict=True
-        ):
-            make(partner if of_partner else own, *([one] for one in view))
-        return shown.samples
+        rows = [[images[index] for index in row.tolist()] for row in shown.images]
+        if self._pairing is None:
+            make(rows[0], self._views, drawn, out)
+            return shown
+        for row, *view in zip(self._pairing.shows, self._views, drawn, out, strict=True):
+            make(rows[row], *([one] for one in view))
+        return shown
 
     def _decoded(self, epoch: int, indexes: np.ndarray) -> tuple[Shown, dict[int, np.ndarray]]:
         """Decode the images of some samples, each once, whichever views show it."""
         images: dict[int, np.ndarray] = {}
         while True:
             shown = images_shown(indexes, self._sampler.seed, epoch, self._pairing, self._bad)
-            rows = (shown.own,) if shown.partner is None else (shown.own, shown.partner)
             try:
-                for index in np.concatenate(rows).tolist():
+                for index in np.concatenate(shown.images).tolist():
                     if index not in images:
                         images[index] = self._source.image(index)
             except UnreadableImage as error:
@@ -197,18 +194,21 @@ class ImageLoader:
             else:
                 return shown, images
 
-    def _finished(self, batch: _UnderWay, samples: np.ndarray) -> Batch:
-        indexes = torch.from_numpy(samples)
-        targets = self._source.targets[indexes]
+    def _finished(self, batch: _UnderWay, shown: Sequence[Shown]) -> Batch:
+        indexes = torch.from_numpy(np.concatenate([part.samples for part in shown]))
+        rest = [self._source.targets[indexes]]
+        if shown[0].weights is not None:
+            rest.append(torch.from_numpy(np.concatenate([part.weights for part in shown])))
         if self._finish_on is None:
             views = [view.permute(0, 3, 1, 2) for view in batch.images]
-            return self._collate(indexes, views, targets)
+            return self._collate(indexes, views, *rest)
         device = self._finish_on
         resized = [view.to(device, non_blocking=True) for view in batch.images]
         # Half precision resolves the levels of 8 bits and not those of more.
         precision = None if self._source.levels is None else torch.float32
         views = finish_views(resized, self._views, batch.drawn, self._dtype, precision)
-        return self._collate(to_device(indexes, device), views, to_device(targets, device))
+        indexes, *rest = (to_device(one, device) for one in (indexes, *rest))
+        return self._collate(indexes, views, *rest)
 
     def _drop(self) -> None:
         for batch in self._under_way:

@@ -11,8 +11,7 @@ from torchvision.transforms.functional import equalize
 
 from leoclr_plugin.data import opencv
 from leoclr_plugin.data.draws import Drawn
-from leoclr_plugin.data.extra import ExtraTransforms
-from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.finish import change_further, finish_views
 from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
 from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
@@ -103,18 +102,14 @@ def _make_view(
             image = equalize(channels_first).permute(1, 2, 0).numpy()
         if mirror[i]:
             image = opencv.flip(np.ascontiguousarray(image))
-        if view.extra is not None:
-            image = _extra(view.extra, image, int(drawn["extra"][i]))
+        if view.degrade is not None or view.extra is not None:
+            channels_first = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+            image = change_further(channels_first, view, drawn, i).permute(1, 2, 0).numpy()
         levels[i] = image
     # Rows of all channels are long enough for torch's vector instructions.
     rows = torch.from_numpy(levels).view(len(images), view.size[0], -1)
     shift, scale = _shift_and_scale(view.mean_and_std, view.size[1])
     torch.addcmul(shift, rows, scale, out=target.view_as(rows))
-
-
-def _extra(extra: ExtraTransforms, image: np.ndarray, seed: int) -> np.ndarray:
-    channels_first = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-    return extra(channels_first, seed).permute(1, 2, 0).numpy()
 
 
 @lru_cache(maxsize=32)

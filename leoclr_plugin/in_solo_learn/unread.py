@@ -14,6 +14,8 @@ from leoclr_plugin.errors import UserError
 
 # Our DALI loader makes the views of leoclr there too, and reads these.
 _READ_BY_OUR_LOADER = ("data", "augmentations", "dali")
+# All but these, which leoclr pretrain prepares.
+_NEVER_THERE = ("data.online", "data.pairs.kinds")
 
 
 def refuse_unread_keys(base_method: Any) -> None:
@@ -43,10 +45,11 @@ def unread_keys(cfg: DictConfig) -> Iterator[str]:
     """Yield the keys of ours whose value is not their default, by their dotted names."""
     values = OmegaConf.to_container(cfg, resolve=True)
     if cfg.method == "leoclr" and OmegaConf.select(cfg, "data.format") == "dali":
-        online = OmegaConf.select(cfg, "data.online")
-        if online:
-            yield "data.online"
+        yield from (key for key in _NEVER_THERE if OmegaConf.select(cfg, key))
         values = {key: value for key, value in values.items() if key not in _READ_BY_OUR_LOADER}
+    if cfg.method != "leoclr" and OmegaConf.select(cfg, "method_kwargs.self_paced") is not None:
+        # The class with self-paced weights is not the one that the script trains.
+        yield "method_kwargs.self_paced"
     yield from _ours(Config, values, "")
 
 

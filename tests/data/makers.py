@@ -46,14 +46,15 @@ def _by_dali(device: str) -> Maker:
     def make(paths: Sequence[Path], view: View, drawn: Drawn) -> np.ndarray:
         from leoclr_plugin.data.dali.files import Named, encode_paths
         from leoclr_plugin.data.dali.graph import Batch, Graph
+        from leoclr_plugin.data.shown import Shown
 
         indexes = np.arange(len(paths))
         named = Named(indexes, encode_paths([str(path) for path in paths]))
-        batch = Batch(indexes, named, None, [drawn])
+        batch = Batch(Shown(indexes, (indexes,)), [named], [drawn])
         place: dict[str, Any] = {"device": device, "device_id": 0 if device == "gpu" else None}
         graph = Graph(lambda: batch, [view], batch_size=len(paths), threads=2, **place)
-        index, (images,) = graph.run()
-        assert index.tolist() == list(range(len(paths)))
+        shown, (images,) = graph.run()
+        assert shown.samples.tolist() == list(range(len(paths)))
         return images.permute(0, 2, 3, 1).cpu().clone().numpy()
 
     return make

@@ -19,6 +19,16 @@ _EXTRA = [{"_target_": "torchvision.transforms.v2.RandomRotation", "degrees": 20
         ({"augmentations": [{"extra": _EXTRA}]}, ["augmentations.0.extra"]),
         ({"data__channels": 1, "data__format": "dali"}, []),
         ({"data__online": {"own": {}}, "data__format": "dali"}, ["data.online"]),
+        (
+            {"data__pairs": {"file": "a.csv", "kinds": {"near": {}}}, "data__format": "dali"},
+            ["data.pairs.kinds"],
+        ),
+        (
+            {"augmentations": [{"degrade": {"blur": [0, 2]}}, {"degrade": None}]},
+            ["augmentations.0.degrade.blur"],
+        ),
+        ({"method_kwargs__self_paced": {}}, []),
+        ({"method": "mocov2plus", "method_kwargs__self_paced": {}}, ["method_kwargs.self_paced"]),
         ({"seed": None, "callbacks": [], "data__format": "dali"}, []),
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import Encoded, UnreadableImage
 from leoclr_plugin.data.mix import assemble, mix_regions
+from leoclr_plugin.data.shown import Shown
 from leoclr_plugin.data.views import View
 
 
@@ -30,15 +32,13 @@ class Batch(NamedTuple):
     """A batch as a source names it.
 
     Attributes:
-        indexes: the samples' indexes ``[n]``.
-        own: the images of the views that show the image.
-        partner: the images of the views that show its partner; None without pairs.
+        shown: the images that it shows.
+        named: where the images of each row of ``shown.images`` are.
         drawn: the draws of each view.
     """
 
-    indexes: np.ndarray
-    own: Named
-    partner: Named | None
+    shown: Shown
+    named: Sequence[Named]
     drawn: Sequence[Drawn]
 
 
@@ -57,7 +57,7 @@ class Graph:
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
         name: Callable[[int], str] | None = None,
-        of_partner: Sequence[bool] = (),
+        shows: Sequence[int] = (),
     ) -> None:
         """Define the graph; it is built at its first run.
 
@@ -72,54 +72,56 @@ class Graph:
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
             name: returns the name of an image, if the source gives the files' content.
-            of_partner: for each view whether it shows the partner; empty without pairs.
+            shows: for each view the place in ``Shown.images`` of what it shows; empty without
+                pairs.
         """
         self._views, self._dtype = views, dtype
         self._begun = False
         # The batches that are being read, and those that DALI works on, with its input, which it
         # does not copy. The functions below must not refer to self: DALI holds them where Python's
         # garbage collector cannot see them, so self would never be freed.
+        rows = 1 + max(shows, default=0)
         reading: deque[Batch] = deque()
-        partners: deque[Named] = deque()
+        others: list[deque[Named]] = [deque() for _ in range(rows - 1)]
         self._under_way = under_way = deque()
 
         def own() -> Named:
             reading.append(source())
-            if of_partner:
-                partners.append(reading[-1].partner)
-            return reading[-1].own
+            first, *rest = reading[-1].named
+            for waiting, named in zip(others, rest, strict=True):
+                waiting.append(named)
+            return first
 
-        def partner() -> Named:
-            if not partners:
+        def other(waiting: deque[Named]) -> Named:
+            if not waiting:
                 raise StopIteration
-            return partners.popleft()
+            return waiting.popleft()
 
-        sources = [own, partner] if of_partner else [own]
+        sources = [own, *(partial(other, waiting) for waiting in others)]
         self._files = all_files = [
             Files(one, batch_size, threads, prefetch, name) for one in sources
         ]
-        self._reading = reading, partners
-        shown = of_partner or [False] * len(views)
+        self._reading = reading, *others
+        row_of_view = tuple(shows) or (0,) * len(views)
 
         def feed() -> list[Any]:
             read = [files() for files in all_files]
             batch = reading.popleft()
             corners = [
                 corner
-                for view_drawn, other in zip(batch.drawn, shown, strict=True)
-                for corner in _corners(view_drawn, read[other][1])
+                for view_drawn, row in zip(batch.drawn, row_of_view, strict=True)
+                for corner in _corners(view_drawn, read[row][1])
             ]
-            given = [encoded for encoded, _ in read]
-            if of_partner:
-                paired = batch.own.indexes != batch.partner.indexes
-                given.append([np.array(one) for one in paired])
-            under_way.append((batch.indexes, batch.drawn, [*given, *corners]))
+            given, own_images = [read[0][0]], batch.shown.images[0]
+            for (encoded, _), images in zip(read[1:], batch.shown.images[1:], strict=True):
+                given += [encoded, [np.array(one) for one in images != own_images]]
+            under_way.append((batch.shown, batch.drawn, [*given, *corners]))
             return under_way[-1][-1]
 
         self._pipeline = _graph(
             feed,
             views,
-            tuple(of_partner),
+            row_of_view,
             device,
             hw_decoder_load,
             batch_size=batch_size,
@@ -127,7 +129,7 @@ class Graph:
             device_id=device_id,
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
-            enable_conditionals=bool(of_partner),
+            enable_conditionals=rows > 1,
         )
         # When a pipeline ends, DALI waits for the batches under way. If Python's garbage collector
         # ran in a thread of DALI and ended the pipeline there, the thread would wait for itself.
@@ -141,12 +143,12 @@ class Graph:
         self._thread = ThreadPoolExecutor(1, "dali", *use_gpu)
         self._next: Future | None = None
 
-    def run(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def run(self) -> tuple[Shown, list[torch.Tensor]]:
         """Return the next batch.
 
         Returns:
-            The sample indexes ``[n]`` on the CPU, and the views, each ``[n, 3, H, W]`` in
-            channels-last memory. Nothing overwrites that memory while the views are held.
+            What the batch shows, and the views, each ``[n, 3, H, W]`` in channels-last memory.
+            Nothing overwrites that memory while the views are held.
 
         Raises:
             StopIteration: when ``source`` raises it.
@@ -155,14 +157,14 @@ class Graph:
         """
         batch = self._next or self._thread.submit(self._batch)
         self._next = None
-        index, views, finished = batch.result()
+        shown, views, finished = batch.result()
         self._next = self._thread.submit(self._batch)
         if finished is not None:
             training_stream = torch.cuda.current_stream()
             training_stream.wait_event(finished)
             for view in views:
                 view.record_stream(training_stream)
-        return torch.from_numpy(index), views
+        return shown, views
 
     def reset(self) -> None:
         """Get ready for the next epoch, after ``run`` ended one by StopIteration."""
@@ -173,12 +175,12 @@ class Graph:
         self._pipeline.reset()
         self._begun = False
 
-    def _batch(self) -> tuple[np.ndarray, list[torch.Tensor], torch.cuda.Event | None]:
+    def _batch(self) -> tuple[Shown, list[torch.Tensor], torch.cuda.Event | None]:
         if not self._begun:
             self._pipeline.schedule_run()
             self._begun = True
         outputs = self._pipeline.outputs()
-        index, drawn, _ = self._under_way.popleft()
+        shown, drawn, _ = self._under_way.popleft()
         # The next batch is started now, so that DALI is busy while this one is finished and used.
         self._pipeline.schedule_run()
         if self._device == "gpu" and self._stream is None:
@@ -191,7 +193,7 @@ class Graph:
                 for view, view_drawn in zip(self._views, drawn, strict=True)
             ]
             views = finish_views(images, self._views, drawn, self._dtype)
-        return index, views, self._stream and self._hold_until_read(images)
+        return shown, views, self._stream and self._hold_until_read(images)
 
     def _hold_until_read(self, images: list[torch.Tensor]) -> torch.cuda.Event:
         # DALI reuses the memory of a batch as soon as the batch is released, even if the GPU has
@@ -248,26 +250,26 @@ def _crops_of(view: View) -> int:
 def _graph(
     source: Callable[[], Sequence[Any]],
     views: Sequence[View],
-    of_partner: tuple[bool, ...],
+    row_of_view: tuple[int, ...],
     device: str,
     hw_decoder_load: float,
 ) -> tuple[DataNode, ...]:
-    pairs, corners = bool(of_partner), 2 * sum(map(_crops_of, views))
+    others, corners = max(row_of_view), 2 * sum(map(_crops_of, views))
     given = fn.external_source(
         source,
-        num_outputs=1 + 2 * pairs + corners,
+        num_outputs=1 + 2 * others + corners,
         no_copy=True,
-        dtype=[types.UINT8, *([types.UINT8, types.BOOL] * pairs), *([types.FLOAT] * corners)],
-        ndim=[1, *([1, 0] * pairs), *([1] * corners)],
+        dtype=[types.UINT8, *([types.UINT8, types.BOOL] * others), *([types.FLOAT] * corners)],
+        ndim=[1, *([1, 0] * others), *([1] * corners)],
     )
     shown = [decode(given[0], device, hw_decoder_load=hw_decoder_load)]
-    if pairs:
-        encoded, paired = given[1:3]
-        shown.append(_partner(shown[0], encoded, paired, device, hw_decoder_load))
-    corner = iter(given[1 + 2 * pairs :])
+    for place in range(1, 1 + 2 * others, 2):
+        encoded, differs = given[place : place + 2]
+        shown.append(_other(shown[0], encoded, differs, device, hw_decoder_load))
+    corner = iter(given[1 + 2 * others :])
     resized = []
     for number, view in enumerate(views):
-        images = shown[of_partner[number] if pairs else 0]
+        images = shown[row_of_view[number]]
         if view.mix is not None:
             view = replace(view, size=view.mix.tile_size(view.size))
         regions = [(next(corner), next(corner)) for _ in range(_crops_of(view))]
@@ -275,12 +277,12 @@ def _graph(
     return tuple(resized)
 
 
-def _partner(
-    own: DataNode, encoded: DataNode, paired: DataNode, device: str, hw_decoder_load: float
+def _other(
+    own: DataNode, encoded: DataNode, differs: DataNode, device: str, hw_decoder_load: float
 ) -> DataNode:
-    """Decode the partner of each image that is paired; another image is its own partner."""
+    """Decode the partner or negative of each image that has one; another image stands for it."""
     # DALI divides a batch at such a condition, so that no image is decoded twice.
-    if paired:  # noqa: SIM108
+    if differs:  # noqa: SIM108
         other = decode(encoded, device, hw_decoder_load=hw_decoder_load)
     else:
         other = own

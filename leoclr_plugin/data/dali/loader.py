@@ -23,7 +23,7 @@ from leoclr_plugin.data.images import (
 )
 from leoclr_plugin.data.pairs.build import Pairing
 from leoclr_plugin.data.sampler import ShardSampler
-from leoclr_plugin.data.shown import images_shown
+from leoclr_plugin.data.shown import Shown, images_shown
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import View
@@ -51,7 +51,7 @@ class DaliLoader:
         source: Source,
         views: Sequence[View],
         sampler: ShardSampler,
-        collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch],
+        collate: Callable[..., Batch],
         prefetch: int = 2,
         pairing: Pairing | None = None,
         bad: BadImages | None = None,
@@ -65,7 +65,8 @@ class DaliLoader:
             views: the views of each image, in the order of the batch.
             sampler: gives the batches of an epoch. Its seed and the epoch determine, with the
                 sample's index, all random draws.
-            collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]`` and targets ``[n]``.
+            collate: makes a batch of indexes ``[n]``, views ``[n, 3, H, W]``, targets ``[n]``, and
+                the weights of ``Shown`` if there are any.
             prefetch: the number of batches to keep ready.
             pairing: the partners that some views show; None without pairs.
             bad: the images that are left out; None raises an error for the first.
@@ -109,13 +110,17 @@ class DaliLoader:
             self._feed = self._batches(epoch, first)
         self._next_batch = None
         for number in range(first, len(self)):
-            indexes, views = self._run(epoch, number)
+            shown, views = self._run(epoch, number)
             if self._sampler.training and number == len(self) - 1:
                 self._next_batch = (epoch + 1, 0)
-            device, targets = views[0].device, self._source.targets[indexes]
-            yield self._collate(to_device(indexes, device), views, to_device(targets, device))
+            indexes = torch.from_numpy(shown.samples)
+            rest = [self._source.targets[indexes]]
+            if shown.weights is not None:
+                rest.append(torch.from_numpy(shown.weights))
+            indexes, *rest = (to_device(one, views[0].device) for one in (indexes, *rest))
+            yield self._collate(indexes, views, *rest)
 
-    def _run(self, epoch: int, number: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def _run(self, epoch: int, number: int) -> tuple[Shown, list[torch.Tensor]]:
         """Return what the graph gives; if bad images are left out, it starts again without them."""
         while True:
             try:
@@ -141,7 +146,7 @@ class DaliLoader:
             device_id=torch.cuda.current_device() if on_gpu else None,
             prefetch=self._prefetch,
             name=None if self._images.store.are_files else self._images.name,
-            of_partner=self._pairing.of_partner if self._pairing else (),
+            shows=self._pairing.shows if self._pairing else (),
             **self._graph,
         )
 
@@ -161,10 +166,9 @@ class DaliLoader:
             seed = self._sampler.seed
             drawn = draw_views(self._views, seed, number, indexes)
             shown = images_shown(indexes, seed, number, self._pairing, self._bad)
-            both = [rows for rows in (shown.own, shown.partner) if rows is not None]
-            self._in_flight.append(np.concatenate(both))
-            own, *partner = (Named(rows, self._paths_or_content(rows)) for rows in both)
-            yield NamedBatch(shown.samples, own, partner[0] if partner else None, drawn)
+            self._in_flight.append(np.concatenate(shown.images))
+            named = [Named(rows, self._paths_or_content(rows)) for rows in shown.images]
+            yield NamedBatch(shown, named, drawn)
 
     def _paths_or_content(self, indexes: np.ndarray) -> np.ndarray | list[np.ndarray]:
         if self._images.store.are_files:
