@@ -25,6 +25,7 @@ from leoclr_plugin.config.notes import trainer_keys
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
+from leoclr_plugin.training import lost_processes
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
 from leoclr_plugin.training.nonfinite import nonfinite_guard
@@ -196,7 +197,7 @@ def _keep_metrics(run: Path) -> None:
 
 def _strategy(name: str | None) -> Any:
     if name == "ddp":
-        return DDPStrategy(find_unused_parameters=False)
+        return DDPStrategy(find_unused_parameters=False, timeout=lost_processes.WAIT)
     return name or "auto"
 
 
