@@ -7,8 +7,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from threading import RLock
 
 import numpy as np
+from tqdm import tqdm
 
 _CALLS = {
     *("open", "write", "fsync", "truncate", "close", "rename", "replace", "link", "symlink"),
@@ -38,6 +40,8 @@ def _counted(number: int, act: Callable[[], object]) -> int | None:
     child = os.fork()
     if child == 0:
         code, calls = 1, [0]
+        # Otherwise a child that is killed while it draws a bar would stop its parent's bars.
+        tqdm.set_lock(RLock())
 
         def count(frame: object, event: str, called: object) -> None:
             if event == "c_call" and called.__name__ in _CALLS:
