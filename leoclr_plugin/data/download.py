@@ -71,6 +71,8 @@ def made_whole(make: Callable[[Path, bool], Made], root: Path, download: bool) -
     with FileLock(root / _LOCK):
         if (root / _WHOLE).exists():
             _move(root / _WHOLE, root)
+        if not download:
+            return make(root, False)
         # Another process may have downloaded it while this one waited.
         with suppress(Exception):
             return make(root, False)

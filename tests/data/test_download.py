@@ -43,6 +43,13 @@ def test_a_move_that_was_killed_is_finished(tmp_path):
     assert not (tmp_path / ".leoclr-downloaded").exists()
 
 
+def test_another_data_set_is_not_downloaded_because_of_a_killed_move(tmp_path):
+    (tmp_path / ".leoclr-downloaded" / "another").mkdir(parents=True)
+    with pytest.raises(RuntimeError, match="not found"):
+        made_whole(make, tmp_path, False)
+    assert (tmp_path / "another").is_dir()
+
+
 def test_an_archive_that_lies_there_is_shown_to_the_download(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "images.tgz").write_text("packed")
