@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HEAD = """# What is survived
 
@@ -26,16 +27,33 @@ job tries all.
 | what | case | tried | survived | lost |
 |---|---|---|---|---|
 """
+SLOPES = """
+## Long runs
+
+A long run is sampled every 100 steps, or after each training. A line by least squares through all
+samples but the first fifth rises by this much over the whole run. One step of an allocator is a
+slope too: memory may rise by 24 MiB.
+
+| run | MiB | file handles | threads |
+|---|---|---|---|
+"""
 
 
-def page(rows: dict[str, dict[str, int]]) -> str:
+def page(rows: dict[str, dict[str, Any]]) -> str:
     """Return the page for the rows that ``tests/faults/record.py`` wrote."""
     lines = []
     for name, counts in sorted(rows.items()):
         about, _, case = name.partition(": ")
         cells = (about, case, *(f"{counts[key]:,}" for key in ("tried", "survived", "lost")))
         lines.append(f"| {' | '.join(cells)} |\n")
-    return HEAD + "".join(lines)
+    slopes = [
+        f"| {name.partition(': ')[2]} | "
+        + " | ".join(f"{counts['slopes'][key]:+.2f}" for key in ("MiB", "handles", "threads"))
+        + " |\n"
+        for name, counts in sorted(rows.items())
+        if "slopes" in counts
+    ]
+    return HEAD + "".join(lines) + (SLOPES + "".join(slopes) if slopes else "")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     )
     folder = results_folder(args.out, args.out)
     scores, weights = table.scores[matched.rows], table.weights[matched.rows]
+    kinds = [table.kinds[row] for row in matched.rows.tolist()]
     write_pairs(
         folder / _PAIRS,
         (
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
             for (i, j), score in zip(matched.pairs.tolist(), scores.tolist(), strict=True)
         ),
         None if (weights == 1).all() else weights.tolist(),
+        kinds if any(kinds) else None,
     )
     write_text(folder / _LIST, "".join(f"{names[i]}\n" for i in matched.images.tolist()))
     content = {

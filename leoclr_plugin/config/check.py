@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from leoclr_plugin.config.keys import PRETRAIN, Node, about, choices, node_of, wanted
-from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+from leoclr_plugin.config.leoclr import LeOCLRSettings, MoCoV2PlusSettings, Momentum
 from leoclr_plugin.config.notes import tell_unknown_keys, tell_unknown_keys_of
 from leoclr_plugin.config.rules import broken_leoclr_rules, broken_rules
 from leoclr_plugin.config.schema import Config
@@ -17,6 +17,7 @@ from leoclr_plugin.config.values import value_of
 from leoclr_plugin.errors import UserError, near_names, one_line
 
 _LEOCLR_NODES = {"method_kwargs": LeOCLRSettings, "momentum": Momentum}
+_SETTINGS: dict[str, type[Node]] = {"leoclr": LeOCLRSettings, "mocov2plus": MoCoV2PlusSettings}
 _NO_VALUE = (None, "", "???")
 _MAX_LENGTH = 60  # characters of a value that a message shows
 
@@ -50,9 +51,10 @@ def check_config(
             others = getattr(names, "others", None)
             listed = [*sorted(names), *([others] if others else [])]
             problems[key] = _problem(key, value, f"one of {', '.join(listed)}", names)
-    if command == PRETRAIN and value_of(values, "method") == "leoclr":
+    settings = _SETTINGS.get(str(value_of(values, "method")))
+    if command == PRETRAIN and settings is not None:
         problems |= _problems(
-            LeOCLRSettings, _mapping(values.get("method_kwargs")), "method_kwargs.", command
+            settings, _mapping(values.get("method_kwargs")), "method_kwargs.", command
         )
     _refuse([*problems.values(), *broken_rules(values, command, problems)])
 
@@ -153,7 +155,8 @@ def _problems(
         for detail in error.errors(include_url=False):
             key, declared_in, name, value = _locate(node, detail["loc"], values)
             key = prefix + key
-            if key not in problems:
+            is_off = value is None and about(declared_in.model_fields[name]).null
+            if key not in problems and not is_off:
                 names = choices(declared_in, name)
                 problems[key] = _problem(key, value, wanted(declared_in, name), names)
     return problems

@@ -44,6 +44,8 @@ def _node(node: type[Node], commands: Sequence[str] = ALL) -> dict[str, Any]:
             value = _node(inner, read_by)
         else:
             value = {"type": "array", "minItems": 1, "items": _node(inner, read_by)}
+        if about(field).null:
+            value = {"anyOf": [value, {"type": "null"}]}
         only = "" if read_by == list(ALL) else f"; only leoclr {' and leoclr '.join(read_by)}"
         value["description"] = f"{field.description} ({about(field).of}{only})"
         if field.default is not None:

@@ -49,6 +49,7 @@ class About:
         needed_with: another key of the same node; if it is set, this key is required.
         reads: ``"text"`` or ``"path"`` if a number is to be read as a text; ``"list"`` if ``0,1``
             is to be read as ``[0,1]``.
+        null: whether null leaves a node out, as if the configuration did not have it.
         wanted: a description of the allowed values, if the one derived from the type is not
             clear enough.
     """
@@ -58,6 +59,7 @@ class About:
     needed: Sequence[str] = ()
     needed_with: str = ""
     reads: str = ""
+    null: bool = False
     wanted: str = ""
 
 

@@ -1,12 +1,31 @@
-"""The keys of ``method_kwargs`` and ``momentum`` for LeOCLR."""
+"""The keys of ``method_kwargs`` and ``momentum`` for LeOCLR, and ours for ``mocov2plus``."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from leoclr_plugin.config.keys import Natural, Node, Share, key
 
 _OURS = {"of": "leoclr"}
+_Age = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class SelfPaced(Node):
+    """``self_paced``: weights of the queue's negatives, by which easy ones count first."""
+
+    age: _Age = key(1.0, "age at the start; at 1 the hardest negative counts for nothing", **_OURS)
+    final_age: _Age | None = key(
+        None, "age at the end; null for all negatives in full, the ordinary loss", **_OURS
+    )
+    until: Share = key(0.5, "part of the training in which the age grows", **_OURS)
+
+
+class MoCoV2PlusSettings(Node):
+    """Keys of ours in ``method_kwargs`` of ``method: mocov2plus``, beside the host's."""
+
+    self_paced: SelfPaced = key(None, "self-paced weights of the negatives", null=True, **_OURS)
 
 
 class LeOCLRSettings(Node):
@@ -41,6 +60,7 @@ class LeOCLRSettings(Node):
     shuffle_keys: bool = key(
         False, "shuffle the momentum encoder's batches over the parts and processes", **_OURS
     )
+    self_paced: SelfPaced = key(None, "self-paced weights of the negatives", null=True, **_OURS)
 
 
 class Momentum(Node):

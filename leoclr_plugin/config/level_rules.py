@@ -89,8 +89,11 @@ def augmentations_fit_channels(values: Mapping[str, Any]) -> Iterator[str]:
             of_bytes.append(f"augmentations.{i}.equalization.prob=0")
         if pipeline.get("extra"):
             of_bytes.append(f"augmentations.{i}.extra=[]")
-        if pipeline.get("mix"):
-            of_bytes.append(f"augmentations.{i}.mix=null")
+        of_bytes += [
+            f"augmentations.{i}.{name}=null"
+            for name in ("mix", "degrade")
+            if pipeline.get(name) is not None
+        ]
     if of_colours:
         yield (
             f"saturation, hue and grey need RGB, and data.channels={channels}: "
@@ -98,8 +101,8 @@ def augmentations_fit_channels(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if of_bytes:
         yield (
-            "equalization, mix and extra need RGB of 8 bits without data.channels and data.range: "
-            f"add {' '.join(of_bytes)}"
+            "equalization, mix, degrade and extra need RGB of 8 bits without data.channels and "
+            f"data.range: add {' '.join(of_bytes)}"
         )
 
 

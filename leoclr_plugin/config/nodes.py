@@ -29,6 +29,15 @@ _ENDS = Annotated[list[float], Field(min_length=2, max_length=2)]
 _PART = Annotated[float, Field(ge=-1, le=-1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
+class PairKind(Node):
+    """``data.pairs.kinds.NAME``: how the pairs of one kind enter the loss."""
+
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = key(
+        1.0, "factor of the terms of such a pair, or of a negative's part", of="leoclr"
+    )
+    negative: bool = key(False, "push the partner away from the image", of="leoclr")
+
+
 class Pairs(Node):
     """``data.pairs``: partners of the images, which are their positives."""
 
@@ -51,6 +60,12 @@ class Pairs(Node):
         False,
         "the matched control: all views of a pair show the image, or all the partner",
         of="leoclr",
+    )
+    kinds: dict[str, dict[str, Any]] | None = key(
+        None,
+        "weights of the kinds of pairs in the file, and which are negatives",
+        of="leoclr",
+        wanted="a node with a node for the name of each kind",
     )
 
 
@@ -165,7 +180,7 @@ class Data(Node):
         "largest share of the images that on_bad_image: skip leaves out; more stop the training",
         **_OF_WHOLE_IMAGES,
     )
-    pairs: Pairs = key(None, "pairs of images as positives", commands=(PRETRAIN,))
+    pairs: Pairs = key(None, "pairs of images as positives", commands=(PRETRAIN,), null=True)
     online: dict[str, dict[str, Any]] = key(
         {},
         "labelled sets by name that kNN and a probe are measured on during the training",

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from leoclr_plugin.config.keys import ALL, PRETRAIN, Node, about, node_of, readers, wanted
 from leoclr_plugin.config.leoclr import LeOCLRSettings
-from leoclr_plugin.config.nodes import Data
+from leoclr_plugin.config.nodes import Data, PairKind
 from leoclr_plugin.config.online import OnlineSet
 from leoclr_plugin.config.schema import Config
 
@@ -27,7 +27,10 @@ The column *of* says which program reads a key: solo-learn (and the bundled host
 Lightning. The column *command* names the commands that read the key, if not all four do.
 """
 _TOP = "The top of the file may also have any argument of `lightning.pytorch.Trainer`."
-_OPEN = "Other methods have their own settings here, which the host documents."
+_OPEN = (
+    "`method: mocov2plus` takes `self_paced` as well. Other methods have their own settings here, "
+    "which the host documents."
+)
 _TABLE = "| key | value | default | meaning | of | command |\n|---|---|---|---|---|---|"
 
 
@@ -42,6 +45,8 @@ def reference() -> str:
             if node is Data:
                 title = "`data.online.NAME`: a labelled set of your own"
                 parts.append(_section(title, OnlineSet, (PRETRAIN,)))
+                title = "`data.pairs.kinds.NAME`: a kind of pairs in your file"
+                parts.append(_section(title, PairKind, (PRETRAIN,)))
         elif name == "method_kwargs":
             title = f"`{name}` of `method: leoclr`"
             parts.append(_section(title, LeOCLRSettings, commands, _OPEN))

@@ -7,7 +7,7 @@ from typing import Any
 
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS, SQUARE_DATASETS
 from leoclr_plugin.config.keys import ALL, DETECT, FINETUNE, LINEAR, PRETRAIN, Node
-from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum, SelfPaced
 from leoclr_plugin.config.level_rules import (
     augmentations_fit_channels,
     levels_can_be_read,
@@ -16,6 +16,7 @@ from leoclr_plugin.config.level_rules import (
     rand_augment_has_bytes,
 )
 from leoclr_plugin.config.values import value_of
+from leoclr_plugin.config.views import Degrade
 
 _TAUS = ("momentum.base_tau", "momentum.final_tau")
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
@@ -28,6 +29,8 @@ _REPLACED_BY_COMMANDS = {
 }
 _FINE_TUNING = ("mixup", "cutmix", "label_smoothing", "auto_augment")
 _MIXING = ("mixup", "cutmix")
+# The methods whose loss has weights of pairs, negatives of an image's own, and self-paced weights.
+_LEVELLED = ("leoclr", "mocov2plus")
 
 
 def broken_rules(
@@ -190,7 +193,7 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
     originals = [
         i
         for i, pipeline in enumerate(pipelines)
-        if not (pipeline["rrc"]["enabled"] or pipeline.get("mix"))
+        if not pipeline["rrc"]["enabled"] and pipeline.get("mix") is None
     ]
     if originals != expected or pipelines[last]["num_crops"] != 1:
         crop = "rrc.enabled=False, and only it" if expected else "rrc.enabled=True, as all others"
@@ -265,6 +268,38 @@ def _pairs_have_one_source(values: Mapping[str, Any]) -> Iterator[str]:
     method = value_of(values, "method")
     if where not in (None, "second") and method not in (None, "leoclr"):
         yield f"data.pairs.where={where} must be second with method={method}"
+    kinds = pairs.get("kinds")
+    if kinds and not file:
+        yield "data.pairs.kinds needs data.pairs.file, whose column kind names them"
+    if kinds and method not in (None, *_LEVELLED):
+        yield _only_levelled("data.pairs.kinds", method)
+    negatives = [name for name, kind in (kinds or {}).items() if kind.get("negative")]
+    if negatives and pairs.get("control"):
+        yield (
+            f"data.pairs.control=True pairs no two images, and data.pairs.kinds.{negatives[0]} has "
+            "negative=True: leave out one of them"
+        )
+
+
+@_rule("method", "method_kwargs", commands=(PRETRAIN,))
+def _self_paced_weights_are_of_two_methods(values: Mapping[str, Any]) -> Iterator[str]:
+    settings, method = value_of(values, "method_kwargs.self_paced"), value_of(values, "method")
+    if settings is None:
+        return
+    if method not in (None, *_LEVELLED):
+        yield _only_levelled("method_kwargs.self_paced", method)
+        return
+    if value_of(values, "max_epochs") == -1 and value_of(values, "max_steps", -1) == -1:
+        yield "method_kwargs.self_paced needs an end of the training: set max_epochs or max_steps"
+    age, final_age = (
+        settings.get(name, SelfPaced.model_fields[name].default) for name in ("age", "final_age")
+    )
+    if final_age is not None and final_age < age:
+        yield f"method_kwargs.self_paced.final_age={final_age} must be at least its age={age}"
+
+
+def _only_levelled(key: str, method: str) -> str:
+    return f"{key} is for method={' and '.join(_LEVELLED)}: leave it out with method={method}"
 
 
 @_rule("augmentations", commands=(PRETRAIN,))
@@ -283,6 +318,15 @@ def _a_mix_fills_its_grid(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"augmentations[{i}].crop_size={size} must be [height, width] with a mix"
         elif any(side % grid for side in size):
             yield f"augmentations[{i}].crop_size={size} must be a multiple of {key}.grid={grid}"
+
+
+@_rule("augmentations", commands=(PRETRAIN,))
+def _a_degradation_changes_something(values: Mapping[str, Any]) -> Iterator[str]:
+    kinds = [name for name in Degrade.model_fields if name not in ("prob", "level")]
+    for i, pipeline in enumerate(values.get("augmentations") or ()):
+        degrade = pipeline.get("degrade")
+        if degrade is not None and all(degrade.get(name) is None for name in kinds):
+            yield f"augmentations[{i}].degrade changes nothing: give it {' or '.join(kinds)}"
 
 
 @_rule("max_steps", commands=(DETECT,))

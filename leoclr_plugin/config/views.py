@@ -17,7 +17,11 @@ from leoclr_plugin.config.keys import (
     key,
 )
 
-_PAIR = Annotated[list[Natural], Field(min_length=2, max_length=2)]
+_TWO = Field(min_length=2, max_length=2)
+_PAIR = Annotated[list[Natural], _TWO]
+_ENDS_OF_SHARE = Annotated[list[Share], _TWO]
+_ENDS_OF_BLUR = Annotated[list[Annotated[float, Field(ge=0, allow_inf_nan=False)]], _TWO]
+_ENDS_OF_QUALITY = Annotated[list[Annotated[int, Field(ge=1, le=100)]], _TWO]
 
 
 class RandomResizedCrop(Node):
@@ -75,6 +79,45 @@ class Mix(Node):
     copies: Natural = key(2, "tiles that each crop fills, once as it is", of="leoclr")
 
 
+class Degrade(Node):
+    """``degrade``: degradations by which one picture has several qualities.
+
+    Each has a pair of strengths: at level 0 and at level 1.
+    """
+
+    prob: Share = key(1.0, "how often a view is degraded", of="leoclr")
+    level: _ENDS_OF_SHARE = key(
+        [0.0, 1.0],
+        "ends of the levels; one is drawn for each view and holds for all of its degradations",
+        of="leoclr",
+        wanted="a pair of numbers from 0 to 1",
+    )
+    blur: _ENDS_OF_BLUR | None = key(
+        None,
+        "standard deviation of a Gaussian blur in pixels, at level 0 and at level 1",
+        of="leoclr",
+        wanted="a pair of numbers of at least 0 or null",
+    )
+    illumination: _ENDS_OF_SHARE | None = key(
+        None,
+        "share of the light that one side loses and the other gains",
+        of="leoclr",
+        wanted="a pair of numbers from 0 to 1 or null",
+    )
+    noise: _ENDS_OF_SHARE | None = key(
+        None,
+        "standard deviation of Gaussian noise, for levels from 0 to 1",
+        of="leoclr",
+        wanted="a pair of numbers from 0 to 1 or null",
+    )
+    jpeg: _ENDS_OF_QUALITY | None = key(
+        None,
+        "quality of a compression as JPEG",
+        of="leoclr",
+        wanted="a pair of whole numbers from 1 to 100 or null",
+    )
+
+
 class Pipeline(Node):
     """One pipeline, which makes one or several views of each image."""
 
@@ -94,7 +137,8 @@ class Pipeline(Node):
     solarization: Chance = key(None, "inversion of the pixels that are brighter than the middle")
     equalization: Chance = key(None, "equalisation of the histogram; RGB of 8 bits only")
     horizontal_flip: Chance = key(None, "horizontal mirroring")
-    mix: Mix = key(None, "Random Crop and Mix; needs rrc.enabled: False")
+    mix: Mix = key(None, "Random Crop and Mix; needs rrc.enabled: False", null=True)
+    degrade: Degrade = key(None, "degradations of the view; RGB of 8 bits only", null=True)
     extra: list[dict[str, Any]] = key(
         [],
         "transforms of torchvision, kornia, albumentations or your own, as nodes with _target_",

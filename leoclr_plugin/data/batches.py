@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,24 +15,12 @@ from leoclr_plugin.data.bad_images import BadImages
 from leoclr_plugin.data.images import naming_unreadable_images
 from leoclr_plugin.data.pairs.build import Pairing
 from leoclr_plugin.data.sampler import ShardSampler
+from leoclr_plugin.data.shown import Shown, images_shown
 from leoclr_plugin.data.sources import Source
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import View
 
 Batch = list[Any]
-
-
-class Shown(NamedTuple):
-    """The images of a batch, each ``[n]`` by their indexes.
-
-    Attributes:
-        samples: the images whose batch it is: those asked for, or their stand-ins.
-        images: the images of the views that show the image; with pairs then those of the views
-            that show its partner.
-    """
-
-    samples: np.ndarray
-    images: list[np.ndarray]
 
 
 @dataclass(eq=False, repr=False)
@@ -48,7 +36,8 @@ class Loader:
         views: the views of each image, in the order of the batch.
         order: gives the batches of an epoch. Its seed and the epoch determine, with the sample's
             index, all random draws.
-        collate: makes a batch of indexes ``[n]``, views ``[n, C, H, W]`` and targets.
+        collate: makes a batch of indexes ``[n]``, views ``[n, C, H, W]``, targets, and the weights
+            of ``Shown`` if there are any.
         pairing: the partners that some views show; None without pairs.
         bad: the images that are left out; None raises an error for the first.
     """
@@ -57,7 +46,7 @@ class Loader:
     source: Source
     views: Sequence[View]
     order: ShardSampler
-    collate: Callable[[torch.Tensor, list[torch.Tensor], torch.Tensor], Batch]
+    collate: Callable[..., Batch]
     pairing: Pairing | None = None
     bad: BadImages | None = None
 
@@ -87,22 +76,14 @@ class Loader:
         raise NotImplementedError
 
     def _shown(self, epoch: int, indexes: np.ndarray) -> Shown:
-        """Return the images that the batch of some samples shows.
+        """Return the images that the batch of some samples shows."""
+        return images_shown(indexes, self.order.seed, epoch, self.pairing, self.bad)
 
-        An image with a bad partner is not paired: any other image would be a wrong positive.
-        """
-        bad = self.bad
-        samples = indexes if bad is None else bad.stand_ins(indexes)
-        if self.pairing is None:
-            return Shown(samples, [samples])
-        images = self.pairing.partners.draw(self.order.seed, epoch, samples)
-        if bad:
-            is_bad = np.array([i in bad or j in bad for i, j in zip(*images, strict=True)])
-            images = [np.where(is_bad, samples, shown) for shown in images]
-        return Shown(samples, list(images))
-
-    def _batch(self, samples: np.ndarray, views: list[torch.Tensor]) -> Batch:
-        """Return a batch on the device of its views."""
-        device, indexes = views[0].device, torch.from_numpy(samples)
-        targets = self.source.targets[indexes]
-        return self.collate(to_device(indexes, device), views, to_device(targets, device))
+    def _batch(self, shown: Sequence[Shown], views: list[torch.Tensor]) -> Batch:
+        """Return a batch on the device of its views; ``shown`` are its parts."""
+        indexes = torch.from_numpy(np.concatenate([part.samples for part in shown]))
+        rest = [self.source.targets[indexes]]
+        if shown[0].weights is not None:
+            rest.append(torch.from_numpy(np.concatenate([part.weights for part in shown])))
+        indexes, *rest = (to_device(one, views[0].device) for one in (indexes, *rest))
+        return self.collate(indexes, views, *rest)

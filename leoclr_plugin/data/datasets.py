@@ -17,7 +17,7 @@ from torchvision import datasets as tv
 
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.config.datasets import ARCHIVES, MULTILABEL_SETS
-from leoclr_plugin.data.download import downloading
+from leoclr_plugin.data.download import downloading, made_whole
 from leoclr_plugin.data.images import list_images
 from leoclr_plugin.data.labels import (
     UNKNOWN,
@@ -291,7 +291,9 @@ def _check_unlabelled(dataset: Images, root: Path, split: str) -> Images:
 def _torchvision(make: Callable[..., Dataset], root: Path, download: bool, **kwargs: Any) -> Any:
     try:
         with downloading(make.__name__, root):
-            return make(root, download=download, **kwargs)
+            return made_whole(
+                lambda folder, fetch: make(folder, download=fetch, **kwargs), root, download
+            )
     except RuntimeError as error:
         raise UserError(
             f"{make.__name__} is missing in {root} or damaged: {error}; "
@@ -310,7 +312,11 @@ def _download_imagenette(root: Path) -> None:
             f"but the path is {root}; write .../imagenette2-160/{root.name}"
         )
     with downloading(name, root.parents[1]):
-        tv.Imagenette(root.parents[1], split=root.name, size=archives[name], download=True)
+        made_whole(
+            lambda folder, fetch: tv.Imagenette(folder, root.name, archives[name], fetch),
+            root.parents[1],
+            download=True,
+        )
 
 
 def _numbered_as_in_training(data: DictConfig, dataset: Images) -> Images:

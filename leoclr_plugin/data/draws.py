@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from leoclr_plugin.data.color import channel_maps
+from leoclr_plugin.data.degrade import NUMBERS as DEGRADE_NUMBERS
+from leoclr_plugin.data.degrade import draw_degrade
 from leoclr_plugin.data.mix import draw_mix
 from leoclr_plugin.data.rand_augment import draw_changes
 from leoclr_plugin.data.views import BLUR_SIGMA, View
@@ -50,7 +52,7 @@ _PARAMETERS = np.dtype(
     ]
 )
 NUMBERS = _PARAMETERS.itemsize // np.dtype(float).itemsize
-_RAND_AUGMENT, _EXTRA, _MIX = 1, 2, 3
+_RAND_AUGMENT, _EXTRA, _MIX, _DEGRADE = 1, 2, 3, 4
 # A float64 in [0, 1) tells so many seeds apart.
 _SEEDS = 2**53
 
@@ -68,7 +70,8 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
     Returns:
         For each view what ``draw`` returns, and with RandAugment ``changes``
         ``[n, num_ops, 2]``, see ``draw_changes``; with transforms of the user's own ``extra``
-        ``[n]``, the seed of each image; and with a mix what ``draw_mix`` returns.
+        ``[n]``, the seed of each image; with a mix what ``draw_mix`` returns; and with
+        degradations what ``draw_degrade`` returns.
     """
     drawn = []
     for number, view in enumerate(views):
@@ -84,6 +87,9 @@ def draw_views(views: Sequence[View], seed: int, epoch: int, indexes: np.ndarray
         if view.mix is not None:
             numbers = sample_numbers([*stream, _MIX], indexes, view.mix.numbers)
             drawn[-1] |= draw_mix(view.mix, numbers)
+        if view.degrade is not None:
+            numbers = sample_numbers([*stream, _DEGRADE], indexes, DEGRADE_NUMBERS)
+            drawn[-1] |= draw_degrade(view.degrade, numbers)
     return drawn
 
 

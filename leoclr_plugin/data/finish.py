@@ -17,8 +17,8 @@ from torchvision.transforms.functional import equalize
 
 from leoclr_plugin.data.blur import torch_blur
 from leoclr_plugin.data.color import torch_color
+from leoclr_plugin.data.degrade import degraded
 from leoclr_plugin.data.draws import Drawn
-from leoclr_plugin.data.extra import ExtraTransforms
 from leoclr_plugin.data.transfer import to_device
 from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
 
@@ -56,8 +56,8 @@ def finish_views(
         rows = _rows([images[i] for i in numbers], precision)
         rows = _change(rows, [drawn[i] for i in numbers])
         for part, number in zip(rows.chunk(len(numbers)), numbers, strict=True):
-            if views[number].extra is not None:
-                _change_further(part, views[number].extra, drawn[number]["extra"])
+            if views[number].degrade is not None or views[number].extra is not None:
+                _change_each(part, views[number], drawn[number])
         parts = _normalise(rows, mean_and_std, dtype).chunk(len(numbers))
         finished.update(zip(numbers, parts, strict=True))
     return [finished[number] for number in range(len(views))]
@@ -110,12 +110,31 @@ def _change(rows: torch.Tensor, drawn: Sequence[Drawn]) -> torch.Tensor:
     return rows
 
 
-def _change_further(rows: torch.Tensor, extra: ExtraTransforms, seeds: np.ndarray) -> None:
-    """Apply the user's own transforms to each image, in place."""
+def _change_each(rows: torch.Tensor, view: View, drawn: Drawn) -> None:
+    """Degrade the images, and apply the user's own transforms to each, in place."""
     levels = (rows + 128).round().clamp(0, 255).to(torch.uint8).transpose(1, 2)
-    for row, image, seed in zip(rows, levels, seeds.tolist(), strict=True):
-        row.copy_(extra(image, seed).transpose(0, 1))
+    for i, (row, image) in enumerate(zip(rows, levels, strict=True)):
+        row.copy_(change_further(image, view, drawn, i).transpose(0, 1))
         row -= 128
+
+
+def change_further(image: torch.Tensor, view: View, drawn: Drawn, i: int) -> torch.Tensor:
+    """Make the last changes of a view: the degradations, and the user's own transforms.
+
+    Args:
+        image: the i-th image of a batch, ``[3, H, W]`` uint8.
+        view: the view.
+        drawn: what ``draw_views`` gave for the view.
+        i: the image's place in the batch.
+
+    Returns:
+        The changed image, ``[3, H, W]`` uint8.
+    """
+    if view.degrade is not None:
+        image = degraded(image, view.degrade, drawn, i)
+    if view.extra is not None:
+        image = view.extra(image, int(drawn["extra"][i]))
+    return image
 
 
 def _normalise(rows: torch.Tensor, mean_and_std: MeanAndStd, dtype: torch.dtype) -> torch.Tensor:

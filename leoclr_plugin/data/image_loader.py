@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from leoclr_plugin.data.batches import Batch, Loader, Shown
+from leoclr_plugin.data.batches import Batch, Loader
 from leoclr_plugin.data.draws import Drawn, draw_views
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import UnreadableImage
 from leoclr_plugin.data.make import make_views, resize_views
+from leoclr_plugin.data.shown import Shown
 from leoclr_plugin.system.batch_memory import BatchMemory
 
 # A batch is made and the next ones are under way while a training step takes its time.
@@ -71,11 +72,11 @@ class ImageLoader(Loader):
             batch = self._under_way.popleft()
             self._start()
             try:
-                indexes = np.concatenate([job.result() for job in batch.jobs])
+                shown = [job.result() for job in batch.jobs]
             except BaseException:
                 self._drop()
                 raise
-            yield self._batch(indexes, self._finished(batch))
+            yield self._batch(shown, self._finished(batch))
 
     def _start(self) -> None:
         """Start batches until enough of them are under way, or none is left."""
@@ -110,18 +111,18 @@ class ImageLoader(Loader):
         drawn: Sequence[Drawn],
         out: Sequence[torch.Tensor],
         part: slice,
-    ) -> np.ndarray:
-        """Make the views of a part of a batch; return the indexes of its samples."""
+    ) -> Shown:
+        """Make the views of a part of a batch; return what they show."""
         make = make_views if self.finish_on is None else resize_views
         drawn = [{name: values[part] for name, values in view.items()} for view in drawn]
         out = [view[part] for view in out]
         shown, images = self._decoded(epoch, indexes[part])
         if self.pairing is None:
             make(images[0], self.views, drawn, out)
-            return shown.samples
-        for of_partner, *view in zip(self.pairing.of_partner, self.views, drawn, out, strict=True):
-            make(images[of_partner], *([one] for one in view))
-        return shown.samples
+            return shown
+        for row, *view in zip(self.pairing.shows, self.views, drawn, out, strict=True):
+            make(images[row], *([one] for one in view))
+        return shown
 
     def _decoded(self, epoch: int, indexes: np.ndarray) -> tuple[Shown, list[list[np.ndarray]]]:
         """Decode the images of some samples, each once, whichever views show it."""

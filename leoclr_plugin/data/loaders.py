@@ -19,9 +19,10 @@ from leoclr_plugin.data.pairs.build import (
     Pairing,
     build_pairing,
     has_pairs,
-    views_with_pairs,
     with_partners_listed,
 )
+from leoclr_plugin.data.pairs.kinds import has_negatives
+from leoclr_plugin.data.pairs.where import views_with_pairs
 from leoclr_plugin.data.rand_augment import RandAugment
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.data.sources import Source, build_source
@@ -38,7 +39,8 @@ from leoclr_plugin.errors import UserError
 def pretrain_loader(cfg: DictConfig) -> Loader:
     """Return a loader of shuffled batches ``[indexes, [view, ...], targets]``.
 
-    A smaller last batch is dropped.
+    If ``data.pairs.kinds`` changes the loss, a batch has a fourth part, the weights of
+    ``data.shown.Shown``. A smaller last batch is dropped.
 
     Raises:
         UserError: if the data is missing or smaller than one batch.
@@ -49,7 +51,7 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
         return _loader(dataset, cfg, views, True, _pretrain_batch)
     is_leoclr = cfg.method == "leoclr"
     crops = len(views) - 1 if is_leoclr else cfg.data.num_large_crops
-    views = views_with_pairs(views, cfg.data.pairs.where)
+    views = views_with_pairs(views, cfg.data.pairs.where, has_negatives(cfg.data))
     data = with_partners_listed(cfg.data)
     listed = dataset if data is cfg.data else build_pretrain_dataset(data)
     images, pairing = build_pairing(listed, cfg.data, crops, len(views))
@@ -99,8 +101,10 @@ def _plain_loader(split: str, cfg: DictConfig, size: tuple[int, int]) -> Loader:
     return _loader(build_dataset(cfg.data, split), cfg, [view], False, _labelled_batch)
 
 
-def _pretrain_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -> list:
-    return [indexes, views, targets]
+def _pretrain_batch(
+    indexes: torch.Tensor, views: list, targets: torch.Tensor, *weights: torch.Tensor
+) -> list:
+    return [indexes, views, targets, *weights]
 
 
 def _labelled_batch(indexes: torch.Tensor, views: list, targets: torch.Tensor) -> list:

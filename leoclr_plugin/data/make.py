@@ -11,7 +11,7 @@ from torchvision.transforms.functional import equalize
 
 from leoclr_plugin.data import opencv
 from leoclr_plugin.data.draws import Drawn
-from leoclr_plugin.data.finish import finish_views
+from leoclr_plugin.data.finish import change_further, finish_views
 from leoclr_plugin.data.rand_augment import change_image
 from leoclr_plugin.data.resize import resize_images
 from leoclr_plugin.data.views import MeanAndStd, View, shift_and_scale
@@ -102,10 +102,9 @@ def _make_view(
             image = equalize(channels_first).permute(1, 2, 0).numpy()
         if mirror[i]:
             image = opencv.flip(np.ascontiguousarray(image))
-        if view.extra is not None:
+        if view.degrade is not None or view.extra is not None:
             channels_first = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-            changed = view.extra(channels_first, int(drawn["extra"][i]))
-            image = changed.permute(1, 2, 0).numpy()
+            image = change_further(channels_first, view, drawn, i).permute(1, 2, 0).numpy()
         levels[i] = image
     # Rows of all channels are long enough for torch's vector instructions.
     rows = torch.from_numpy(levels).view(len(images), view.size[0], -1)

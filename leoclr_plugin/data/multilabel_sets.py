@@ -15,7 +15,7 @@ import numpy as np
 from torchvision import datasets as tv
 from torchvision.models.segmentation import FCN_ResNet50_Weights
 
-from leoclr_plugin.data.download import downloading
+from leoclr_plugin.data.download import downloading, made_whole
 from leoclr_plugin.data.labels import UNKNOWN
 from leoclr_plugin.errors import UserError
 
@@ -104,7 +104,11 @@ def open_voc(
         UserError: if the set is missing.
     """
     return _open(
-        lambda: tv.VOCDetection(root, year, part, download=download),
+        lambda: made_whole(
+            lambda folder, fetch: tv.VOCDetection(folder, year, part, download=fetch),
+            root,
+            download,
+        ),
         f"{key}: {root} does not hold VOCdevkit/VOC{year} with its {part} set",
         remedy,
     )

@@ -13,7 +13,9 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from leoclr_plugin.config.datasets import SQUARE_DATASETS
 from leoclr_plugin.config.defaults import defaults
+from leoclr_plugin.config.views import Degrade as DegradeKeys
 from leoclr_plugin.config.views import Mix as MixKeys
+from leoclr_plugin.data.degrade import Degrade
 from leoclr_plugin.data.extra import ExtraTransforms
 from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.data.mix import Mix
@@ -60,6 +62,8 @@ class View:
         rand_augment: the settings of RandAugment, which follows the resize; None leaves it out.
         mix: the settings of Random Crop and Mix, which takes the place of the resize; None leaves
             it out.
+        degrade: the settings of the degradations, which follow all other augmentations of ours;
+            None leaves them out.
         extra: the user's own transforms, which precede the normalisation; None without any.
     """
 
@@ -71,6 +75,7 @@ class View:
     whole: bool = False
     rand_augment: RandAugment | None = None
     mix: Mix | None = None
+    degrade: Degrade | None = None
     extra: ExtraTransforms | None = None
 
     @property
@@ -102,10 +107,10 @@ def pretrain_views(
         augmentations: solo-learn's nodes: ``crop_size`` (pixels, an int or [H, W]), ``rrc``
             (``enabled``, ``crop_min_scale``, ``crop_max_scale``), ``num_crops``,
             ``color_jitter``, ``grayscale``, ``gaussian_blur``, ``solarization``,
-            ``equalization``, ``horizontal_flip`` (each with ``prob``), and optionally ``extra``,
-            ``mean`` and ``std``. With ``rrc.enabled: False`` the image is resized and never
-            cropped: [H, W] gives exactly that size, and an int keeps the aspect ratio, so it is for
-            square images.
+            ``equalization``, ``horizontal_flip`` (each with ``prob``), and optionally ``mix``,
+            ``degrade``, ``extra``, ``mean`` and ``std``. With ``rrc.enabled: False`` the image is
+            resized and never cropped: [H, W] gives exactly that size, and an int keeps the aspect
+            ratio, so it is for square images.
         dataset: the data set's name; its mean and standard deviation are used if they are known.
         given: see ``given_mean_and_std``.
     """
@@ -119,6 +124,7 @@ def pretrain_views(
             resize_shorter=node.crop_size if keeps_ratio else None,
             whole=keeps_ratio,
             mix=_mix(node),
+            degrade=_degrade(node),
             extra=_extra(node, f"augmentations[{number}].extra"),
         )
         views += [view] * node.num_crops
@@ -215,6 +221,15 @@ def _mix(node: DictConfig) -> Mix | None:
         return None
     settings = {**defaults(MixKeys), **OmegaConf.to_container(settings, resolve=True)}
     return Mix(tuple(settings["scales"]), settings["grid"], settings["copies"])
+
+
+def _degrade(node: DictConfig) -> Degrade | None:
+    given = node.get("degrade")
+    if given is None:
+        return None
+    settings = {**defaults(DegradeKeys), **OmegaConf.to_container(given, resolve=True)}
+    known = {name: settings.get(name) for name in DegradeKeys.model_fields}
+    return Degrade(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()})
 
 
 def _extra(node: DictConfig, where: str) -> ExtraTransforms | None:

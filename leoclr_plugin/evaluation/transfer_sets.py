@@ -15,6 +15,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 from torchvision import datasets as tv
 
 from leoclr_plugin.data.datasets import build_dataset, class_names
+from leoclr_plugin.data.download import made_whole
 from leoclr_plugin.data.levels import Levels
 from leoclr_plugin.data.loaders import source_loader
 from leoclr_plugin.data.sources import Source, build_source, item_source
@@ -248,7 +249,9 @@ def _make(
     try:
         # torchvision prints messages, and stdout is for the results of a command.
         with redirect_stdout(sys.stderr):
-            return make(root, download=download, **arguments)
+            return made_whole(
+                lambda folder, fetch: make(folder, download=fetch, **arguments), root, download
+            )
     except MemoryError:
         raise
     # A damaged copy or a server that does not answer can raise almost any kind of error.

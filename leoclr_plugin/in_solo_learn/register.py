@@ -23,12 +23,15 @@ def register(clone: Path | None = None) -> None:
     else:
         os.environ["SOLO_LEARN_HOME"] = str(clone)
     import leoclr_plugin.methods  # noqa: F401, the import adds leoclr to the host's METHODS
+    from leoclr_plugin.host import host
     from leoclr_plugin.host.mends import mend_lightning, mend_without_gpu
     from leoclr_plugin.host.solo_learn import dali_dataloader
     from leoclr_plugin.in_solo_learn.dali import give_leoclr_its_loader
+    from leoclr_plugin.in_solo_learn.unread import refuse_unread_keys
 
     mend_lightning()
     mend_without_gpu()
+    refuse_unread_keys(host().BaseMethod)
     loaders = dali_dataloader()
     if loaders is not None:
         give_leoclr_its_loader(loaders)

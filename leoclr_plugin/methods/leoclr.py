@@ -14,11 +14,14 @@ from torch import nn
 
 from leoclr_plugin.config.check import check_leoclr
 from leoclr_plugin.config.defaults import fill_in
-from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum
+from leoclr_plugin.config.leoclr import LeOCLRSettings, Momentum, SelfPaced
+from leoclr_plugin.data.pairs.kinds import has_negatives
+from leoclr_plugin.data.pairs.where import ORIGINALS, SECOND, shows
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.batch_norm import split_batch_norm
-from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
+from leoclr_plugin.methods.momentum import ForeachMomentumUpdater, restore_tau
+from leoclr_plugin.methods.pacing import mean_pace, paces_of
 from leoclr_plugin.methods.queue import enqueue_, filled_places
 from leoclr_plugin.methods.shuffle import BatchShuffle
 
@@ -57,6 +60,14 @@ class LeOCLR(host().BaseMomentumMethod):
     ``queue[1]``. No crop is pulled to another crop. If a forward pass costs 1 and a forward and
     backward pass costs 3, a step costs 4 (n + 1) instead of n + 3.
 
+    Weights, which the paper does not have either: if ``data.pairs.kinds`` changes the loss, a batch
+    has a fourth part, the weights ``[N, 2]`` of ``data.shown.Shown``. The first is the factor of an
+    image's terms in which one view shows the image and the other its partner. If some kind is one
+    of negatives, one more view is the last: a crop of the negative of each image. It takes a
+    forward pass of the momentum encoder, its key is an additional negative in all terms of the
+    image with the second weight, and it does not enter the queue. ``self_paced`` weights the
+    queue's negatives, see ``self_paced_weights``.
+
     Several processes: each process pulls its own crops to its own originals. The keys of all
     processes are gathered and enter every queue in the order of the ranks, so that all queues
     are the same. As in MoCo each process has its own batch statistics; with
@@ -77,6 +88,7 @@ class LeOCLR(host().BaseMomentumMethod):
       the first five, against the queue.
     - ``train_z_std``: the standard deviation over the batch of the query's normalised
       projections. It is about 1/sqrt(D) when they spread and 0 when they collapse.
+    - ``train_self_paced_weight``: with ``self_paced``, the mean weight of the queue's negatives.
     - ``tau``: the momentum.
     - The host's classifier and kNN metrics on the features of the query, and its momentum
       classifier's metrics on the features of the keys.
@@ -125,8 +137,10 @@ class LeOCLR(host().BaseMomentumMethod):
         self._keys_in_queues: list[int] | None = None
         self.register_load_state_dict_post_hook(_forget_number_of_keys)
         self._new_keys: list[torch.Tensor] = []
-        pairs = self.cfg.data.get("pairs") or {}
-        self._originals = 2 if pairs.get("where") == "originals" else 1
+        self._where = (self.cfg.data.get("pairs") or {}).get("where", SECOND)
+        self._originals = 2 if self._where == ORIGINALS else 1
+        self._has_negatives = has_negatives(self.cfg.data)
+        self._self_paced = kwargs.get("self_paced")
         self.loss_terms: dict[str, torch.Tensor] = {}
 
     def _build_projector(self) -> nn.Sequential:
@@ -155,6 +169,8 @@ class LeOCLR(host().BaseMomentumMethod):
         cfg = super(LeOCLR, LeOCLR).add_and_assert_specific_cfg(cfg)
         fill_in(cfg, "method_kwargs", LeOCLRSettings)
         check_leoclr(cfg)
+        if cfg.method_kwargs.get("self_paced") is not None:
+            fill_in(cfg.method_kwargs, "self_paced", SelfPaced)
         return cfg
 
     @property
@@ -196,9 +212,7 @@ class LeOCLR(host().BaseMomentumMethod):
         super().on_train_start()
         # Lightning recommends sync_dist, but the metrics are means over the processes already.
         warnings.filterwarnings("ignore", r"It is recommended to use `self\.log\('train_")
-        step = self.trainer.global_step
-        if step:
-            self.momentum_updater.update_tau(step, self.trainer.estimated_stepping_batches)
+        restore_tau(self)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """Pass X through the query encoder and the crops through the momentum encoder.
@@ -208,35 +222,46 @@ class LeOCLR(host().BaseMomentumMethod):
 
         Args:
             batch: ``[indexes, [X1, ..., Xn, X], targets]``; with ``data.pairs.where: originals``
-                the partner's original X' follows X, and the crops are pulled to both.
+                the partner's original X' follows X, and the crops are pulled to both; with
+                ``data.pairs.kinds`` there are weights and perhaps a negative, see the class.
             batch_idx: number of the batch within the epoch.
 
         Returns:
             A scalar: LeOCLR's loss plus the online classifiers' losses.
         """
-        _, views, targets = batch
-        crops, originals = views[: -self._originals], views[-self._originals :]
+        _, views, targets, *weights = batch
+        views, pushed = (views[:-1], views[-1:]) if self._has_negatives else (views, [])
+        numbers = list(range(len(views)))
+        crops, originals = numbers[: -self._originals], numbers[-self._originals :]
         pairings = {"anchor": [(originals, crops)], "crops": [(crops, originals)]}
         pairings["both"] = pairings["anchor"] + pairings["crops"]
+        shown = shows(self._where, len(crops), len(views))
 
-        outs, momentum_outs, keys, cosines, self._new_keys = [], [], [], [], []
-        for (queries, others), negatives in zip(
-            pairings[self.query], self._negatives(), strict=True
-        ):
+        outs, momentum_outs, keys, cosines, losses, self._new_keys = [], [], [], [], [], []
+        own_negatives = [self._encode_keys([view], targets)[1][0] for view in pushed]
+        for (queries, others), queue in zip(pairings[self.query], self._negatives(), strict=True):
             # The host's own training_step would run all views through both encoders.
-            query_outs = [self.base_training_step(view, targets) for view in queries]
-            key_outs, positives = self._encode_keys(others, targets)
-            cosines += [cosine_similarities(o["z"], positives, negatives) for o in query_outs]
+            query_outs = [self.base_training_step(views[i], targets) for i in queries]
+            key_outs, new_keys = self._encode_keys([views[i] for i in others], targets)
+            for query, out in zip(queries, query_outs, strict=True):
+                positives, negatives = cosine_similarities(out["z"], new_keys, queue)
+                is_pair = [shown[query] != shown[other] for other in others]
+                more = self._weights_in_loss(out["z"], negatives, is_pair, weights, own_negatives)
+                cosines.append((positives, negatives, more.get("paces")))
+                losses.append(
+                    leoclr_loss_func(
+                        positives, negatives, self.temperature, self.loss_reduction, **more
+                    )
+                )
             # The classifier does not learn from the partner's original, whose class is another's.
             outs += query_outs[:1] if queries is originals else query_outs
             momentum_outs += key_outs
-            keys += positives
-            self._new_keys.append(torch.cat(self._keys_for_queue(positives)))
-        losses = [leoclr_loss_func(*c, self.temperature, self.loss_reduction) for c in cosines]
+            keys += new_keys
+            self._new_keys.append(torch.cat(self._keys_for_queue(new_keys)))
         nce_loss = sum(losses) if self.loss_reduction == "sum" else sum(losses) / len(losses)
 
         class_loss = sum(o["loss"] for o in outs) / len(outs)
-        out, (positives, negatives) = outs[0], cosines[0]
+        out, (positives, negatives, paces) = outs[0], cosines[0]
         if self.knn_eval:
             labelled = targets != -1
             self.knn.update(
@@ -250,6 +275,8 @@ class LeOCLR(host().BaseMomentumMethod):
             "train_acc5": out["acc5"],
             **_contrastive_metrics(out["z"], positives, negatives),
         }
+        if paces is not None:
+            metrics["train_self_paced_weight"] = mean_pace(paces)
         if self.momentum_classifier is not None:
             for name, key in (("class_loss", "loss"), ("acc1", "acc1"), ("acc5", "acc5")):
                 mean = sum(o[key] for o in momentum_outs) / len(momentum_outs)
@@ -263,6 +290,34 @@ class LeOCLR(host().BaseMomentumMethod):
             **{f"key projection {i}": key.sum() for i, key in enumerate(keys, start=1)},
         }
         return nce_loss + class_loss
+
+    def _weights_in_loss(
+        self,
+        query: torch.Tensor,
+        negatives: torch.Tensor,
+        is_pair: Sequence[bool],
+        weights: Sequence[torch.Tensor],
+        own_negatives: Sequence[torch.Tensor],
+    ) -> dict[str, torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
+        """Return the arguments of ``leoclr_loss_func`` that are beyond the paper.
+
+        Args:
+            query: the projections ``[N, D]``.
+            negatives: their cosines with the queue ``[N, K]``.
+            is_pair: for each positive, whether it shows another image than the query.
+            weights: the batch's weights ``[N, 2]``, or nothing.
+            own_negatives: the keys ``[N, D]`` of the images' own negatives, or nothing.
+        """
+        more: dict[str, Any] = {}
+        paces = paces_of(self, self._self_paced, negatives)
+        if paces is not None:
+            more["paces"] = paces
+        for of_pair, of_negative in (given.unbind(dim=1) for given in weights):
+            ones = torch.ones_like(of_pair)
+            more["weights"] = torch.stack([of_pair if pair else ones for pair in is_pair], dim=1)
+            for key in own_negatives:
+                more["explicit"] = (query * key).sum(dim=1), of_negative
+        return more
 
     def _encode_keys(
         self, views: list[torch.Tensor], targets: torch.Tensor

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from leoclr_plugin.system.files import read_text
+
 _WIDTH, _HEIGHT, _MARGIN = 640, 280, 46
 _COLOURS = (
     *("#1f5fbf", "#d1601f", "#2e8b57", "#8b3a8b", "#7a6a00", "#444444"),
@@ -18,10 +20,11 @@ _MIN_NAME_WIDTH, _LETTER_WIDTH, _ROW_HEIGHT = 120, 7, 16
 def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
     """Read one column of Lightning's ``metrics.csv`` as points (epoch, value).
 
-    Epochs are counted from 1.
+    Epochs are counted from 1. A training that was killed may have left a part of the last row,
+    which is not read.
     """
-    with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get(name)]
+    whole = read_text(path).rpartition("\n")[0]
+    rows = [row for row in csv.DictReader(whole.splitlines()) if row.get(name)]
     return [(float(row["epoch"]) + 1, float(row[name])) for row in rows]
 
 

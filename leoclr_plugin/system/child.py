@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from leoclr_plugin.system.signals import leaving_signals
+
+_SIGNAL_WHEN_THE_PARENT_ENDS = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
     """Run a command, wait for its end, and pass on the signals that ask this process to end.
 
     A child that outlived this process would keep writing into its folder. When the user repeats
-    the call, a second child would write into the same folder.
+    the call, a second child would write into the same folder. So the child gets a SIGTERM if this
+    process is killed, on Linux only.
 
     Args:
         command: program and arguments.
@@ -36,7 +42,9 @@ def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
 
     with leaving_signals(pass_on):
         errors = None if log is None else subprocess.STDOUT
-        child = subprocess.Popen(command, stdout=log, stderr=errors)
+        child = subprocess.Popen(
+            command, stdout=log, stderr=errors, preexec_fn=_end_with_this_process()
+        )
         try:
             # A signal may have arrived while the child was being started.
             for number in received:
@@ -49,3 +57,12 @@ def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
     if received:
         raise SystemExit(128 + received[0])
     return code
+
+
+def _end_with_this_process() -> Callable[[], object] | None:
+    """Return what a child has to do before it becomes the command."""
+    if sys.platform != "linux":
+        return None
+    # Load the library here: another thread may hold a lock while the child is made.
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_SIGNAL_WHEN_THE_PARENT_ENDS, signal.SIGTERM)

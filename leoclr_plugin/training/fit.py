@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from leoclr_plugin.data.loaders import Loader
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.training.lost_processes import naming_lost_processes
 from leoclr_plugin.training.resume import EarlierRun
 
 _UNKNOWN_METRIC = "Early stopping conditioned on metric"
@@ -42,7 +43,8 @@ def fit(
         earlier: the run to resume, or None to start from the beginning.
 
     Raises:
-        UserError: when an image cannot be read, or when Lightning refuses the configuration.
+        UserError: when an image cannot be read, when Lightning refuses the configuration, or when
+            another process of the training is lost.
         KeyboardInterrupt: after Ctrl-C.
     """
     _check_interval(trainer, train)
@@ -63,7 +65,7 @@ def fit(
 
 @contextmanager
 def _running(trainer: Trainer) -> Iterator[None]:
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), naming_lost_processes():
         try:
             yield
         except SystemExit as error:

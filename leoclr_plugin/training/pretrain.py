@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from leoclr_plugin.checkpoints.reading import input_size
-from leoclr_plugin.config.check import check_config
+from leoclr_plugin.config.check import check_config, check_node
 from leoclr_plugin.config.defaults import fill_in
-from leoclr_plugin.config.nodes import Pairs
+from leoclr_plugin.config.nodes import PairKind, Pairs
 from leoclr_plugin.config.targets import take_backbone_target, take_pairs_file
 from leoclr_plugin.data.dali import require_dali
 from leoclr_plugin.data.datasets import check_data_is_there, class_names, take_number_of_classes
@@ -25,7 +25,7 @@ from leoclr_plugin.data.views import given_mean_and_std, view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.host.open_backbones import takes_in_chans
-from leoclr_plugin.methods import METHODS
+from leoclr_plugin.methods import METHODS, class_of
 from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.initial_weights import start_from_weights
@@ -99,8 +99,7 @@ def prepare(cfg: DictConfig) -> DictConfig:
     check_data_is_there(cfg.data)
     _settle_channels(cfg)
     settle_hardware(cfg)
-    if cfg.data.get("pairs") is not None:
-        fill_in(cfg.data, "pairs", Pairs)
+    _settle_pairs(cfg.data)
     cfg = host().parse_pretrain_cfg(cfg)
     several_labels = take_number_of_classes(cfg.data)
     large = cfg.data.num_large_crops
@@ -119,6 +118,17 @@ def prepare(cfg: DictConfig) -> DictConfig:
         )
         cfg.knn_eval.enabled = False
     return cfg
+
+
+def _settle_pairs(data: DictConfig) -> None:
+    """Check the kinds of pairs, whose names are the user's, and fill in the defaults."""
+    if data.get("pairs") is None:
+        return
+    fill_in(data, "pairs", Pairs)
+    kinds = data.pairs.get("kinds") or {}
+    for name in kinds:
+        check_node(PairKind, OmegaConf.to_container(kinds[name]), f"data.pairs.kinds.{name}")
+        fill_in(kinds, name, PairKind)
 
 
 def _settle_channels(cfg: DictConfig) -> None:
@@ -161,7 +171,7 @@ def build_method(cfg: DictConfig) -> nn.Module:
             small for batch norm.
     """
     with refused_values(f"method={cfg.method} refuses the configuration"):
-        model = METHODS[cfg.method](cfg)
+        model = class_of(cfg)(cfg)
     if cfg.method in _METHODS_OF_DIVISIBLE_QUEUES:
         _check_queue(model.queue_size, cfg)
     _check_size(model.backbone, cfg)

@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
@@ -25,8 +25,10 @@ from leoclr_plugin.config.notes import trainer_keys
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
+from leoclr_plugin.training import lost_processes
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
+from leoclr_plugin.training.metrics_file import MetricsFile
 from leoclr_plugin.training.nonfinite import nonfinite_guard
 from leoclr_plugin.training.own_callbacks import callbacks_of, loggers_of
 from leoclr_plugin.training.resume import EarlierRun
@@ -142,7 +144,7 @@ def build_trainer(
         cfg.checkpoint.enabled = cfg.wandb.enabled = False
     wandb = _wandb_logger(cfg, earlier.wandb_run_id if earlier else None)
     version = str(wandb.version) if wandb else f"offline-{secrets.token_hex(4)}"
-    csv = CSVLogger(cfg.checkpoint.dir, name=folder, version=version)
+    csv = MetricsFile(cfg.checkpoint.dir, name=folder, version=version)
     _keep_metrics(Path(csv.log_dir))
     loggers: list[Logger] = [*([wandb] if wandb else []), csv, *loggers_of(cfg)]
 
@@ -196,7 +198,7 @@ def _keep_metrics(run: Path) -> None:
 
 def _strategy(name: str | None) -> Any:
     if name == "ddp":
-        return DDPStrategy(find_unused_parameters=False)
+        return DDPStrategy(find_unused_parameters=False, timeout=lost_processes.WAIT)
     return name or "auto"
 
 

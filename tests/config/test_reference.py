@@ -1,5 +1,6 @@
 from leoclr_plugin.config.keys import leaves
 from leoclr_plugin.config.leoclr import LeOCLRSettings
+from leoclr_plugin.config.nodes import PairKind
 from leoclr_plugin.config.online import OnlineSet
 from leoclr_plugin.config.reference import reference
 from leoclr_plugin.config.schema import Config
@@ -15,6 +16,7 @@ def test_every_key_has_a_row():
     rows = [line for line in reference().splitlines() if line.startswith("| `")]
     declared = [*leaves(Config), *leaves(LeOCLRSettings)]
     declared += leaves(OnlineSet, "data.online.NAME.")
+    declared += leaves(PairKind, "data.pairs.kinds.NAME.")
     assert len(rows) == len(declared)
     assert all(row.count("|") == 7 for row in rows)
     assert len({key for key, _, _ in declared}) == len(declared)

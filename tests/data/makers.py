@@ -46,13 +46,14 @@ def _by_dali(device: str) -> Maker:
     def make(paths: Sequence[Path], view: View, drawn: Drawn) -> np.ndarray:
         from leoclr_plugin.data.dali.files import Named, encode_paths
         from leoclr_plugin.data.dali.graph import Graph
+        from leoclr_plugin.data.shown import Shown
 
         indexes, files = np.arange(len(paths)), [str(path) for path in paths]
-        named = Named(indexes, [indexes], [encode_paths(files)], [drawn])
+        named = Named(Shown(indexes, (indexes,)), [encode_paths(files)], [drawn])
         place: dict[str, Any] = {"device": device, "device_id": 0 if device == "gpu" else None}
         graph = Graph(lambda: named, [view], len(paths), 2, name=files.__getitem__, **place)
-        index, (images,) = graph.run()
-        assert index.tolist() == list(range(len(paths)))
+        shown, (images,) = graph.run()
+        assert shown.samples.tolist() == list(range(len(paths)))
         return images.permute(0, 2, 3, 1).cpu().clone().numpy()
 
     return make

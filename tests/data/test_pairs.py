@@ -75,7 +75,7 @@ def shown(cfg, epoch=0, first=0) -> dict[int, list[int]]:
     sampler.set_epoch(epoch)
     sampler.skipped = first
     seen = {}
-    for indexes, batch_views, _ in loader:
+    for indexes, batch_views, *_ in loader:
         numbers = [(25.5 * view.mean(dim=(1, 2, 3))).round().int() for view in batch_views]
         for i, index in enumerate(indexes.tolist()):
             seen[index] = [int(view[i]) for view in numbers]
@@ -132,15 +132,15 @@ def test_the_share_of_paired_images_and_the_draws_among_partners():
         Partners(first, partners, shares, 0.4).draw(5, epoch, np.arange(count))
         for epoch in range(epochs)
     ]
-    assert all((own == np.arange(count)).all() for own, _ in drawn)
-    other = np.concatenate([partner for _, partner in drawn])
+    assert all((own == np.arange(count)).all() for own, _, _ in drawn)
+    other = np.concatenate([partner for _, partner, _ in drawn])
     paired = other >= count
     # These are four standard deviations of the shares.
     assert paired.mean() == pytest.approx(0.4, abs=4 * (0.24 / other.size) ** 0.5)
     kinds = np.bincount((other[paired] - count) % 3) / paired.sum()
     assert kinds == pytest.approx([0.5, 0.3, 0.2], abs=4 * (0.25 / paired.sum()) ** 0.5)
     # A batch of other images changes nothing.
-    (_, some) = Partners(first, partners, shares, 0.4).draw(5, 3, np.array([77, 5, 390]))
+    (_, some, _) = Partners(first, partners, shares, 0.4).draw(5, 3, np.array([77, 5, 390]))
     assert some.tolist() == drawn[3][1][[77, 5, 390]].tolist()
 
 

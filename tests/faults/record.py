@@ -27,11 +27,13 @@ class Case:
         name: what was done to it.
         tried: the number of trials.
         lost: a line for each trial that ended otherwise than promised.
+        slopes: what a long run came to hold more, by the name of the resource.
     """
 
     def __init__(self, about: str, name: str) -> None:
         self.about, self.name = about, name
         self.tried, self.lost = 0, []
+        self.slopes: dict[str, float] = {}
 
     @contextmanager
     def trial(self, what: object) -> Iterator[None]:
@@ -54,5 +56,6 @@ class Case:
             "tried": self.tried,
             "survived": survived,
             "lost": len(self.lost),
+            **({"slopes": self.slopes} if self.slopes else {}),
         }
         file.write_text(json.dumps(rows, indent=2, sort_keys=True) + "\n")

@@ -93,6 +93,10 @@ def test_metrics_are_read_with_their_epochs(tmp_path):
     path.write_text("epoch,loss_epoch,step\n0,,1\n0,2.5,9\n1,,10\n1,1.5,19\n")
     assert read_metric(path, "loss_epoch") == [(1.0, 2.5), (2.0, 1.5)]
     assert read_metric(path, "nothing") == []
+    # A training that was killed left a part of a row, whose value is not 1.25.
+    with path.open("a") as file:
+        file.write("2,1.2")
+    assert read_metric(path, "loss_epoch") == [(1.0, 2.5), (2.0, 1.5)]
 
 
 def test_newer_file_of_a_resumed_training_replaces_the_same_epochs(tmp_path):

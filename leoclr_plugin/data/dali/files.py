@@ -19,6 +19,7 @@ from nvidia.dali.data_node import DataNode
 from leoclr_plugin.data.dali.depths import STARTS, misread
 from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.images import unreadable
+from leoclr_plugin.data.shown import Shown
 from leoclr_plugin.data.size import too_large
 
 _CMYK = 4  # channels; images with opacity may have as many
@@ -30,15 +31,12 @@ class Named(NamedTuple):
     """A batch as a source names it.
 
     Attributes:
-        samples: the samples' indexes ``[n]``.
-        images: the indexes ``[n]`` of the images of the views that show the image; with pairs then
-            those of the views that show its partner.
-        contents: where each of ``images`` are.
+        shown: the images that it shows.
+        contents: where the images of each row of ``shown.images`` are.
         drawn: the draws of each view.
     """
 
-    samples: np.ndarray
-    images: Sequence[np.ndarray]
+    shown: Shown
     contents: Sequence[Content]
     drawn: Sequence[Drawn]
 
@@ -59,7 +57,7 @@ class Files:
     def __init__(
         self,
         source: Callable[[], Named],
-        shown: int,
+        rows: int,
         batch_size: int,
         threads: int,
         prefetch: int,
@@ -70,7 +68,7 @@ class Files:
 
         Args:
             source: returns a batch; it raises StopIteration at the end of an epoch.
-            shown: the number of images that a sample shows, 2 with pairs.
+            rows: the number of images that a sample shows, more than 1 with pairs.
             batch_size: the largest n.
             threads: the number of CPU threads.
             prefetch: the number of batches to keep ready.
@@ -89,7 +87,7 @@ class Files:
 
         self._pipeline = _read(
             contents,
-            shown,
+            rows,
             paths,
             batch_size=batch_size,
             num_threads=threads,
@@ -110,7 +108,8 @@ class Files:
         batch: Named = self._under_way.popleft()
         encoded, starts, shapes = (outputs[kind::3] for kind in range(3))
         sizes = [
-            self._checked(*one) for one in zip(batch.images, encoded, starts, shapes, strict=True)
+            self._checked(*one)
+            for one in zip(batch.shown.images, encoded, starts, shapes, strict=True)
         ]
         return batch, list(encoded), sizes
 
@@ -133,9 +132,9 @@ class Files:
 
 
 @pipeline_def
-def _read(source: Callable[[], Sequence[Content]], shown: int, paths: bool) -> tuple[DataNode, ...]:
+def _read(source: Callable[[], Sequence[Content]], rows: int, paths: bool) -> tuple[DataNode, ...]:
     outputs = []
-    for given in fn.external_source(source, num_outputs=shown, dtype=types.UINT8, ndim=1):
+    for given in fn.external_source(source, num_outputs=rows, dtype=types.UINT8, ndim=1):
         encoded = fn.io.file.read(given) if paths else given
         starts = fn.slice(encoded, 0, 2, axes=[0], out_of_bounds_policy="pad")
         # Without this type the number of channels would be that of RGB.

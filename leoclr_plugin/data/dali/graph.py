@@ -22,6 +22,7 @@ from leoclr_plugin.data.draws import Drawn
 from leoclr_plugin.data.finish import finish_views
 from leoclr_plugin.data.images import Encoded, UnreadableImage
 from leoclr_plugin.data.mix import assemble
+from leoclr_plugin.data.shown import Shown
 from leoclr_plugin.data.views import View
 
 
@@ -41,7 +42,7 @@ class Graph:
         dtype: torch.dtype = torch.float32,
         prefetch: int = 2,
         hw_decoder_load: float = 0.9,
-        of_partner: Sequence[bool] = (),
+        shows: Sequence[int] = (),
     ) -> None:
         """Define the graph; it is built at its first run.
 
@@ -57,7 +58,8 @@ class Graph:
             dtype: the dtype of the views, float32 or float16.
             prefetch: the number of batches to keep ready.
             hw_decoder_load: the fraction of a batch that the GPU's hardware decoder gets, 0 to 1.
-            of_partner: for each view whether it shows the partner; empty without pairs.
+            shows: for each view the place in ``Shown.images`` of what it shows; empty without
+                pairs.
         """
         self._views, self._dtype = views, dtype
         self._begun = False
@@ -65,16 +67,16 @@ class Graph:
         # must not refer to self: DALI holds it where Python's garbage collector cannot see it, so
         # self would never be freed.
         self._under_way = under_way = deque()
-        pairs = bool(of_partner)
-        self._files = files = Files(source, 1 + pairs, batch_size, threads, prefetch, name, paths)
-        shown = of_partner or [False] * len(views)
+        row_of_view = tuple(shows) or (0,) * len(views)
+        rows = 1 + max(row_of_view)
+        self._files = files = Files(source, rows, batch_size, threads, prefetch, name, paths)
 
         def feed() -> list[Any]:
             batch, given, sizes = files()
-            if pairs:
-                given.append([np.array(one) for one in np.not_equal(*batch.images)])
-            for view_drawn, other in zip(batch.drawn, shown, strict=True):
-                for region in view_regions(sizes[other], view_drawn):
+            own, *others = batch.shown.images
+            given += [[np.array(one) for one in images != own] for images in others]
+            for view_drawn, row in zip(batch.drawn, row_of_view, strict=True):
+                for region in view_regions(sizes[row], view_drawn):
                     given += [np.ascontiguousarray(corner, np.float32) for corner in region]
             under_way.append((batch, given))
             return given
@@ -82,7 +84,7 @@ class Graph:
         self._pipeline = _graph(
             feed,
             views,
-            tuple(of_partner),
+            row_of_view,
             device,
             hw_decoder_load,
             batch_size=batch_size,
@@ -90,7 +92,7 @@ class Graph:
             device_id=device_id,
             prefetch_queue_depth=prefetch,
             exec_dynamic=True,
-            enable_conditionals=pairs,
+            enable_conditionals=rows > 1,
         )
         # When a pipeline ends, DALI waits for the batches under way. If Python's garbage collector
         # ran in a thread of DALI and ended the pipeline there, the thread would wait for itself.
@@ -104,12 +106,12 @@ class Graph:
         self._thread = ThreadPoolExecutor(1, "dali", *use_gpu)
         self._next: Future | None = None
 
-    def run(self) -> tuple[np.ndarray, list[torch.Tensor]]:
+    def run(self) -> tuple[Shown, list[torch.Tensor]]:
         """Return the next batch.
 
         Returns:
-            The sample indexes ``[n]``, and the views, each ``[n, 3, H, W]`` in
-            channels-last memory. Nothing overwrites that memory while the views are held.
+            What the batch shows, and the views, each ``[n, 3, H, W]`` in channels-last memory.
+            Nothing overwrites that memory while the views are held.
 
         Raises:
             StopIteration: when ``source`` raises it.
@@ -118,14 +120,14 @@ class Graph:
         """
         batch = self._next or self._thread.submit(self._batch)
         self._next = None
-        samples, views, finished = batch.result()
+        shown, views, finished = batch.result()
         self._next = self._thread.submit(self._batch)
         if finished is not None:
             training_stream = torch.cuda.current_stream()
             training_stream.wait_event(finished)
             for view in views:
                 view.record_stream(training_stream)
-        return samples, views
+        return shown, views
 
     def reset(self) -> None:
         """Get ready for the next epoch, after ``run`` ended one by StopIteration."""
@@ -133,12 +135,12 @@ class Graph:
         self._pipeline.reset()
         self._begun = False
 
-    def _batch(self) -> tuple[np.ndarray, list[torch.Tensor], torch.cuda.Event | None]:
+    def _batch(self) -> tuple[Shown, list[torch.Tensor], torch.cuda.Event | None]:
         if not self._begun:
             self._pipeline.schedule_run()
             self._begun = True
         outputs = self._pipeline.outputs()
-        (samples, _, _, drawn), _ = self._under_way.popleft()
+        (shown, _, drawn), _ = self._under_way.popleft()
         # The next batch is started now, so that DALI is busy while this one is finished and used.
         self._pipeline.schedule_run()
         if self._device == "gpu" and self._stream is None:
@@ -151,7 +153,7 @@ class Graph:
                 for view, view_drawn in zip(self._views, drawn, strict=True)
             ]
             views = finish_views(images, self._views, drawn, self._dtype)
-        return samples, views, self._stream and self._hold_until_read(images)
+        return shown, views, self._stream and self._hold_until_read(images)
 
     def _hold_until_read(self, images: list[torch.Tensor]) -> torch.cuda.Event:
         # DALI reuses the memory of a batch as soon as the batch is released, even if the GPU has
@@ -188,37 +190,42 @@ def _joined(images: Iterator[torch.Tensor], view: View, drawn: Drawn) -> torch.T
 def _graph(
     source: Callable[[], Sequence[Any]],
     views: Sequence[View],
-    of_partner: tuple[bool, ...],
+    row_of_view: tuple[int, ...],
     device: str,
     hw_decoder_load: float,
 ) -> tuple[DataNode, ...]:
-    pairs, corners = bool(of_partner), 2 * sum(view.regions for view in views)
+    others, corners = max(row_of_view), 2 * sum(view.regions for view in views)
     given = fn.external_source(
         source,
-        num_outputs=1 + 2 * pairs + corners,
+        num_outputs=1 + 2 * others + corners,
         no_copy=True,
-        dtype=[types.UINT8, *([types.UINT8, types.BOOL] * pairs), *([types.FLOAT] * corners)],
-        ndim=[1, *([1, 0] * pairs), *([1] * corners)],
+        dtype=[
+            *([types.UINT8] * (1 + others)),
+            *([types.BOOL] * others),
+            *([types.FLOAT] * corners),
+        ],
+        ndim=[*([1] * (1 + others)), *([0] * others), *([1] * corners)],
     )
-    shown = [decode(given[0], device, hw_decoder_load=hw_decoder_load)]
-    if pairs:
-        encoded, paired = given[1:3]
-        shown.append(_partner(shown[0], encoded, paired, device, hw_decoder_load))
-    corner = iter(given[1 + 2 * pairs :])
+    own, given = decode(given[0], device, hw_decoder_load=hw_decoder_load), given[1:]
+    shown = [own] + [
+        _other(own, encoded, differs, device, hw_decoder_load)
+        for encoded, differs in zip(given[:others], given[others : 2 * others], strict=True)
+    ]
+    corner = iter(given[2 * others :])
     resized = []
     for number, view in enumerate(views):
-        images = shown[of_partner[number] if pairs else 0]
+        images = shown[row_of_view[number]]
         regions = [(next(corner), next(corner)) for _ in range(view.regions)]
         resized += [resize(images, view.tile, region) for region in regions or [None]]
     return tuple(resized)
 
 
-def _partner(
-    own: DataNode, encoded: DataNode, paired: DataNode, device: str, hw_decoder_load: float
+def _other(
+    own: DataNode, encoded: DataNode, differs: DataNode, device: str, hw_decoder_load: float
 ) -> DataNode:
-    """Decode the partner of each image that is paired; another image is its own partner."""
+    """Decode the partner or negative of each image that has one; another image stands for it."""
     # DALI divides a batch at such a condition, so that no image is decoded twice.
-    if paired:  # noqa: SIM108
+    if differs:  # noqa: SIM108
         other = decode(encoded, device, hw_decoder_load=hw_decoder_load)
     else:
         other = own

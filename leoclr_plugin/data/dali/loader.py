@@ -16,6 +16,7 @@ from leoclr_plugin.data.dali.files import Content, Named, encode_paths
 from leoclr_plugin.data.dali.graph import Graph, undecodable
 from leoclr_plugin.data.draws import draw_views
 from leoclr_plugin.data.images import UnreadableImage, unreadable
+from leoclr_plugin.data.shown import Shown
 from leoclr_plugin.system.memory import shortage
 
 
@@ -53,12 +54,12 @@ class DaliLoader(Loader):
             self._feed = self._batches(epoch, first)
         self._next_batch = None
         for number in range(first, len(self)):
-            samples, views = self._run(epoch, number)
+            shown, views = self._run(epoch, number)
             if self.order.training and number == len(self) - 1:
                 self._next_batch = (epoch + 1, 0)
-            yield self._batch(samples, views)
+            yield self._batch([shown], views)
 
-    def _run(self, epoch: int, number: int) -> tuple[np.ndarray, list[torch.Tensor]]:
+    def _run(self, epoch: int, number: int) -> tuple[Shown, list[torch.Tensor]]:
         """Return what the graph gives; if bad images are left out, it starts again without them."""
         while True:
             try:
@@ -85,7 +86,7 @@ class DaliLoader(Loader):
             prefetch=self.prefetch,
             name=self._images.name,
             paths=self._images.store.are_files,
-            of_partner=self.pairing.of_partner if self.pairing else (),
+            shows=self.pairing.shows if self.pairing else (),
             **self.graph,
         )
 
@@ -103,10 +104,10 @@ class DaliLoader(Loader):
         """Yield what the graph is fed; in a training the epochs follow without end."""
         for number, _, indexes in self.order.batches_from(epoch, first):
             drawn = draw_views(self.views, self.order.seed, number, indexes)
-            samples, images = self._shown(number, indexes)
-            self._in_flight.append(np.concatenate(images))
-            contents = [self._paths_or_content(rows) for rows in images]
-            yield Named(samples, images, contents, drawn)
+            shown = self._shown(number, indexes)
+            self._in_flight.append(np.concatenate(shown.images))
+            contents = [self._paths_or_content(rows) for rows in shown.images]
+            yield Named(shown, contents, drawn)
 
     def _paths_or_content(self, indexes: np.ndarray) -> Content:
         if self._images.store.are_files:

@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from leoclr_plugin.data.pairs.partners import Partners
+from leoclr_plugin.data.pairs.kinds import (
+    has_negatives,
+    has_weights,
+    in_words,
+    kinds_of,
+    sort_by_kind,
+)
+from leoclr_plugin.data.pairs.partners import NEGATIVES_STREAM, Partners
 from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
 from leoclr_plugin.data.pairs.table import PairTable, read_pairs
+from leoclr_plugin.data.pairs.where import PARTNER, shows
 from leoclr_plugin.data.stored import NO_CLASS, Images
 from leoclr_plugin.data.stores.chained import ChainedStore
 from leoclr_plugin.data.stores.files import FileStore
-from leoclr_plugin.data.views import View
 from leoclr_plugin.errors import UserError
-
-SECOND, BOTH, ORIGINALS = "second", "both", "originals"
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,13 @@ class Pairing:
 
     Attributes:
         partners: which images are partners of which.
-        of_partner: for each view whether it shows the partner.
+        shows: for each view the place in ``Shown.images`` of what it shows.
+        negatives: the explicit negatives of the images; None without any.
     """
 
     partners: Partners
-    of_partner: tuple[bool, ...]
+    shows: tuple[int, ...]
+    negatives: Partners | None = None
 
 
 def has_pairs(data: DictConfig) -> bool:
@@ -61,11 +68,6 @@ def with_partners_listed(data: DictConfig) -> DictConfig:
     return OmegaConf.create({key: value for key, value in data.items() if key != "pairs"})
 
 
-def views_with_pairs(views: Sequence[View], where: str) -> list[View]:
-    """Return the views of a training with pairs: ``originals`` adds the partner's original."""
-    return [*views, views[-1]] if where == ORIGINALS else list(views)
-
-
 def build_pairing(
     images: Images, data: DictConfig, crops: int, views: int
 ) -> tuple[Images, Pairing]:
@@ -82,39 +84,86 @@ def build_pairing(
 
     Raises:
         UserError: if the file of pairs is bad or of another data set, an image is its own partner,
-            or a partner is not on the disk.
+            a partner is not on the disk, or the kinds are not those of ``data.pairs.kinds``.
     """
     node = data.pairs
-    if _suffixes(data):
-        found = _by_suffix(images, _suffixes(data))
-        originals = [index for index in range(len(images)) if index not in found]
-        places = {index: place for place, index in enumerate(originals)}
-        extra = sorted(found)
-        everything = images.take([*originals, *extra])
-        count = len(originals)
-        pairs = np.array([(places[found[index]], count + i) for i, index in enumerate(extra)])
-        weights = np.ones(len(pairs))
-    else:
-        count = len(images)
-        everything, pairs, weights = _by_file(images, data, Path(node.file))
-    of_partner = _of_partner(node.where, crops, views)
-    control = sum(of_partner) / len(of_partner) if node.control else None
-    partners = _grouped(pairs, weights, count, node.probability, control)
-    alone = int((np.diff(partners.first) == 0).sum())
+    find = _pairs_by_suffix if _suffixes(data) else _pairs_by_file
+    found = find(images, data)
+    shown = shows(node.where, crops, views, has_negatives(data))
+    control = shown.count(PARTNER) / len(shown) if node.control else None
+    partners = found.group(~found.negative, node.probability, control=control)
+    if any(found.kinds):
+        print(in_words(found.kinds, kinds_of(data)), file=sys.stderr)
+    paired, alone = _with_and_without(partners)
     print(
-        f"Pairs: {count - alone} of {count} images have a partner, {len(pairs)} pairs in all"
-        + (f"; {alone} images are trained on alone" if alone else ""),
+        f"Pairs: {paired} of {found.count} images have a partner, {len(partners.partners)} pairs "
+        f"in all{f'; {alone} images are trained on alone' if alone else ''}",
         file=sys.stderr,
     )
-    return everything, Pairing(partners, of_partner)
+    if not has_negatives(data):
+        return found.images, Pairing(partners, shown)
+    negatives = found.group(found.negative, node.probability, stream=NEGATIVES_STREAM)
+    pushed, _ = _with_and_without(negatives)
+    print(
+        f"Negatives: {pushed} of {found.count} images have one of their own, "
+        f"{len(negatives.partners)} pairs in all",
+        file=sys.stderr,
+    )
+    return found.images, Pairing(partners, shown, negatives)
 
 
-def _of_partner(where: str, crops: int, views: int) -> tuple[bool, ...]:
-    if where == SECOND:
-        return tuple(view == crops - 1 for view in range(views))
-    if where == BOTH:
-        return tuple(view < crops for view in range(views))
-    return tuple(view == views - 1 for view in range(views))
+@dataclass(frozen=True)
+class _Found:
+    """The pairs of a training.
+
+    Attributes:
+        images: the images of the training, followed by those that are only partners.
+        count: the number of the images of the training.
+        pairs: the indexes of each pair ``[P, 2]``.
+        weights: the weight ``[P]`` with which each partner is drawn.
+        kinds: the kind of each pair; empty texts for those without one.
+        in_loss: the weight ``[P]`` of each pair in the loss; None if the kinds do not change it.
+        negative: whether each pair is a negative ``[P]``.
+    """
+
+    images: Images
+    count: int
+    pairs: np.ndarray
+    weights: np.ndarray
+    kinds: list[str]
+    in_loss: np.ndarray | None
+    negative: np.ndarray
+
+    def group(self, chosen: np.ndarray, probability: float, **more: Any) -> Partners:
+        """Return the chosen pairs ``[P]`` as partners of their images."""
+        rows = np.flatnonzero(chosen)
+        rows = rows[np.argsort(self.pairs[rows, 0], kind="stable")]
+        own, weights = self.pairs[rows, 0], self.weights[rows]
+        numbers = np.bincount(own, minlength=self.count)
+        first = np.concatenate([[0], np.cumsum(numbers)])
+        totals = np.bincount(own, weights, minlength=self.count)
+        if (totals[numbers > 0] == 0).any():
+            raise UserError("data.pairs: an image has partners of weight 0 only; give one a weight")
+        in_loss = None if self.in_loss is None else self.in_loss[rows]
+        partners, shares = self.pairs[rows, 1], weights / totals[own]
+        return Partners(first, partners, shares, probability, weights=in_loss, **more)
+
+
+def _pairs_by_suffix(images: Images, data: DictConfig) -> _Found:
+    found = _by_suffix(images, _suffixes(data))
+    originals = [index for index in range(len(images)) if index not in found]
+    places = {index: place for place, index in enumerate(originals)}
+    extra = sorted(found)
+    count = len(originals)
+    pairs = np.array([(places[found[index]], count + i) for i, index in enumerate(extra)])
+    everything = images.take([*originals, *extra])
+    weights, negative = np.ones(len(pairs)), np.zeros(len(pairs), bool)
+    return _Found(everything, count, pairs, weights, [], None, negative)
+
+
+def _with_and_without(partners: Partners) -> tuple[int, int]:
+    has_one = np.diff(partners.first) > 0
+    return int(has_one.sum()), int((~has_one).sum())
 
 
 def _by_suffix(images: Images, suffixes: Sequence[str]) -> dict[int, int]:
@@ -127,8 +176,10 @@ def _by_suffix(images: Images, suffixes: Sequence[str]) -> dict[int, int]:
     return found
 
 
-def _by_file(images: Images, data: DictConfig, path: Path) -> tuple[Images, np.ndarray, np.ndarray]:
-    table = read_pairs(path)
+def _pairs_by_file(images: Images, data: DictConfig) -> _Found:
+    path = Path(data.pairs.file)
+    table, kinds = read_pairs(path), kinds_of(data)
+    in_loss, negative = sort_by_kind(path, table.kinds, kinds)
     root = data.train_path if isinstance(data.train_path, str) else "."
     known = {os.path.normpath(Path.cwd() / name): i for i, name in enumerate(images.names)}
     own = [known.get(_full(root, name)) for name in table.images]
@@ -152,7 +203,22 @@ def _by_file(images: Images, data: DictConfig, path: Path) -> tuple[Images, np.n
     pairs = np.array(
         [(own[row], known.get(others[row], places.get(others[row]))) for row in rows], np.int64
     )
-    return _with_extra(images, extra), pairs, table.weights[rows]
+    both = set(map(tuple, pairs[negative[rows]])) & set(map(tuple, pairs[~negative[rows]]))
+    if both:
+        row = rows[[tuple(pair) for pair in pairs].index(min(both))]
+        raise UserError(
+            f"{path}: {table.partners[row]} is a positive and a negative of {table.images[row]}; "
+            "remove one of the two pairs"
+        )
+    return _Found(
+        _with_extra(images, extra),
+        len(images),
+        pairs,
+        table.weights[rows],
+        [table.kinds[row] for row in rows],
+        in_loss[rows] if has_weights(data) else None,
+        negative[rows],
+    )
 
 
 def _check(
@@ -187,16 +253,3 @@ def _with_extra(images: Images, extra: Sequence[str]) -> Images:
     unknown = np.full(shape, NO_CLASS, images.targets.dtype)
     targets = np.concatenate([images.targets, unknown])
     return Images(store, targets, images.classes, np.array(chosen, np.int64))
-
-
-def _grouped(
-    pairs: np.ndarray, weights: np.ndarray, count: int, probability: float, control: Any
-) -> Partners:
-    order = np.argsort(pairs[:, 0], kind="stable")
-    pairs, weights = pairs[order], weights[order]
-    numbers = np.bincount(pairs[:, 0], minlength=count)
-    first = np.concatenate([[0], np.cumsum(numbers)])
-    totals = np.bincount(pairs[:, 0], weights, minlength=count)
-    if (totals[numbers > 0] == 0).any():
-        raise UserError("data.pairs: an image has partners of weight 0 only; give one a weight")
-    return Partners(first, pairs[:, 1], weights / totals[pairs[:, 0]], probability, control)

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from leoclr_plugin.data.draws import sample_numbers
 
-# The number of a stream of random numbers that no view has.
-_STREAM = 2**31
+# The numbers of two streams of random numbers that no view has, nor the images that are left out.
+_STREAM, NEGATIVES_STREAM = 2**31, 2**31 + 2
 _NUMBERS = 3
+
+
+class Paired(NamedTuple):
+    """The images of a batch and their partners, each ``[n]``.
+
+    Attributes:
+        own: the indexes of the images of the views that show the image.
+        partner: those of the views that show its partner. An image that is not paired is its own
+            partner.
+        places: the place of the pair in ``Partners.partners``; -1 for an image that is not paired.
+    """
+
+    own: np.ndarray
+    partner: np.ndarray
+    places: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,8 @@ class Partners:
             to 1 for each image.
         probability: how often an image is paired.
         control: None; or for the matched control, how often all views of a pair are of the partner.
+        stream: the number of the stream of random numbers.
+        weights: the weight of each pair ``[P]`` in the loss; None if they have none.
     """
 
     first: np.ndarray
@@ -35,8 +53,10 @@ class Partners:
     shares: np.ndarray
     probability: float
     control: float | None = None
+    stream: int = _STREAM
+    weights: np.ndarray | None = None
 
-    def draw(self, seed: int, epoch: int, indexes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, seed: int, epoch: int, indexes: np.ndarray) -> Paired:
         """Draw the images of a batch; the seed, the epoch and the index decide everything.
 
         Args:
@@ -45,12 +65,10 @@ class Partners:
             indexes: the samples' indexes ``[n]``.
 
         Returns:
-            The indexes ``[n]`` of the images of the views that show the image, and of those that
-            show its partner. An image that is not paired is its own partner. In the control both
-            are the same.
+            The images and their partners. In the control both are the same.
         """
-        numbers = sample_numbers([seed, epoch, _STREAM], indexes, _NUMBERS)
-        own, partner = indexes.copy(), indexes.copy()
+        numbers = sample_numbers([seed, epoch, self.stream], indexes, _NUMBERS)
+        own, partner, places = indexes.copy(), indexes.copy(), np.full(len(indexes), -1)
         for i, index in enumerate(indexes.tolist()):
             start, stop = self.first[index], self.first[index + 1]
             if start == stop or numbers[i, 0] >= self.probability:
@@ -58,9 +76,21 @@ class Partners:
             ends = np.cumsum(self.shares[start:stop])
             # Rounding may leave the last end below the number.
             place = min(int(np.searchsorted(ends, numbers[i, 1], "right")), stop - start - 1)
-            partner[i] = self.partners[start + place]
+            places[i] = start + place
+            partner[i] = self.partners[places[i]]
             if self.control is not None:
                 # As many views as in the experiment are of the partner, but they are never paired.
                 whole = partner[i] if numbers[i, 2] < self.control else index
                 own[i] = partner[i] = whole
-        return own, partner
+        return Paired(own, partner, places)
+
+    def weights_at(self, places: np.ndarray, unpaired: float) -> np.ndarray:
+        """Return the weight ``[n]`` of each pair that was drawn, float32.
+
+        Args:
+            places: ``Paired.places``.
+            unpaired: the weight of an image that is not paired.
+        """
+        weights = np.full(len(places), unpaired, np.float32)
+        weights[places >= 0] = self.weights[places[places >= 0]]
+        return weights

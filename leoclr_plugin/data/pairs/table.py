@@ -71,7 +71,7 @@ def read_pairs(path: Path) -> PairTable:
         columns["partner"],
         weights,
         _numbers(path, columns, "score", math.nan, -1, 1, count),
-        columns.get("kind") or [""] * count,
+        [str(kind) for kind in columns.get("kind", [""] * count)],
     )
 
 
@@ -157,7 +157,10 @@ def _numbers(
 
 
 def write_pairs(
-    path: Path, rows: Iterable[tuple[str, str, float]], weights: Sequence[float] | None = None
+    path: Path,
+    rows: Iterable[tuple[str, str, float]],
+    weights: Sequence[float] | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> None:
     """Write pairs with their scores as CSV, or as Parquet if the path ends so.
 
@@ -165,6 +168,7 @@ def write_pairs(
         path: the file to write.
         rows: the image, the partner and the score of each pair; NaN if the score is unknown.
         weights: the weight of each pair; None leaves the column out.
+        kinds: the kind of each pair; None leaves the column out.
     """
     from leoclr_plugin.system.files import whole_file
 
@@ -173,6 +177,8 @@ def write_pairs(
         for values, value in zip(columns.values(), row, strict=True):
             values.append(value)
     columns["score"] = [None if math.isnan(score) else score for score in columns["score"]]
+    if kinds is not None:
+        columns["kind"] = list(kinds)
     if weights is not None:
         columns["weight"] = list(weights)
     with whole_file(path) as part:
