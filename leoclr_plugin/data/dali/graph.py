@@ -206,12 +206,11 @@ def _graph(
         ],
         ndim=[*([1] * (1 + others)), *([0] * others), *([1] * corners)],
     )
-    own, given = decode(given[0], device, hw_decoder_load=hw_decoder_load), given[1:]
-    shown = [own] + [
-        _other(own, encoded, differs, device, hw_decoder_load)
-        for encoded, differs in zip(given[:others], given[others : 2 * others], strict=True)
-    ]
-    corner = iter(given[2 * others :])
+    shown = [decode(given[0], device, hw_decoder_load=hw_decoder_load)]
+    for row in range(1, 1 + others):
+        encoded, differs = given[row], given[others + row]
+        shown.append(_other(shown[0], encoded, differs, device, hw_decoder_load))
+    corner = iter(given[1 + 2 * others :])
     resized = []
     for number, view in enumerate(views):
         images = shown[row_of_view[number]]
