@@ -20,8 +20,8 @@ the uninterrupted run. The damage comes from a fixed seed.
 
 `LEOCLR_FAULTS_TABLE=benchmarks/faults.json python -m pytest -m faults` counts, and
 `python benchmarks/faults.py benchmarks/faults.json > benchmarks/faults.md` writes this page.
-`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases, as the row of SIGTERM here. A nightly
-job tries all.
+`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases, as the rows of a full disk at random sizes, of
+a process that says why and of moments of a comparison here. A nightly job tries all.
 [What is not survived](../docs/limits.md#faults) stands with the limits.
 
 | what | case | tried | survived | lost |
