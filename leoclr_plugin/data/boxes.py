@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import tell
 
 # A box may reach so many pixels beyond its picture, because of roundings, and is cut there.
 _ROUNDING = 1.0
@@ -136,10 +136,9 @@ class PictureReader:
                     f"{self._name}: {len(found)} {what}, the first is {found[0]}; {remedy}"
                 )
         if self._empty:
-            print(
+            tell(
                 f"{self._name}: {len(self._empty)} boxes have no area and are left out, the first "
                 f"is {self._empty[0]}",
-                file=sys.stderr,
             )
         if all(picture.ignored.all() for picture in self._pictures):
             raise UserError(

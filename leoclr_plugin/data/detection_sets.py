@@ -13,6 +13,7 @@ from tqdm import tqdm
 from leoclr_plugin.data.boxes import Annotation, Picture, PictureReader
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES, categories, open_coco, open_voc
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import printable
 
 _BAR_DELAY = 2.0  # seconds before a progress bar is shown
 # The path of an image, the file with its annotation, and a function that reads that.
@@ -56,7 +57,7 @@ def read_detection_set(layout: str, root: Path, names: Sequence[str], key: str) 
             raise UserError(f"{key}: {name} has other classes than {names[0]}; leave it out")
     reader = PictureReader(classes, f"{key} of {root}")
     all_entries = [entry for _, entries in parts for entry in entries]
-    title = f"Reading {', '.join(names)}"
+    title = printable(f"Reading {', '.join(names)}")
     for path, annotation, read in tqdm(all_entries, desc=title, delay=_BAR_DELAY, leave=False):
         reader.take(path, annotation, read)
     return DetectionSet(reader.finish(), classes)

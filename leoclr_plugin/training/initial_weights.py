@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from leoclr_plugin.checkpoints.reading import load_safely
 from leoclr_plugin.checkpoints.weights import State, read_weights
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.host import host
+from leoclr_plugin.terminal import tell
 
 _TIMM = "timm"
 # Files of other projects have the network's tensors under one of these keys, or at the top.
@@ -61,7 +61,7 @@ def start_from_weights(model: nn.Module, cfg: DictConfig) -> None:
         host().initialize_momentum_params(model.backbone, model.momentum_backbone)
         # The averages of batch norm are no parameters, so the host leaves them as they are.
         model.momentum_backbone.load_state_dict(model.backbone.state_dict())
-    print(f"Starting from {given}: {counted} match", file=sys.stderr)
+    tell(f"Starting from {given}: {counted} match")
 
 
 def _matching(state: State, expected: Mapping[str, torch.Tensor], prefix: str) -> State:

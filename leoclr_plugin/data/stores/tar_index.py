@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from leoclr_plugin.data.stores.names import Names
 from leoclr_plugin.data.stores.tar_members import members
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import whole_file
+from leoclr_plugin.terminal import tell
 
 ENDING = ".leoclr-index"
 _VERSION = 1
@@ -79,7 +79,7 @@ def index_of(shard: Path, image_key: str | None, label_key: str | None) -> Shard
             cached.parent.mkdir(parents=True, exist_ok=True)
             _write(cached, index, stamp)
         except (OSError, UserError) as error:
-            print(f"The index of {shard} is not kept: {error}", file=sys.stderr)
+            tell(f"The index of {shard} is not kept: {error}")
     return index
 
 
