@@ -99,7 +99,8 @@ def parquet_store(
         with _naming(path, "Parquet"):
             files.append((str(path), parquet.read_metadata(path).num_rows))
     with _naming(paths[0], "Parquet"):
-        table = datasets.load_dataset("parquet", data_files=[str(p) for p in paths], split="train")
+        # ``load_dataset`` would tell the hub that a data set was read.
+        table = datasets.Dataset.from_parquet([str(path) for path in paths])
     return TableStore(table, files, image_key, label_key, labelled)
 
 
