@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 from tqdm import tqdm
 
+from leoclr_plugin.data.annotation_xml import read_annotation
 from leoclr_plugin.data.boxes import Annotation, Picture, PictureReader
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES, categories, open_coco, open_voc
 from leoclr_plugin.errors import UserError, one_line
@@ -80,7 +80,7 @@ def _voc(root: Path, name: str, key: str) -> tuple[tuple[str, ...], list[_Entry]
 
 
 def _read_voc(path: str) -> Annotation:
-    root = ElementTree.parse(path).getroot()
+    root = read_annotation(path)
     size = tuple(int(root.findtext(f"size/{side}", "0")) for side in ("height", "width"))
     objects = []
     for shown in root.findall("object"):

@@ -132,6 +132,6 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
     for value in (float("nan"), 1e6):
         content["state_dict"]["backbone.layer4.1.conv2.weight"].view(-1)[-1] = value
         torch.save(content, checkpoint)
-        with pytest.raises(UserError, match="has 1 weights of .* that are not finite"):
+        with pytest.raises(UserError, match=r"has 1 weights of .* that are not finite"):
             publish(run, NAME, image_folder, "leoclr pretrain", "Small.", "0123456789ab", 0.25)
         assert {path: path.read_bytes() for path in zoo.iterdir()} == there

@@ -69,7 +69,7 @@ def refused(encoded: bytes) -> str | None:
             pass
     except Image.DecompressionBombError as error:
         return one_line(error)
-    except Exception:
-        # DALI may read it, or reports it.
+    # DALI may read it, or reports it.
+    except Exception:  # nosec B110 # DALI decides
         pass
     return misread(encoded)
