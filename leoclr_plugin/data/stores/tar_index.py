@@ -162,6 +162,16 @@ def _write(path: Path, index: ShardIndex, stamp: str) -> None:
         )
 
 
+def _is_whole(index: ShardIndex, size: int) -> bool:
+    """Whether all images of an index lie within a shard of so many bytes, and have a name each."""
+    count, ends = len(index.names), index.places + index.sizes
+    if not count == len(index.places) == len(index.sizes) == len(index.codes):
+        return False
+    within = (index.places >= 0) & (index.sizes >= 0) & (ends <= size)
+    known = (index.codes >= -1) & (index.codes < len(index.texts))
+    return bool(within.all() and known.all())
+
+
 def _read(path: Path, stamp: str) -> ShardIndex | None:
     """Return an index that was kept; None if there is none or it is of another shard."""
     if not path.is_file():
@@ -171,7 +181,7 @@ def _read(path: Path, stamp: str) -> ShardIndex | None:
             if str(kept["stamp"]) != stamp:
                 return None
             count, first = kept["left_out"]
-            return ShardIndex(
+            index = ShardIndex(
                 kept["places"],
                 kept["sizes"],
                 Names(kept["letters"], kept["ends"]),
@@ -179,6 +189,7 @@ def _read(path: Path, stamp: str) -> ShardIndex | None:
                 tuple(Names(kept["text_letters"], kept["text_ends"])),
                 (int(count), str(first)),
             )
+        return index if _is_whole(index, int(stamp.split()[1])) else None
     # A damaged index is made again, whatever is wrong with it.
     except Exception:
         return None
