@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from leoclr_plugin.terminal import tell
 
 
 class UserError(Exception):
@@ -47,7 +48,7 @@ def tell_ignored(node: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             line = f"{node}{name} is ignored: it is not a setting{suggestion(name, known)}"
-            print(line, file=sys.stderr)
+            tell(line)
 
 
 @contextmanager

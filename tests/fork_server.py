@@ -68,6 +68,12 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
     # All forks would draw the same numbers, and name their runs alike.
     random.seed()
     np.random.seed()
+    # As Python does when it starts.
+    for folder in env.get("PYTHONPATH", "").split(os.pathsep):
+        site = Path(folder, "sitecustomize.py")
+        if site.is_file():
+            runpy.run_path(str(site))
+            break
     if argv[0] == "-u":  # torchrun asks for output without a buffer, which has no effect here.
         argv = argv[1:]
     if argv[0] == "-m":

@@ -12,6 +12,7 @@ import pytest
 from leoclr_plugin.data.dali import has_dali
 from leoclr_plugin.report.environment import version_of
 from tests.conftest import make_folder, make_image
+from tests.network import no_network
 from tests.programs import ROOT, forked_python
 from tests.runs import run_folder
 
@@ -61,20 +62,16 @@ def run_block(commands: str, cwd: Path, host: str = "bundled", **env: str):
         shim = bin_folder / name
         shim.write_text(text.format(python=python))
         shim.chmod(0o755)
-    return subprocess.run(
-        ["bash", "-euc", commands],
-        cwd=cwd,
-        env={
-            **os.environ,
-            "PATH": f"{bin_folder}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "LEOCLR_HOST": host,
-            **env,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    path = f"{bin_folder}:{os.environ['PATH']}"
+    with no_network(cwd) as offline:
+        return subprocess.run(
+            ["bash", "-euc", commands],
+            cwd=cwd,
+            env={**os.environ, "PATH": path, "LEOCLR_HOST": host, **offline, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def with_data(root: Path, per_class: int = 4) -> Path:

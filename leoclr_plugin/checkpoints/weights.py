@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from leoclr_plugin.checkpoints.finite import check_weights
 from leoclr_plugin.errors import UserError
 
 State = dict[str, torch.Tensor]
@@ -26,11 +27,15 @@ def write_weights(
         path: path of the file.
         about: description that is written into the file's header, as JSON under ``about``.
         half: whether to write floating point numbers as float16.
+
+    Raises:
+        UserError: if a tensor is not finite, as float16 if that is what is written.
     """
     tensors = {
         name: (value.half() if half and value.is_floating_point() else value).contiguous()
         for name, value in state.items()
     }
+    check_weights(tensors, f"{path.name}{' in half precision' if half else ''}")
     # Use one header entry: safetensors writes several in random order, so the same weights would
     # get a different SHA-256 each time.
     header = {"about": json.dumps(dict(about), sort_keys=True)}

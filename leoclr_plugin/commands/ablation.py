@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from leoclr_plugin.commands.shared import add_comparison_arguments, words_list
+from leoclr_plugin.terminal import say, say_text
 
 EXAMPLE = "leoclr ablation imagenette/leoclr --rows original,no-grey,crop-only --budget epochs=10"
 
@@ -51,6 +52,6 @@ def run(args: argparse.Namespace) -> None:
         args.methods,
         measures,
     )
-    print(table)
+    say_text(table)
     plot = ", ablation.svg" if (args.out / "ablation.svg").exists() else ""
-    print(f"Written to {args.out / 'table.txt'}, rows.json, report.html{plot}")
+    say(f"Written to {args.out / 'table.txt'}, rows.json, report.html{plot}")

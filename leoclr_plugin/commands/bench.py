@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from leoclr_plugin.commands.shared import add_source_arguments, positive, source_keys
+from leoclr_plugin.terminal import say_text
 
 EXAMPLE = "leoclr bench step --backbone resnet18 --batch-size 64 --size 64 --json"
 _DATA_EXAMPLE = "leoclr bench data --data datasets/imagenette2-160/train --device cpu --compare"
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure the speed and print it."""
     result, lines = args.measure(args)
-    print(json.dumps(result, indent=2) if args.json else "\n".join(lines))
+    say_text(json.dumps(result, indent=2) if args.json else "\n".join(lines))
 
 
 def _step(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

@@ -13,6 +13,7 @@ from leoclr_plugin.commands.shared import (
     reading_keys,
     source_keys,
 )
+from leoclr_plugin.terminal import say
 
 if TYPE_CHECKING:
     from leoclr_plugin.data.stored import Images
@@ -54,10 +55,10 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.data.datasets import list_name
     from leoclr_plugin.data.images import find_unreadable
     from leoclr_plugin.data.levels import levels_of
+    from leoclr_plugin.data.lists import write_list
     from leoclr_plugin.data.stored import Images
     from leoclr_plugin.data.stores.opening import open_store
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.system.files import write_text
 
     levels = levels_of(reading_keys(args))
     if args.dali and levels is not None:
@@ -77,12 +78,12 @@ def run(args: argparse.Namespace) -> None:
     if args.dali:
         bad |= _undecodable(images, [i for i in range(len(images)) if i not in bad])
     for index, reason in bad.items():
-        print(f"{images.name(index)}: {reason}")
-    print(f"{len(images) - len(bad)} of {len(images)} images are good, {len(bad)} bad")
+        say(f"{images.name(index)}: {reason}")
+    say(f"{len(images) - len(bad)} of {len(images)} images are good, {len(bad)} bad")
     if args.write_list:
         good = (list_name(data, images.name(i)) for i in range(len(images)) if i not in bad)
-        write_text(args.write_list, "".join(f"{name}\n" for name in good))
-        print(f"Written to {args.write_list}")
+        write_list(args.write_list, good)
+        say(f"Written to {args.write_list}")
     if bad:
         sys.exit(1)
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from leoclr_plugin.commands.shared import above_zero, add_comparison_arguments, positive
+from leoclr_plugin.terminal import say, say_text
 
 EXAMPLE = "leoclr compare imagenette/leoclr --methods leoclr,mocov2plus --budget epochs=10"
 
@@ -78,8 +79,8 @@ def run(args: argparse.Namespace) -> None:
     )
     budget = Budget(**args.budget)
     compare(args.config, methods, budget, args.seeds, args.out, args.overrides, measures)
-    print(read_text(args.out / "table.txt"))
-    print(f"Written to {args.out / 'report.html'}, results.csv and results.json")
+    say_text(read_text(args.out / "table.txt"))
+    say(f"Written to {args.out / 'report.html'}, results.csv and results.json")
 
 
 def epochs_list(text: str) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from leoclr_plugin.terminal import say_text
+
 EXAMPLE = "leoclr config schema > leoclr.schema.json"
 
 
@@ -26,10 +28,10 @@ def _print_schema() -> None:
 
     from leoclr_plugin.config.json_schema import json_schema
 
-    print(json.dumps(json_schema(), indent=2))
+    say_text(json.dumps(json_schema(), indent=2))
 
 
 def _print_reference() -> None:
     from leoclr_plugin.config.reference import reference
 
-    print(reference(), end="")
+    say_text(reference())

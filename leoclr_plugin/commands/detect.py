@@ -8,6 +8,7 @@ from pathlib import Path
 from leoclr_plugin.commands.networks import NETWORK_HELP
 from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr detect trained_models/leoclr/offline-1a2b3c4d data.train_path=datasets"
 _DEFAULT_CONFIG = "voc/moco"
@@ -68,10 +69,10 @@ def run(args: argparse.Namespace) -> None:
         return
     if cfg.get("fast_dev_run"):
         # The figures of one batch must not replace a real result.
-        print(TRIED)
+        say(TRIED)
         return
     figures = ", ".join(f"{name} {result[name]:.2f} %" for name in ("AP", "AP50", "AP75"))
     sets = {key: list(settings[key]) for key in ("train_sets", "val_sets")}
-    print(f"Faster R-CNN ({settings.network}) on {', '.join(sets['val_sets'])}: {figures}")
+    say(f"Faster R-CNN ({settings.network}) on {', '.join(sets['val_sets'])}: {figures}")
     about = {"network": settings.network, **sets, "checkpoint": source.checkpoint.name}
     write_result(args.out, source.folder, "detect.json", {**result, **about})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from leoclr_plugin.terminal import say
+
 EXAMPLE = "leoclr doctor"
 _INSTALL_COMMANDS = {
     "umap-learn": 'pip install "leoclr-plugin[umap]"',
@@ -39,22 +41,22 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.training.loading import how_dali_loads, how_threads_load
 
     machine = environment()
-    print(f"leoclr-plugin {machine['leoclr']}, Python {machine['python']}")
-    print(f"host          {host().name}: {host().reason}")
-    print(f"              {host().location}")
+    say(f"leoclr-plugin {machine['leoclr']}, Python {machine['python']}")
+    say(f"host          {host().name}: {host().reason}")
+    say(f"              {host().location}")
     if host().name == "bundled":
-        print("              to install solo-learn itself: leoclr host install")
+        say("              to install solo-learn itself: leoclr host install")
     methods = sorted(name for name in METHODS if name not in ("base", "linear"))
-    print(f"methods       {', '.join(methods)}")
-    print(f"CPU           {machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads")
+    say(f"methods       {', '.join(methods)}")
+    say(f"CPU           {machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads")
     if torch.cuda.is_available():
-        print(f"GPU           {machine['gpu']} (CUDA {torch.version.cuda})")
+        say(f"GPU           {machine['gpu']} (CUDA {torch.version.cuda})")
     else:
-        print("GPU           none: training runs on the CPU")
+        say("GPU           none: training runs on the CPU")
     for name, how in (("image_folder", how_threads_load()), ("dali", how_dali_loads())):
-        print(f"loading       data.format={name}: {how}")
+        say(f"loading       data.format={name}: {how}")
     width = max(map(len, (*PACKAGES, *OPTIONAL_PACKAGES))) + 1
     for name in PACKAGES:
-        print(f"{name:{width}}{version_of(name) or 'missing: pip install ' + name}")
+        say(f"{name:{width}}{version_of(name) or 'missing: pip install ' + name}")
     for name in OPTIONAL_PACKAGES:
-        print(f"{name:{width}}{version_of(name) or 'not installed: ' + _INSTALL_COMMANDS[name]}")
+        say(f"{name:{width}}{version_of(name) or 'not installed: ' + _INSTALL_COMMANDS[name]}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leoclr_plugin.commands.networks import NETWORK_HELP, add_loading_arguments, open_network
 from leoclr_plugin.commands.shared import add_source_arguments, source_keys
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr embed trained_models/leoclr/offline-1a2b3c4d photos --out features.parquet"
 
@@ -63,4 +64,4 @@ def run(args: argparse.Namespace) -> None:
         network.levels,
     )
     earlier = f", {done} of them by an earlier call" if done else ""
-    print(f"{len(pictures.names)} images are in {args.out}{earlier}")
+    say(f"{len(pictures.names)} images are in {args.out}{earlier}")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from leoclr_plugin.commands.shared import add_checkpoint_argument
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr export trained_models/leoclr/offline-1a2b3c4d --format timm"
 # How to use the file of each format.
@@ -49,4 +50,4 @@ def run(args: argparse.Namespace) -> None:
         "checkpoint_path": str(path),
     }
     arguments = [repr(timm_name(source.cfg)), *(f"{k}={v!r}" for k, v in kwargs.items())]
-    print(f"Written to {path}; {_USAGE[args.format].format(timm=', '.join(arguments))}")
+    say(f"Written to {path}; {_USAGE[args.format].format(timm=', '.join(arguments))}")

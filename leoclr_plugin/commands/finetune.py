@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from leoclr_plugin.commands.networks import NETWORK_HELP
 from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr finetune trained_models/leoclr/offline-1a2b3c4d --labels 1% max_epochs=50"
 
@@ -67,10 +68,10 @@ def run(args: argparse.Namespace) -> None:
         return
     if cfg.get("fast_dev_run"):
         # The figures of one or two batches must not replace a real result.
-        print(TRIED)
+        say(TRIED)
         return
     images = len(train.dataset)
-    print(f"Fine-tuning with {images} labelled images: {in_words(result)}")
+    say(f"Fine-tuning with {images} labelled images: {in_words(result)}")
     content = {**result, "labels": labels, "images": images, "size": list(size)}
     suffix = f"-{labels}" if args.labels else ""
     name = f"finetune{suffix}.json"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from leoclr_plugin.terminal import say
+
 EXAMPLE = "leoclr host install"
 
 
@@ -39,10 +41,10 @@ def _show(args: argparse.Namespace) -> None:
     from leoclr_plugin.host.select import choose_host
 
     choice = choose_host()
-    print(f"host     {choice.name}: {choice.reason}")
+    say(f"host     {choice.name}: {choice.reason}")
     if choice.source_tree is not None:
-        print(f"folder   {choice.source_tree}")
-    print(f"configs  {scripts_folder()}")
+        say(f"folder   {choice.source_tree}")
+    say(f"configs  {scripts_folder()}")
 
 
 def _install(args: argparse.Namespace) -> None:
@@ -50,7 +52,7 @@ def _install(args: argparse.Namespace) -> None:
 
     folder = install(args.ref or TESTED_REF, args.dest)
     choose(str(folder.resolve()))
-    print(f"solo-learn is in {folder} and is used from now on; leoclr host use auto undoes this")
+    say(f"solo-learn is in {folder} and is used from now on; leoclr host use auto undoes this")
 
 
 def _use(args: argparse.Namespace) -> None:
@@ -64,4 +66,4 @@ def _use(args: argparse.Namespace) -> None:
         check_source_tree(folder, f"host use {args.host}")
         choose(str(folder))
     choice = choose_host()
-    print(f"host     {choice.name}: {choice.reason}")
+    say(f"host     {choice.name}: {choice.reason}")

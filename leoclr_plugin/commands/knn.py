@@ -14,6 +14,7 @@ from leoclr_plugin.commands.shared import (
     checkpoint_and_data,
     positive,
 )
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr knn trained_models/leoclr/offline-1a2b3c4d --k 20"
 _DISTANCES = ("cosine", "euclidean")
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
             for temperature in temperatures:
                 result = knn(*features, k, temperature, distance, classes)
                 results.append({**result, "feature_type": feature_type})
-                print(_summary(results[-1]))
+                say(_summary(results[-1]))
     first, *more = results
     content = {**first, "checkpoint": source.checkpoint.name}
     if more:

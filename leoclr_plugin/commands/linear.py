@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from leoclr_plugin.commands.results import add_out_argument, results_folder, write_result
 from leoclr_plugin.commands.shared import TRIED, add_checkpoint_argument, add_overrides_argument
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
 
@@ -74,9 +75,9 @@ def run(args: argparse.Namespace) -> None:
         return
     if cfg.get("fast_dev_run"):
         # The figures of one or two batches must not replace a real result.
-        print(TRIED)
+        say(TRIED)
         return
-    print(f"{name}: {in_words(result)}")
+    say(f"{name}: {in_words(result)}")
     content = {**result, "checkpoint": source.checkpoint.name}
     write_result(args.out, source.folder, file_name, content)
 

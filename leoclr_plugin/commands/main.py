@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from leoclr_plugin.commands import (
     ablation,
@@ -41,6 +42,7 @@ from leoclr_plugin.commands import (
 from leoclr_plugin.commands.zoo_weights import with_zoo_files
 from leoclr_plugin.errors import UserError, of_file
 from leoclr_plugin.system.memory import shortage
+from leoclr_plugin.terminal import printable, say, tell
 from leoclr_plugin.version import __version__
 
 # A write fails with one of these when the disk is full, the user's quota is used up or the file
@@ -75,9 +77,16 @@ _COMMANDS = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors may quote any text, also those of the parsers of subcommands."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="leoclr",
         description="LeOCLR: contrastive learning with the whole image as anchor.",
         epilog="leoclr COMMAND --help shows a working example of each command.",
@@ -200,7 +209,7 @@ def _limit_spinning_of_threads() -> None:
 
 def _stdout_is_closed() -> bool:
     try:
-        print(flush=True)
+        say(flush=True)
     except BrokenPipeError:
         # Python flushes stdout once more when it exits, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -215,5 +224,5 @@ def _report_user_error(args: argparse.Namespace, line: str) -> int:
 
 def _print_error(args: argparse.Namespace, line: str) -> None:
     if args.debug:
-        traceback.print_exc()
-    print(f"leoclr {args.command}: {line}", file=sys.stderr)
+        tell(*traceback.format_exc().splitlines())
+    tell(f"leoclr {args.command}: {line}")

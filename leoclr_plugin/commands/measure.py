@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from leoclr_plugin.commands.shared import (
     source_keys,
 )
 from leoclr_plugin.evaluation.protocol import MEASURED_IMAGES, MEASURED_VIEWS
+from leoclr_plugin.terminal import say, say_text, tell
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         }
         rows.append(row)
         spectra.append((source.checkpoint.name, measured.spectrum))
-    print(_table(rows))
+    say_text(_table(rows))
     rows_by_folder = defaultdict(list)
     for folder, row in zip(folders, rows, strict=True):
         rows_by_folder[folder].append(row)
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
         path = folders[0] / _PLOT
         with whole_file(path) as part:
             spectrum_plot(spectra, part)
-        print(f"Written to {path}")
+        say(f"Written to {path}")
 
 
 def _data(source: CheckpointFolder | ZooSource, args: argparse.Namespace) -> DictConfig:
@@ -156,10 +156,9 @@ def _tell_differences(
     }
     names = [name for name, (first, *rest) in differences.items() if any(v != first for v in rest)]
     if names:
-        print(
+        tell(
             f"The checkpoints differ in their {' and '.join(names)}, and are each measured with "
             "their own, so compare the rows with care",
-            file=sys.stderr,
         )
 
 

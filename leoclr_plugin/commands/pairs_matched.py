@@ -7,17 +7,19 @@ import shlex
 
 from leoclr_plugin.commands.pairs_mine import pictures_in_files
 from leoclr_plugin.commands.results import results_folder
+from leoclr_plugin.terminal import say
 
 _PAIRS, _LIST, _COUNTS = "pairs-instances.csv", "images.txt", "matched.json"
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the pairs, the list of images that both trainings use, and what they hold."""
+    from leoclr_plugin.data.lists import write_list
     from leoclr_plugin.data.pairs.matched import match, pairs_by_class
     from leoclr_plugin.data.pairs.places import place_pairs
     from leoclr_plugin.data.pairs.table import read_pairs, write_pairs
     from leoclr_plugin.errors import UserError
-    from leoclr_plugin.system.files import write_json, write_text
+    from leoclr_plugin.system.files import write_json
 
     table = read_pairs(args.file)
     pictures = pictures_in_files(args.data)
@@ -35,10 +37,8 @@ def run(args: argparse.Namespace) -> None:
             f"two classes, and {matched.unknown} of an unknown one"
         )
     by_class = pairs_by_class(matched, labels)
-    print(
-        f"{len(matched.images)} training pairs an epoch in either set, of {len(by_class)} classes"
-    )
-    print(
+    say(f"{len(matched.images)} training pairs an epoch in either set, of {len(by_class)} classes")
+    say(
         f"Left out: {matched.other_class} pairs of two classes, {matched.unknown} of an unknown "
         "class"
     )
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         None if (weights == 1).all() else weights.tolist(),
         kinds if any(kinds) else None,
     )
-    write_text(folder / _LIST, "".join(f"{names[i]}\n" for i in matched.images.tolist()))
+    write_list(folder / _LIST, (names[i] for i in matched.images.tolist()))
     content = {
         "file": str(args.file),
         "data": str(args.data),
@@ -67,5 +67,5 @@ def run(args: argparse.Namespace) -> None:
     write_json(folder / _COUNTS, content)
     common = shlex.join([f"data.train_path={args.data}", f"+data.train_list={folder / _LIST}"])
     pairs = shlex.quote(f"+data.pairs.file={folder / _PAIRS}")
-    print(f"Pairs of instances: {common} {pairs}")
-    print(f"Pairs of one image: {common}")
+    say(f"Pairs of instances: {common} {pairs}")
+    say(f"Pairs of one image: {common}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leoclr_plugin.commands.networks import NETWORK_HELP, add_loading_arguments, open_encoder
 from leoclr_plugin.commands.shared import positive
+from leoclr_plugin.terminal import say, say_text
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
     rows = zip(mined.images.tolist(), mined.partners.tolist(), mined.scores.tolist(), strict=True)
     write_pairs(args.out, ((names[i], names[j], score) for i, j, score in rows))
     write_json(args.out.with_suffix(".json"), _result(mined, count, args, about))
-    print(f"Written to {args.out}, {args.out.with_suffix('.json').name}")
+    say(f"Written to {args.out}, {args.out.with_suffix('.json').name}")
 
 
 def pictures_in_files(path: Path) -> Pictures:
@@ -192,17 +193,17 @@ def _tell(mined: Mined, count: int, args: argparse.Namespace) -> None:
     from leoclr_plugin.report.tables import text_table
 
     rows = [(name_of(low, high), str(n)) for low, high, n in mined.histogram.ranges()]
-    print(text_table((f"cosine of the {args.k} nearest", "pairs"), rows))
+    say_text(text_table((f"cosine of the {args.k} nearest", "pairs"), rows))
     paired = len(np.unique(mined.images))
-    print(
+    say(
         f"{len(mined.images)} pairs from {args.min_similarity:g} to {args.max_similarity:g}, for "
         f"{paired} of {count} images"
     )
     if args.mutual:
-        print(f"{mined.one_sided} pairs were found from one side only and are left out")
-    print(f"{mined.duplicates} pairs of near-duplicates above the band are left out")
+        say(f"{mined.one_sided} pairs were found from one side only and are left out")
+    say(f"{mined.duplicates} pairs of near-duplicates above the band are left out")
     if mined.crowded:
-        print(
+        say(
             f"{mined.crowded} images have so many near-duplicates that some of their pairs may be "
             "missing"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leoclr_plugin.commands.pairs_mine import pictures_in_files
 from leoclr_plugin.commands.results import results_folder
+from leoclr_plugin.terminal import say, say_text
 
 
 def run(args: argparse.Namespace) -> None:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     known, same = int((placed.same >= 0).sum()), int((placed.same == 1).sum())
     rows.append(("all", str(len(table)), f"{100 * same / known:.1f}" if known else "-"))
-    print(text_table(header, rows))
+    say_text(text_table(header, rows))
     svg = histogram_svg(ranges)
     grid = pair_grid(
         ranges,
@@ -75,4 +76,4 @@ def run(args: argparse.Namespace) -> None:
         ],
     }
     write_json(paths["report.json"], content)
-    print(f"Written to {', '.join(str(path) for path in map(Path, paths.values()))}")
+    say(f"Written to {', '.join(str(path) for path in map(Path, paths.values()))}")

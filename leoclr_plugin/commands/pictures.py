@@ -15,6 +15,7 @@ from leoclr_plugin.commands.networks import (
     require_bytes,
 )
 from leoclr_plugin.commands.results import add_out_argument, results_folder
+from leoclr_plugin.terminal import say
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     paths = {kind: folder / f"pictures-{kind}.png" for kind in KINDS}
     rows = draw_pictures(pictured, paths)
     shared = [one for row in rows for one in row.shared]
-    print(f"{sum(shared)} of {len(shared)} neighbours share a class with their query")
+    say(f"{sum(shared)} of {len(shared)} neighbours share a class with their query")
     write_page(network.name, paths, folder / "pictures.html")
     content = {
         "run": network.name,
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     }
     write_json(folder / "pictures.json", content)
     pictures = ", ".join(path.name for path in paths.values())
-    print(f"Written to {folder / 'pictures.html'}, pictures.json, {pictures}")
+    say(f"Written to {folder / 'pictures.html'}, pictures.json, {pictures}")
 
 
 def pictured_by(network: Network, cfg: DictConfig) -> tuple[Pictured, list[str]]:

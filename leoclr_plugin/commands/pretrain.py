@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
+from leoclr_plugin.terminal import say, say_text
 
 EXAMPLE = (
     "leoclr pretrain imagenette/leoclr data.train_path=imagenette2-160/train "
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     if args.cfg:
         from omegaconf import OmegaConf
 
-        print(OmegaConf.to_yaml(cfg), end="")
+        say_text(OmegaConf.to_yaml(cfg))
         return
 
     from lightning.pytorch.utilities import rank_zero_only
@@ -55,11 +56,11 @@ def run(args: argparse.Namespace) -> None:
     if rank_zero_only.rank:
         return
     if folder is None:
-        print(TRIED)
+        say(TRIED)
         return
-    print(f"Written to {folder}")
+    say(f"Written to {folder}")
     if cfg.checkpoint.enabled:
-        print(f"Evaluate it with: leoclr knn {shlex.quote(str(folder))}")
+        say(f"Evaluate it with: leoclr knn {shlex.quote(str(folder))}")
 
 
 def _train_each(args: argparse.Namespace) -> None:
@@ -80,7 +81,7 @@ def _train_each(args: argparse.Namespace) -> None:
     command += ["--debug"] if args.debug else []
     failed = []
     for number, job in enumerate(jobs, start=1):
-        print(f"Training {number} of {len(jobs)}: {' '.join(job)}", flush=True)
+        say(f"Training {number} of {len(jobs)}: {' '.join(job)}", flush=True)
         # Each training runs in its own process, because Lightning starts the other processes of a
         # training with the same command line.
         if run_child([*command, *job]):

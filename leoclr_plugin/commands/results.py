@@ -8,6 +8,7 @@ from typing import Any
 
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import check_writable, write_json
+from leoclr_plugin.terminal import say
 
 
 def add_out_argument(parser: argparse.ArgumentParser) -> None:
@@ -58,4 +59,4 @@ def write_result(out: Path | None, run: Path, name: str, content: dict[str, Any]
     """
     path = results_folder(out, run) / name
     write_json(path, content)
-    print(f"Written to {path}")
+    say(f"Written to {path}")

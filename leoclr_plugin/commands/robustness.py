@@ -16,6 +16,7 @@ from leoclr_plugin.commands.networks import (
 )
 from leoclr_plugin.commands.results import add_out_argument, results_folder
 from leoclr_plugin.commands.shared import not_negative, positive
+from leoclr_plugin.terminal import say, say_text
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -69,12 +70,12 @@ def run(args: argparse.Namespace) -> None:
     results: list[dict[str, Any]] = []
     for network in networks:
         results.append(_measure(network, cfg, args))
-        print(f"{network.name}, {results[-1]['metric']} % of the linear classifier")
-        print(text_table(*by_corruption(results[-1])), end="\n\n")
+        say(f"{network.name}, {results[-1]['metric']} % of the linear classifier")
+        say_text(text_table(*by_corruption(results[-1])) + "\n\n")
         # What was measured is written at once, so that an interruption keeps it.
         write_robustness(folder, results)
-    print(text_table(*by_severity(results)))
-    print(f"Written to {folder / 'robustness.json'}, robustness.html, robustness.svg")
+    say_text(text_table(*by_severity(results)))
+    say(f"Written to {folder / 'robustness.json'}, robustness.html, robustness.svg")
 
 
 def _measure(network: Network, cfg: DictConfig, args: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from leoclr_plugin.commands.shared import (
     reading_keys,
     source_keys,
 )
+from leoclr_plugin.terminal import say
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -60,11 +61,11 @@ def run(args: argparse.Namespace) -> None:
         )
     overrides = [*_words(data), *(_word(name, getattr(measured, name)) for name in ("mean", "std"))]
     line = " ".join(overrides)
-    print(f"{measured.images} images, {measured.pixels} pixels; the overrides of their training:")
-    print(line)
+    say(f"{measured.images} images, {measured.pixels} pixels; the overrides of their training:")
+    say(line)
     if args.out:
         write_text(args.out, f"{line}\n")
-        print(f"Written to {args.out}; use it with $(cat {shlex.quote(str(args.out))})")
+        say(f"Written to {args.out}; use it with $(cat {shlex.quote(str(args.out))})")
 
 
 def _words(data: DictConfig) -> list[str]:

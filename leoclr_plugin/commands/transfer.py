@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leoclr_plugin.commands.networks import NETWORK_HELP, add_loading_arguments, open_network
 from leoclr_plugin.commands.results import add_out_argument, results_folder
 from leoclr_plugin.commands.shared import words_list
+from leoclr_plugin.terminal import say, say_text
 
 if TYPE_CHECKING:
     from leoclr_plugin.commands.networks import Network
@@ -69,12 +70,12 @@ def run(args: argparse.Namespace) -> None:
         for data in sets[network.levels]:
             result = _measure(network, data, args, earlier, path)
             results.append(result)
-            print(_in_words(result))
+            say(_in_words(result))
             write_table(folder, [*results, *_others(earlier, results)])
-    print()
-    print(text_table(*table_of(results)))
+    say()
+    say_text(text_table(*table_of(results)))
     names = ", ".join(path.with_suffix(end).name for end in (".csv", ".html"))
-    print(f"Written to {path}, {names}")
+    say(f"Written to {path}, {names}")
 
 
 def _measure(
@@ -99,7 +100,7 @@ def _measure(
     }
     known = next((one for one in earlier if measured.items() <= one.items()), None)
     if known is not None:
-        print(f"{path} has this already; remove the file to measure it again:")
+        say(f"{path} has this already; remove the file to measure it again:")
         return known
     features = set_features(
         network.method,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.html import Report
+from leoclr_plugin.system.csv_cells import csv_lines
 from leoclr_plugin.system.files import write_json, write_text
 
 _COLUMNS = (
@@ -52,14 +51,11 @@ def write_table(folder: Path, results: Sequence[dict[str, Any]]) -> None:
         results: see ``table_of``.
     """
     header, rows = table_of(results)
-    lines = io.StringIO()
-    writer = csv.DictWriter(lines, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(results)
+    lines = [_COLUMNS, *([result.get(name) for name in _COLUMNS] for result in results)]
     report = Report("Transfer to other data sets")
     report.text(_CAPTION)
     report.table(header, rows)
-    write_text(folder / "transfer.csv", lines.getvalue())
+    write_text(folder / "transfer.csv", "".join(csv_lines(lines)))
     report.write(folder / "transfer.html")
     content = {"header": header, "rows": rows, "results": list(results)}
     write_json(folder / "transfer.json", {**content, "environment": environment()})

@@ -10,6 +10,7 @@ from leoclr_plugin.commands.shared import (
     add_data_arguments,
     checkpoint_and_data,
 )
+from leoclr_plugin.terminal import say
 
 EXAMPLE = "leoclr umap trained_models/leoclr/offline-1a2b3c4d"
 
@@ -41,4 +42,4 @@ def run(args: argparse.Namespace) -> None:
         path = folder / f"umap-{split}.png"
         with whole_file(path) as part:
             umap_scatter(features.float(), *coloured(targets, titles), part)
-        print(f"Written to {path}")
+        say(f"Written to {path}")

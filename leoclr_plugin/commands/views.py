@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leoclr_plugin.commands.shared import add_overrides_argument, positive
+from leoclr_plugin.terminal import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     grid = view_grid(images, cfg, args.seed)
     with whole_file(args.out) as part:
         grid.save(part)
-    print(f"Written to {args.out}")
+    say(f"Written to {args.out}")
 
 
 def _some_images(data: DictConfig, count: int) -> list[np.ndarray]:

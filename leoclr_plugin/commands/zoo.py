@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from leoclr_plugin.commands.shared import not_negative
+from leoclr_plugin.terminal import say, say_text
 
 EXAMPLE = "leoclr zoo download leoclr-resnet18-imagenette"
 
@@ -76,21 +77,21 @@ def _list(args: argparse.Namespace) -> None:
         )
         for entry in read_manifest().values()
     ]
-    print(text_table(header, rows))
+    say_text(text_table(header, rows))
 
 
 def _info(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.card import card
     from leoclr_plugin.zoo.manifest import find_entry
 
-    print(card(find_entry(args.name)), end="")
+    say_text(card(find_entry(args.name)))
 
 
 def _download(args: argparse.Namespace) -> None:
     from leoclr_plugin.zoo.fetch import fetch
     from leoclr_plugin.zoo.manifest import find_entry
 
-    print(fetch(find_entry(args.name), args.to))
+    say(fetch(find_entry(args.name), args.to))
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -103,14 +104,14 @@ def _verify(args: argparse.Namespace) -> None:
         paths = [folder / entry.file for folder in (local_folder(), cache_folder())]
         existing = [path for path in paths if path.is_file()]
         if not existing:
-            print(f"{entry.name}: not downloaded")
+            say(f"{entry.name}: not downloaded")
         for path in existing:
             try:
                 check(path, entry)
-                print(f"{entry.name}: good, {path}")
+                say(f"{entry.name}: good, {path}")
             except UserError as error:
                 bad_files += 1
-                print(f"{entry.name}: BAD, {error}")
+                say(f"{entry.name}: BAD, {error}")
     if bad_files:
         sys.exit(1)
 
@@ -130,7 +131,7 @@ def _eval(args: argparse.Namespace) -> None:
         for kind, figures in measured.items()
         for figure, value in figures.items()
     ]
-    print(text_table((args.name, "card", "measured"), rows))
+    say_text(text_table((args.name, "card", "measured"), rows))
 
 
 def _pictures(args: argparse.Namespace) -> None:
@@ -150,4 +151,4 @@ def _pictures(args: argparse.Namespace) -> None:
         paths = {kind: args.out / f"{entry.name}-{kind}.png" for kind in KINDS}
         draw_pictures(pictured, paths)
         for path in paths.values():
-            print(f"Written to {path}")
+            say(f"Written to {path}")

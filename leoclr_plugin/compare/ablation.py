@@ -15,6 +15,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import read_json, write_json, write_text
+from leoclr_plugin.terminal import printable
 
 
 def ablate(
@@ -106,7 +107,7 @@ def _write_report(out: Path, rows: dict[str, Any]) -> str:
             cells = dict(zip(entry["header"], line, strict=True))
             lines.append((name, line[0], *(cells.get(title, "") for title in titles)))
     foot = [f"{name}: {entry['about']}." for name, entry in rows.items()]
-    table = "\n".join([text_table(header, lines), *foot])
+    table = "\n".join([text_table(header, lines), *map(printable, foot)])
     write_text(out / "table.txt", f"{table}\n")
     report = Report("Ablation")
     report.table(header, lines)

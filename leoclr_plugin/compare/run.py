@@ -28,6 +28,7 @@ from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.host import host
 from leoclr_plugin.system.child import run_child
 from leoclr_plugin.system.files import alone_in, read_json, read_text, write_json
+from leoclr_plugin.terminal import printable
 from leoclr_plugin.training.pretrain import prepare
 
 # The last line of a traceback, or the line with which the worker reports a UserError.
@@ -160,7 +161,7 @@ def compare(
         for row, seed in bar:
             folder = out / f"{row.folder}-{seed}"
             # A run takes hours, so the bar shows how to follow its log.
-            bar.set_postfix_str(f"tail -f {folder / _LOG}")
+            bar.set_postfix_str(printable(f"tail -f {folder / _LOG}"))
             runs.append(comparison.run(row, seed))
             content = write_report(out, runs, settings)
         return content

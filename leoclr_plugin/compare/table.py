@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -14,7 +12,9 @@ from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.tables import text_table
+from leoclr_plugin.system.csv_cells import csv_lines
 from leoclr_plugin.system.files import write_json, write_text
+from leoclr_plugin.terminal import printable
 
 # The title and digits of each figure. A figure is a column of the table if some run has it.
 _COLUMNS = {
@@ -100,14 +100,12 @@ def write_report(
         "environment": environment(),
     }
     write_json(out / "results.json", content)
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(["method", "seed", *columns, "error"])
+    lines = [["method", "seed", *columns, "error"]]
     for run in runs:
         values = (value_of(run, key) for key in columns)
-        writer.writerow([run["method"], run["seed"], *values, run.get("error")])
-    write_text(out / "results.csv", lines.getvalue())
-    table = "\n".join([text_table(header, rows), _caption(settings), *foot])
+        lines.append([run["method"], run["seed"], *values, run.get("error")])
+    write_text(out / "results.csv", "".join(csv_lines(lines)))
+    table = "\n".join([text_table(header, rows), *map(printable, (_caption(settings), *foot))])
     write_text(out / "table.txt", f"{table}\n")
 
     report = Report("Methods compared")

@@ -41,6 +41,7 @@ from leoclr_plugin.metrics.average_precision import map_of
 from leoclr_plugin.report.curves import read_resumed_metric
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, whole_file, write_json
+from leoclr_plugin.terminal import tell
 from leoclr_plugin.training.multilabel import ValidationMAP
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
@@ -276,5 +277,5 @@ if __name__ == "__main__":
     try:
         run(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
     except UserError as error:
-        print(f"UserError: {error}", file=sys.stderr)
+        tell(f"UserError: {error}")
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,8 @@ def _check_target(
     module, _, name = target.rpartition(".")
     try:
         # Hydra's own search for a class logs an error of several lines.
+        # albumentations asks PyPI for a newer version when it is imported.
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
         made = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError) as error:
         raise UserError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from leoclr_plugin.config.keys import Node, about, node_of
 from leoclr_plugin.config.schema import Config
 from leoclr_plugin.errors import tell_ignored
+from leoclr_plugin.terminal import tell
 
 
 @lru_cache
@@ -40,7 +40,7 @@ def tell_unknown_keys(cfg: DictConfig) -> None:
 def tell_unread_keys(cfg: DictConfig, command: str) -> None:
     """Report the declared keys of a configuration that ``command`` does not read on stderr."""
     for key in _unread(Config, OmegaConf.to_container(cfg), command):
-        print(f"{key} is ignored: leoclr {command} does not read it", file=sys.stderr)
+        tell(f"{key} is ignored: leoclr {command} does not read it")
 
 
 def _unread(node: type[Node], values: Mapping[str, Any], command: str) -> Iterator[str]:

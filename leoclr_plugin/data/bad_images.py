@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
@@ -12,6 +11,7 @@ from torch.utils.data import Dataset
 
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.terminal import tell
 
 # The number of a stream of random numbers that neither views nor pairs have.
 _STREAM = 2**31 + 1
@@ -64,10 +64,9 @@ class BadImages:
                 f"data.max_bad_share={self._max_share}; the last is {name}: {reason}; leoclr "
                 "check-data names all of them: mend or remove them, or raise data.max_bad_share"
             )
-        print(
+        tell(
             f"{name} cannot be read: {reason}; another image takes its place ({count} of {total} "
             "images so far)",
-            file=sys.stderr,
         )
 
     def stand_ins(self, indexes: np.ndarray) -> np.ndarray:

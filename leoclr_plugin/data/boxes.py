@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import tell
 
 # A box may reach so many pixels beyond its picture, because of roundings, and is cut there.
 _ROUNDING = 1.0
@@ -105,7 +105,7 @@ def check_pictures(entries: Iterable[Entry], classes: Sequence[str], name: str) 
         if found := problems[problem]:
             raise UserError(f"{name}: {len(found)} {problem}, the first is {found[0]}; {remedy}")
     if found := problems[_EMPTY]:
-        print(f"{name}: {len(found)} {_EMPTY}, the first is {found[0]}", file=sys.stderr)
+        tell(f"{name}: {len(found)} {_EMPTY}, the first is {found[0]}")
     if all(picture.ignored.all() for picture in pictures):
         raise UserError(f"{name}: none of the {taken} pictures has an object; check the set")
     return pictures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ from leoclr_plugin.data.stores.opening import (
     shown,
 )
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import tell
 
 _SPLIT_SEED = 42
 
@@ -284,7 +284,7 @@ def _check_unlabelled(dataset: Images, root: Path, split: str) -> Images:
             f"{message}; add their rows to the labels file, or list the labelled images in a file "
             f"and name it with data.{key}"
         )
-    print(f"{message}; they are trained on without labels", file=sys.stderr)
+    tell(f"{message}; they are trained on without labels")
     return dataset
 
 

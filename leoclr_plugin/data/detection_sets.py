@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 from tqdm import tqdm
 
+from leoclr_plugin.data.annotation_xml import read_annotation
 from leoclr_plugin.data.boxes import Annotation, Entry, Picture, check_pictures
 from leoclr_plugin.data.multilabel_sets import VOC_CLASSES, categories, open_coco, open_voc
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import printable
 
 _BAR_DELAY = 2.0  # seconds before a progress bar is shown
 
@@ -53,7 +54,7 @@ def read_detection_set(layout: str, root: Path, names: Sequence[str], key: str) 
         if others != classes:
             raise UserError(f"{key}: {name} has other classes than {names[0]}; leave it out")
     all_entries = [entry for _, entries in parts for entry in entries]
-    title = f"Reading {', '.join(names)}"
+    title = printable(f"Reading {', '.join(names)}")
     bar = tqdm(all_entries, desc=title, delay=_BAR_DELAY, leave=False)
     return DetectionSet(check_pictures(bar, classes, f"{key} of {root}"), classes)
 
@@ -75,7 +76,7 @@ def _voc(root: Path, name: str, key: str) -> tuple[tuple[str, ...], list[Entry]]
 
 
 def _read_voc(path: str) -> Annotation:
-    root = ElementTree.parse(path).getroot()
+    root = read_annotation(path)
     size = tuple(int(root.findtext(f"size/{side}", "0")) for side in ("height", "width"))
     objects = []
     for shown in root.findall("object"):

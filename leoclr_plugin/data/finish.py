@@ -133,7 +133,7 @@ def change_further(image: torch.Tensor, view: View, drawn: Drawn, i: int) -> tor
     if view.degrade is not None:
         image = degraded(image, view.degrade, drawn, i)
     if view.extra is not None:
-        image = view.extra(image, int(drawn["extra"][i]))
+        image = view.extra(image, int(drawn["extra"][i]))  # nosec B610 # not Django
     return image
 
 

@@ -8,8 +8,8 @@ import torch
 from omegaconf import DictConfig
 
 from leoclr_plugin.data.datasets import named_train_images
+from leoclr_plugin.data.lists import write_list
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.system.files import write_text
 
 _SEED = 0
 
@@ -38,7 +38,7 @@ def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     lists = {"val_list": "held-out.txt", "train_list": "kept.txt"}
     for file_name, part in zip(lists.values(), (order[:count], order[count:]), strict=True):
-        write_text(folder / file_name, "".join(f"{names[i]}\n" for i in sorted(part)))
+        write_list(folder / file_name, (names[i] for i in sorted(part)))
     changes = {key: str((folder / file_name).resolve()) for key, file_name in lists.items()}
     changes["val_path"] = data.train_path
     if data.get("labels"):

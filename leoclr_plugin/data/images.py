@@ -18,6 +18,7 @@ from leoclr_plugin.data.left_out import LeftOut, is_left
 from leoclr_plugin.data.levels import Levels, scale
 from leoclr_plugin.data.raw import NPY, is_npy, opened, read_raw
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import printable
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", NPY)
 _BAR_DELAY = 2.0  # seconds before a progress bar is shown
@@ -265,5 +266,9 @@ def listing(folder: Path) -> tqdm:
     The bar is shown on a terminal only. In the log of a job, every process would write its own.
     """
     return tqdm(
-        desc=f"Listing {folder}", unit=" files", delay=_BAR_DELAY, leave=False, disable=None
+        desc=printable(f"Listing {folder}"),
+        unit=" files",
+        delay=_BAR_DELAY,
+        leave=False,
+        disable=None,
     )

@@ -11,8 +11,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from leoclr_plugin.data.datasets import class_names, named_train_images
+from leoclr_plugin.data.lists import write_list
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.system.files import write_text
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _PER_CLASS = re.compile(r"(\d+)-per-class")
@@ -56,7 +56,7 @@ def take_labels(data: DictConfig, labels: str, folder: Path) -> str:
             f"--labels {labels} is not a file, a share such as 1% or a number such as 4-per-class"
         )
     path = folder / f"labels-{description}.txt"
-    write_text(path, "".join(f"{name}\n" for name in sorted(names)))
+    write_list(path, sorted(names))
     data.train_list = str(path)
     # The list is already drawn from this fraction of the images.
     data.fraction = -1

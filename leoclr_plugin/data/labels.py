@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.system.files import open_text
+from leoclr_plugin.terminal import tell
 
 UNKNOWN = -1
 _IMAGE = "image"
@@ -91,23 +91,27 @@ def tell_classes_without_positive(table: LabelTable) -> None:
     shown = (np.stack(list(table.rows.values())) == 1).any(axis=0)
     empty = [name for name, positive in zip(table.classes, shown, strict=True) if not positive]
     if empty:
-        print(
+        tell(
             f"{table.path}: no image shows {', '.join(empty)}; averages leave out such classes",
-            file=sys.stderr,
         )
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of each line and its fields, without the lines that have no text."""
     try:
-        lines = open_text(path)
+        lines = open_text(path, newline="")
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"the labels file {path} is not there") from error
     with lines:
         reader = csv.reader(lines)
-        for fields in reader:
-            if "".join(fields).strip():
-                yield reader.line_num, fields
+        try:
+            for fields in reader:
+                if "".join(fields).strip():
+                    yield reader.line_num, fields
+        except csv.Error as error:
+            raise UserError(
+                f"{path}, line {reader.line_num}: {error}; the file is no CSV file, or damaged"
+            ) from error
 
 
 def _read_header(rows: Iterator[tuple[int, list[str]]], path: Path) -> tuple[str, ...]:

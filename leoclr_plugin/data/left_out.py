@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
+
+from leoclr_plugin.terminal import tell
 
 # Folders that no user made: those of Synology's and macOS's systems. Jupyter's are hidden anyway.
 _FOLDERS_OF_TOOLS = ("@eaDir", "__MACOSX")
@@ -67,4 +68,4 @@ class LeftOut:
 
 @cache
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
+    tell(line)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from leoclr_plugin.data.stored import Images
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.system.files import read_text
+from leoclr_plugin.system.files import read_text, write_text
+from leoclr_plugin.terminal import tell
+
+
+def write_list(path: Path, names: Iterable[str]) -> None:
+    """Write a list of images, which ``keep_listed`` reads again.
+
+    Raises:
+        UserError: if a name has a line break, or the file cannot be written.
+    """
+    names = list(names)
+    broken = next((name for name in names if "\n" in name or "\r" in name), None)
+    if broken is not None:
+        raise UserError(
+            f"{path} cannot name the image {broken!r}, which has a line break; rename the image"
+        )
+    write_text(path, "".join(f"{name}\n" for name in names))
 
 
 def keep_listed(dataset: Images, root: Path, listed: Path, key: str) -> Images:
@@ -61,10 +77,9 @@ def keep_listed(dataset: Images, root: Path, listed: Path, key: str) -> Images:
     if not taken:
         raise UserError(f"{key}={listed} names no image; list images that are under {root}")
     if repeated:
-        print(
+        tell(
             f"{key}={listed} has {len(repeated)} names of images that it lists already, the first "
             f"is {repeated[0]}; each image is taken once",
-            file=sys.stderr,
         )
     return dataset.take(sorted(taken))
 

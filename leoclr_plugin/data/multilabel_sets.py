@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from functools import lru_cache
 from importlib.util import find_spec
@@ -15,9 +15,10 @@ import numpy as np
 from torchvision import datasets as tv
 from torchvision.models.segmentation import FCN_ResNet50_Weights
 
+from leoclr_plugin.data.annotation_xml import read_annotation
 from leoclr_plugin.data.download import downloading, made_whole
 from leoclr_plugin.data.labels import UNKNOWN
-from leoclr_plugin.errors import UserError
+from leoclr_plugin.errors import UserError, one_line
 
 # The first category is the background.
 VOC_CLASSES = tuple(FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1.meta["categories"][1:])
@@ -76,15 +77,25 @@ def _voc(root: Path, name: str, split: str, download: bool) -> tuple[Samples, tu
     number = {label: i for i, label in enumerate(VOC_CLASSES)}
     samples = []
     for image, annotation in zip(dataset.images, dataset.annotations, strict=True):
-        labels = np.zeros(len(VOC_CLASSES), np.int8)
-        for shown in ElementTree.parse(annotation).getroot().iter("object"):
-            column = number[shown.findtext("name")]
-            if shown.findtext("difficult", "0").strip() != "1":
-                labels[column] = 1
-            elif labels[column] == 0:
-                labels[column] = UNKNOWN
-        samples.append((str(image), labels))
+        try:
+            samples.append((str(image), _voc_labels(annotation, number)))
+        except (ElementTree.ParseError, ValueError) as error:
+            raise UserError(f"{annotation} is damaged: {one_line(error)}; mend it") from error
     return samples, VOC_CLASSES
+
+
+def _voc_labels(annotation: str, number: Mapping[str, int]) -> np.ndarray:
+    labels = np.zeros(len(number), np.int8)
+    for shown in read_annotation(annotation).iter("object"):
+        name = shown.findtext("name")
+        if name not in number:
+            raise ValueError(f"{name!r} is no class of VOC")
+        column = number[name]
+        if shown.findtext("difficult", "0").strip() != "1":
+            labels[column] = 1
+        elif labels[column] == 0:
+            labels[column] = UNKNOWN
+    return labels
 
 
 def open_voc(

@@ -34,6 +34,7 @@ from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_matrices
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.system.files import write_json
+from leoclr_plugin.terminal import say, say_text
 from leoclr_plugin.training.pretrain import build_method, prepare, pretrain
 
 _UNTRAINED = "untrained"
@@ -103,7 +104,7 @@ def run_demo(out: Path, budget: Budget, seed: int) -> dict[str, Any]:
     # UMAP is compiled and fitted on one core while the next network trains.
     with ThreadPoolExecutor(1) as plotter:
         for name in _NETWORKS:
-            print(f"\n== {name}")
+            say("", f"== {name}")
             networks[name] = network = _network(name, out, budget, seed)
             data = evaluation_cfg(cfg), input_size(cfg)
             train, features[name] = train_and_val_features(network.method, *data)
@@ -134,10 +135,10 @@ def run_demo(out: Path, budget: Budget, seed: int) -> dict[str, Any]:
         "environment": environment(),
     }
     pictures = _draw_pictures(features, crops, cfg, out) if with_plots else {}
-    print(f"\n{text_table(HEADER, table_rows(results))}\n{summary(results)}")
+    say_text(f"\n{text_table(HEADER, table_rows(results))}\n{summary(results)}")
     write_json(out / "results.json", content)
     write_report(out / "report.html", content, cfg, pictures)
-    print(f"Written to {out / 'results.json'} and {out / 'report.html'}")
+    say(f"Written to {out / 'results.json'} and {out / 'report.html'}")
     return content
 
 
@@ -191,7 +192,7 @@ def _can_plot() -> bool:
     try:
         require_umap()
     except UserError as error:
-        print(f"The report goes without pictures of what was learned: {error}")
+        say(f"The report goes without pictures of what was learned: {error}")
         return False
     return True
 

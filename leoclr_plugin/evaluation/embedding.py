@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -31,6 +30,7 @@ from leoclr_plugin.evaluation.data import LABELS_FILE
 from leoclr_plugin.evaluation.features import device
 from leoclr_plugin.evaluation.finite import check_features
 from leoclr_plugin.system.files import check_writable, read_json, whole_file, write_json
+from leoclr_plugin.terminal import tell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +96,7 @@ def pictures_of(path: Path, keys: Mapping[str, str] | None = None) -> Pictures:
     except UserError as error:
         if data.get("label_key"):
             raise
-        print(f"Written without labels: {error}", file=sys.stderr)
+        tell(f"Written without labels: {error}")
         labels = None
     return Pictures(images, list(images.names), labels)
 

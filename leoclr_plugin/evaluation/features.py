@@ -13,6 +13,7 @@ from tqdm import tqdm
 from leoclr_plugin.data.loaders import plain_train_loader, val_loader
 from leoclr_plugin.evaluation.bank import FeatureBank
 from leoclr_plugin.evaluation.finite import check_features
+from leoclr_plugin.terminal import printable
 
 FEATURE_TYPES = {"backbone": "feats", "projector": "z"}
 # Features [M, F], in float32 or mapped from a file in float16, and targets [M].
@@ -51,7 +52,7 @@ def extract_features(
     target_device = device()
     method = method.to(target_device).eval()
     banks, targets = [FeatureBank() for _ in feature_types], []
-    for images, labels in tqdm(loader, desc=name):
+    for images, labels in tqdm(loader, desc=printable(name)):
         out = method(images.to(target_device, non_blocking=True))
         for kind, bank in zip(feature_types, banks, strict=True):
             features = out[FEATURE_TYPES[kind]].float().cpu()

@@ -14,6 +14,7 @@ from leoclr_plugin.evaluation.features import FEATURE_TYPES, device
 from leoclr_plugin.evaluation.finite import check_features
 from leoclr_plugin.metrics.label_free import label_free_measures
 from leoclr_plugin.metrics.rankme import singular_values
+from leoclr_plugin.terminal import printable
 from leoclr_plugin.training.measures import encode_sample, measure_loader, tell_too_few
 
 
@@ -81,6 +82,6 @@ def measure(
         check_features(out[key].float(), source)
         return out[key].cpu()
 
-    features, views = encode_sample(encode, tqdm(loader, desc=str(source)))
+    features, views = encode_sample(encode, tqdm(loader, desc=printable(source)))
     tell_too_few(len(features), sample.views, features.shape[1], "raise --images")
     return Measured(label_free_measures(features, views), singular_values(features), len(features))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import pickle
+import pickle  # nosec B403 # written for detectron2, and never read
 import re
 import tempfile
 import warnings

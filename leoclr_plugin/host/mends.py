@@ -6,7 +6,6 @@ They change solo-learn's classes from outside. A function changes nothing if its
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import wraps
 from math import log
@@ -21,6 +20,7 @@ from torchmetrics import Metric
 
 from leoclr_plugin.errors import check_known, refused_values
 from leoclr_plugin.host.bundled import knn, metrics
+from leoclr_plugin.terminal import tell
 
 # The largest x for which the sum of a thousand exp(x) is a finite float32.
 _LARGEST_EXPONENT = log(torch.finfo(torch.float32).max / 1000)
@@ -167,9 +167,8 @@ def mend_lightning() -> None:
             kwargs["strategy"] = "auto"
         on_cpu = kwargs.get("accelerator") == "cpu" or not torch.cuda.is_available()
         if kwargs.get("sync_batchnorm") and on_cpu:
-            print(
+            tell(
                 "sync_batchnorm=True needs GPUs; each process normalises its own batch",
-                file=sys.stderr,
             )
             kwargs["sync_batchnorm"] = False
         original(self, *args, **kwargs)

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from hydra.core.config_search_path import ConfigSearchPath
 
 from leoclr_plugin.config import scripts_folder
+from leoclr_plugin.terminal import tell
 
 
 def prepare_script(search_path: ConfigSearchPath) -> None:
@@ -44,5 +45,5 @@ def _registered() -> bool:
             register()
         except Exception as error:
             # The program may train another method, which must not fail for this reason.
-            print(f"leoclr is not registered: {error}", file=sys.stderr)
+            tell(f"leoclr is not registered: {error}")
     return "leoclr" in methods and "leoclr_plugin.in_solo_learn.register" in sys.modules

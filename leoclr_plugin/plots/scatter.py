@@ -13,6 +13,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.plots.texts import write_names
 
 _NEIGHBOURS = 15  # UMAP's own default
 _MAX_EXACT_SEARCH = 4096  # images up to which an exact search for neighbours is fast
@@ -56,7 +57,9 @@ def umap_scatter(
         handles, _ = dots.legend_elements(num=None)
         names = [classes[target] for target in targets.unique().tolist()]
         # Put the legend outside the axes, because the points fill all of them.
-        figure.legend(handles, names, loc="outside right upper", fontsize="small")
+        places = [str(number) for number in range(len(names))]
+        legend = figure.legend(handles, places, loc="outside right upper", fontsize="small")
+        write_names(legend.get_texts(), names)
     figure.savefig(path, dpi=110)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.plots.texts import write_names
 
 
 def require_matplotlib() -> None:
@@ -34,12 +35,14 @@ def spectrum_plot(spectra: Sequence[tuple[str, torch.Tensor]], path: Path) -> No
 
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
+    drawn = []
     for name, values in spectra:
         # Zero has no place on a logarithmic axis.
         values = values[values > 0]
         if len(values):
-            axes.loglog(range(1, len(values) + 1), values / values[0], label=name)
+            axes.loglog(range(1, len(values) + 1), values / values[0], label=str(len(drawn)))
+            drawn.append(name)
     axes.set(xlabel="rank of the singular value", ylabel="share of the largest")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    write_names(axes.legend(fontsize="small").get_texts(), drawn)
     figure.savefig(path, dpi=110)

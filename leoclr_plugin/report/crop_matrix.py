@@ -9,6 +9,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from leoclr_plugin.plots.texts import LITERAL, write_names
+from leoclr_plugin.terminal import printable
+
 
 @dataclass(frozen=True)
 class CropSimilarity:
@@ -71,11 +74,11 @@ def crop_matrices(
 
     figure = Figure(figsize=(2 + 4 * len(similarities), 4.5), layout="constrained")
     row = figure.subplots(1, len(similarities), squeeze=False)[0]
-    places = range(len(classes))
+    places, names = range(len(classes)), [printable(name) for name in classes]
     for axes, (name, similarity) in zip(row, similarities.items(), strict=True):
         heat = axes.imshow(similarity.matrix, cmap="coolwarm", vmin=-1, vmax=1)
-        axes.set_title(name)
-        axes.set_xticks(places, classes, rotation=90)
-        axes.set_yticks(places, classes if axes is row[0] else [""] * len(classes))
+        write_names([axes.set_title("")], [name])
+        axes.set_xticks(places, names, rotation=90, **LITERAL)
+        axes.set_yticks(places, names if axes is row[0] else [""] * len(names), **LITERAL)
     figure.colorbar(heat, ax=row, shrink=0.8, label="mean cosine")
     figure.savefig(path, dpi=80)

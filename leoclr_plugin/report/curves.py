@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
+from leoclr_plugin.report.markup import escaped
 from leoclr_plugin.system.files import read_text
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 280, 46
@@ -86,11 +86,11 @@ def loss_curves(
             down = height - 28 + 14 * (i % 2)
             anchor = "start" if i == 0 else "end" if i == len(places) - 1 else "middle"
             parts.append(
-                f'<text x="{across:.1f}" y="{down}" text-anchor="{anchor}">{escape(name)}</text>'
+                f'<text x="{across:.1f}" y="{down}" text-anchor="{anchor}">{escaped(name)}</text>'
             )
     else:
         parts += [
-            f'<text x="{_MARGIN}" y="{height - 24}">{escape(unit)} {left:.0f}</text>',
+            f'<text x="{_MARGIN}" y="{height - 24}">{escaped(unit)} {left:.0f}</text>',
             f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
         ]
     for i, (name, curve) in enumerate(curves.items()):
@@ -102,5 +102,5 @@ def loss_curves(
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
         row, column = divmod(i, names_per_row)
         x, y = _MARGIN + 12 + name_width * column, 20 + _ROW_HEIGHT * row
-        parts.append(f'<text x="{x}" y="{y}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{x}" y="{y}" fill="{colour}">{escaped(name)}</text>')
     return "".join([*parts, "</svg>"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from PIL import Image
 
+from leoclr_plugin.report.markup import escaped
 from leoclr_plugin.system.files import write_text
 
 _STYLE = (
@@ -24,15 +24,15 @@ class Report:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self._parts = [f"<h1>{escape(title)}</h1>"]
+        self._parts = [f"<h1>{escaped(title)}</h1>"]
 
     def heading(self, text: str) -> None:
         """Add a heading."""
-        self._parts.append(f"<h2>{escape(text)}</h2>")
+        self._parts.append(f"<h2>{escaped(text)}</h2>")
 
     def text(self, text: str) -> None:
         """Add a paragraph of plain text."""
-        self._parts.append(f"<p>{escape(text)}</p>")
+        self._parts.append(f"<p>{escaped(text)}</p>")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table of plain text."""
@@ -55,7 +55,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page to ``path``."""
-        head = f'<meta charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style>'
+        head = f'<meta charset="utf-8"><title>{escaped(self.title)}</title><style>{_STYLE}</style>'
         body = "\n".join(self._parts)
         page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'
         write_text(path, page)
@@ -63,8 +63,8 @@ class Report:
     def _embed(self, png: bytes, description: str) -> None:
         data = base64.b64encode(png).decode()
         source = f"data:image/png;base64,{data}"
-        self._parts.append(f'<p><img src="{source}" alt="{escape(description)}"></p>')
+        self._parts.append(f'<p><img src="{source}" alt="{escaped(description)}"></p>')
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{escaped(cell)}</{tag}>" for cell in cells) + "</tr>"

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from leoclr_plugin.plots.texts import write_names
+
 _SAME_CLASS, _OTHER_CLASS = "#2e8b57", "#c0392b"  # colours of the frames: green and red
 _MAX_QUERIES = 20  # rows that a picture has room for
 
@@ -108,7 +110,7 @@ def neighbour_rows(
             colour = _SAME_CLASS if shared else _OTHER_CLASS
             for spine in cell.spines.values():
                 spine.set(color=colour, linewidth=0 if cell is axes[0] else 3)
-        axes[0].set_ylabel(row.title, fontsize=7)
+        write_names([axes[0].set_ylabel("", fontsize=7)], [row.title])
     grid[0][0].set_title("query", fontsize=8)
     for number, cell in enumerate(grid[0][1:], start=1):
         cell.set_title(str(number), fontsize=8)

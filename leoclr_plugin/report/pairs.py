@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from leoclr_plugin.data.pairs.histogram import Histogram, name_of, range_of
+from leoclr_plugin.report.markup import escaped
 
 _WIDTH, _BAR, _GAP_OF_BARS, _LEFT = 640, 22, 6, 150
 # The frames and bars of pairs of one class, of two classes, and of unknown ones.
@@ -91,7 +91,7 @@ def histogram_svg(ranges: Sequence[Range]) -> str:
     ]
     for number, one in enumerate(ranges):
         top = 26 + number * (_BAR + _GAP_OF_BARS)
-        parts.append(f'<text x="4" y="{top + 15}">{escape(one.name)}</text>')
+        parts.append(f'<text x="4" y="{top + 15}">{escaped(one.name)}</text>')
         left = float(_LEFT)
         counts = {1: one.same, 0: one.known - one.same, -1: len(one.rows) - one.known}
         for kind, count in counts.items():

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leoclr_plugin.terminal import printable
+
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with its first column aligned to the left and all others to the right."""
-    table = [list(header), *(list(row) for row in rows)]
+    """Return a table with its first column aligned to the left and all others to the right.
+
+    Each row is one line, whatever the cells are; see ``terminal.printable``.
+    """
+    table = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     lines = []
     for row in table:

@@ -42,7 +42,8 @@ def run_child(command: Sequence[str], log: TextIO | None = None) -> int:
 
     with leaving_signals(pass_on):
         errors = None if log is None else subprocess.STDOUT
-        child = subprocess.Popen(
+        # The command is this program itself, and no shell reads its words.
+        child = subprocess.Popen(  # nosec B603
             command, stdout=log, stderr=errors, preexec_fn=_end_with_this_process()
         )
         try:

@@ -18,9 +18,14 @@ _TEMPORARY_PREFIX = ".leoclr-"
 _ERRORS = "surrogateescape"
 
 
-def open_text(path: Path) -> TextIO:
-    """Open a text file in UTF-8 for reading, in every locale; a byte order mark is ignored."""
-    return path.open(encoding="utf-8-sig", errors=_ERRORS)
+def open_text(path: Path, newline: str | None = None) -> TextIO:
+    """Open a text file in UTF-8 for reading, in every locale; a byte order mark is ignored.
+
+    Args:
+        path: the file.
+        newline: ``""`` keeps all ends of lines as they are, as the module ``csv`` needs it.
+    """
+    return path.open(encoding="utf-8-sig", errors=_ERRORS, newline=newline)
 
 
 def read_text(path: Path) -> str:

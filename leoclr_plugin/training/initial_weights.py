@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from leoclr_plugin.checkpoints.finite import check_weights
 from leoclr_plugin.checkpoints.reading import load_safely
 from leoclr_plugin.checkpoints.weights import State, read_weights
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.host import host
+from leoclr_plugin.terminal import tell
 
 _TIMM = "timm"
 # Files of other projects have the network's tensors under one of these keys, or at the top.
@@ -36,7 +37,7 @@ def start_from_weights(model: nn.Module, cfg: DictConfig) -> None:
 
     Raises:
         UserError: if the weights cannot be read or none matches; if only a part matches and
-            ``backbone.weights_partial`` is False.
+            ``backbone.weights_partial`` is False; if a tensor is not finite.
     """
     given = OmegaConf.select(cfg, "backbone.weights")
     if not given:
@@ -56,12 +57,13 @@ def start_from_weights(model: nn.Module, cfg: DictConfig) -> None:
             f"backbone.weights={given} has only {counted}, and not {missing[0]}; give weights of "
             "this network, or set backbone.weights_partial=True to start the others at random"
         )
+    check_weights(matching, f"backbone.weights={given}")
     model.backbone.load_state_dict({**expected, **matching})
     if hasattr(model, "momentum_backbone"):
         host().initialize_momentum_params(model.backbone, model.momentum_backbone)
         # The averages of batch norm are no parameters, so the host leaves them as they are.
         model.momentum_backbone.load_state_dict(model.backbone.state_dict())
-    print(f"Starting from {given}: {counted} match", file=sys.stderr)
+    tell(f"Starting from {given}: {counted} match")
 
 
 def _matching(state: State, expected: Mapping[str, torch.Tensor], prefix: str) -> State:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from leoclr_plugin.data import draws
 from leoclr_plugin.data.sampler import ShardSampler
 from leoclr_plugin.system.signals import leaving_signals
+from leoclr_plugin.terminal import tell
 from leoclr_plugin.training.agreement import any_process
 
 
@@ -60,10 +60,9 @@ class SaveBeforeLeaving(Callback):
         self.checkpointer.save(trainer)
         name = signal.Signals(self._signal or signal.SIGTERM).name
         if trainer.is_global_zero:
-            print(
+            tell(
                 f"{name}: saved {self.checkpointer.last_ckpt} after step {trainer.global_step}; "
                 "continue with auto_resume.enabled=True",
-                file=sys.stderr,
             )
         raise SystemExit(128 + (self._signal or signal.SIGTERM))
 
@@ -95,10 +94,9 @@ class SaveBeforeLeaving(Callback):
         self.sampler.skipped = state_dict["batches_done"]
         torch.set_rng_state(state_dict["rng"].cpu())
         if state_dict.get("draws") != draws.VERSION:
-            print(
+            tell(
                 "the run was begun by an older leoclr-plugin, which drew its views from other "
                 "random numbers: the result will not be that of an uninterrupted run",
-                file=sys.stderr,
             )
 
     def _record_signal(self, number: int, frame: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 
 import torch
@@ -18,6 +17,7 @@ from leoclr_plugin.data.sampler import processes
 from leoclr_plugin.data.views import given_mean_and_std, pretrain_views, val_view
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.metrics.label_free import label_free_measures
+from leoclr_plugin.terminal import tell
 from leoclr_plugin.training.encoding import evaluation_mode, of_all_processes
 from leoclr_plugin.training.last_epoch import is_last_epoch
 
@@ -141,8 +141,7 @@ def tell_too_few(images: int, views: int, length: int, remedy: str) -> None:
         remedy: says how to take more images.
     """
     if images * (views - 1) < length:
-        print(
+        tell(
             f"LiDAR: {images} images with {views} views are too few for {length} features, so its "
             f"figures are only fit for a comparison with one another; {remedy}",
-            file=sys.stderr,
         )

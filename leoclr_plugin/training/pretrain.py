@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.host.open_backbones import takes_in_chans
 from leoclr_plugin.methods import METHODS, class_of
+from leoclr_plugin.terminal import tell
 from leoclr_plugin.training.batch_of_one import check_batch_norm
 from leoclr_plugin.training.fit import fit
 from leoclr_plugin.training.initial_weights import start_from_weights
@@ -65,7 +65,7 @@ def pretrain(cfg: DictConfig, callbacks: Sequence[Callback] = ()) -> Path | None
     model = build_method(cfg)
     train = pretrain_loader(cfg)
     val = val_loader(cfg, input_size(cfg)) if has_validation(cfg) else None
-    print(f"Loading: {how_it_loads(cfg)}", file=sys.stderr)
+    tell(f"Loading: {how_it_loads(cfg)}")
     # The host compares configurations to find a run to resume. The method has filled in its
     # defaults by now, so the configurations are complete.
     earlier = resume(cfg, cfg.method, model)
@@ -112,9 +112,8 @@ def prepare(cfg: DictConfig) -> DictConfig:
         _settle_several_labels(cfg)
     if OmegaConf.select(cfg, "knn_eval.enabled") and not has_validation(cfg):
         # Without validation images the online kNN would collect features and never evaluate them.
-        print(
+        tell(
             "knn_eval.enabled=True needs labelled validation images; it is switched off",
-            file=sys.stderr,
         )
         cfg.knn_eval.enabled = False
     return cfg
@@ -152,10 +151,9 @@ def _settle_several_labels(cfg: DictConfig) -> None:
             "labels; train with data.no_labels=True and give the labels to the evaluators only"
         )
     if OmegaConf.select(cfg, "knn_eval.enabled"):
-        print(
+        tell(
             "knn_eval.enabled=True takes one class for each image; it is switched off, and leoclr "
             "knn can evaluate images with several labels",
-            file=sys.stderr,
         )
         cfg.knn_eval.enabled = False
 

@@ -13,6 +13,7 @@ from leoclr_plugin.checkpoints.reading import load_state_dict, read_checkpoint
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.host import host
 from leoclr_plugin.system.files import read_json
+from leoclr_plugin.terminal import say
 
 # Settings that change the weights and must be equal to resume a run. The host compares a shorter
 # list of its own, for which runs with two seeds or two temperatures are the same. Paths of the
@@ -89,7 +90,7 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
     # In Lightning -1 means a training without an end, which is never complete.
     reached = [f"{key}={cfg[key]}" for key in done if 0 <= cfg.get(key, -1) <= done[key]]
     if reached:
-        print(f"{path} is complete, with all of its {reached[0]}")
+        say(f"{path} is complete, with all of its {reached[0]}")
     return EarlierRun(path, bool(reached), done["max_steps"], wandb_run_id)
 
 
@@ -109,12 +110,12 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
         different = [key for key in _COMPARED_SETTINGS if _plain(args, key) != _plain(cfg, key)]
         if not different:
             newest = _newest(run)
-            print(f"Resuming from {newest}")
+            say(f"Resuming from {newest}")
             return newest, args.wandb_run_id if args.wandb.enabled else None
         settings = ", ".join(different)
         rejected = rejected or f"{run} is not resumed because these settings differ: {settings}"
     if rejected:
-        print(f"{rejected}; resume_from_checkpoint=... resumes a checkpoint in spite of this")
+        say(f"{rejected}; resume_from_checkpoint=... resumes a checkpoint in spite of this")
     return None, None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from leoclr_plugin.config.notes import trainer_keys
 from leoclr_plugin.data.sampler import ShardSampler, processes
 from leoclr_plugin.errors import UserError, refused_values
 from leoclr_plugin.host import host
+from leoclr_plugin.terminal import tell
 from leoclr_plugin.training import lost_processes
 from leoclr_plugin.training.interruption import SaveBeforeLeaving
 from leoclr_plugin.training.last_epoch import SaveLastEpoch
@@ -72,20 +72,18 @@ def settle_hardware(cfg: DictConfig) -> None:
         distributed = processes(cfg) > 1
         cfg.strategy = "ddp" if distributed else "auto"
         if distributed and cfg.get("sync_batchnorm"):
-            print(
+            tell(
                 "sync_batchnorm=True needs GPUs; each process normalises its own batch",
-                file=sys.stderr,
             )
         cfg.sync_batchnorm = False
         precision = str(cfg.get("precision", ""))
         if precision.startswith("16"):
-            print(f"precision={cfg.precision} needs a GPU; using 32", file=sys.stderr)
+            tell(f"precision={cfg.precision} needs a GPU; using 32")
             cfg.precision = 32
         elif precision.startswith("bf16") and _emulates_bfloat16():
-            print(
+            tell(
                 f"precision={cfg.precision}: this CPU has no bfloat16 and emulates it, which is "
                 "many times slower than precision=32",
-                file=sys.stderr,
             )
     if OmegaConf.select(cfg, "data.format") == "dali":
         settle_dali(cfg)
@@ -175,7 +173,7 @@ def build_trainer(
     }
     configurable = trainer_keys() - fixed.keys()
     for key in (fixed.keys() - {"callbacks"}) & cfg.keys():
-        print(f"{key}={cfg[key]} is ignored: leoclr sets this argument itself", file=sys.stderr)
+        tell(f"{key}={cfg[key]} is ignored: leoclr sets this argument itself")
     kwargs: dict[str, Any] = {
         **{key: value for key, value in OmegaConf.to_container(cfg).items() if key in configurable},
         **fixed,

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.system.files import whole_file
+from leoclr_plugin.terminal import printable
 from leoclr_plugin.zoo.manifest import Entry, zoo_folder
 
 SOURCE = "LEOCLR_ZOO_URL"
@@ -118,7 +119,11 @@ def _from_https(url: str, entry: Entry, path: Path) -> None:
             if response.status_code != requests.codes.partial_content:
                 done = 0
             progress = tqdm(
-                total=entry.bytes, initial=done, unit="B", unit_scale=True, desc=entry.file
+                total=entry.bytes,
+                initial=done,
+                unit="B",
+                unit_scale=True,
+                desc=printable(entry.file),
             )
             with part.open("ab" if done else "wb") as file, progress:
                 for chunk in response.iter_content(_CHUNK):

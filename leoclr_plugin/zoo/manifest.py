@@ -73,11 +73,12 @@ class Entry:
         return f"{self.epochs}" if complete else f"{self.epochs_trained} of {self.epochs}"
 
     def __post_init__(self) -> None:
-        # The name becomes part of a path in the cache and must not lead out of it.
-        for file in (self.file, self.config):
+        # These become parts of paths in the cache and in folders of pictures, and must not lead
+        # out of them.
+        for file in (self.name, self.file, self.config):
             if Path(file).name != file or file.startswith(".") or "\0" in file:
                 raise UserError(
-                    f"the zoo's manifest names the file {file!r}; it must be a plain file name"
+                    f"the zoo's manifest has the name {file!r}; it must be a plain file name"
                 )
 
 

@@ -11,6 +11,7 @@ import torchvision
 from PIL import Image
 from torch import nn
 
+from leoclr_plugin.checkpoints.finite import check_weights
 from leoclr_plugin.checkpoints.weights import State, read_weights
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.zoo.fetch import fetch
@@ -47,7 +48,7 @@ def load(name: str, library: str = "torchvision") -> ZooModel:
 
     Raises:
         UserError: when the name or the library is unknown, when the file cannot be downloaded,
-            or when it is not the file of the manifest.
+            or when it is not the file of the manifest or has weights that are not finite.
 
     Example:
         >>> model = load("leoclr-resnet18-imagenette")
@@ -56,7 +57,9 @@ def load(name: str, library: str = "torchvision") -> ZooModel:
     entry = find_entry(name)
     if library not in _LIBRARIES:
         raise UserError(f"library={library}; it must be one of {', '.join(_LIBRARIES)}")
-    backbone = build_backbone(entry, read_weights(fetch(entry)), library)
+    weights = read_weights(fetch(entry))
+    check_weights(weights, entry.name)
+    backbone = build_backbone(entry, weights, library)
     return ZooModel(backbone, val_transform(entry.dataset, entry.size), entry.classes)
 
 

@@ -26,6 +26,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.data import folder_cfg
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, whole_file, write_json, write_text
+from leoclr_plugin.terminal import printable, say_text
 from leoclr_plugin.zoo.card import card
 from leoclr_plugin.zoo.evaluate import evaluate
 from leoclr_plugin.zoo.fetch import sha256
@@ -181,9 +182,9 @@ def main() -> None:
     parser.add_argument("--hours", type=float, required=True, help="duration of the training")
     parser.add_argument("--hardware", help="hardware of the training (default: this machine)")
     try:
-        print(card(publish(**vars(parser.parse_args()))))
+        say_text(card(publish(**vars(parser.parse_args()))))
     except UserError as error:
-        parser.exit(2, f"error: {error}\n")
+        parser.exit(2, f"error: {printable(error)}\n")
 
 
 if __name__ == "__main__":

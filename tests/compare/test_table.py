@@ -8,7 +8,10 @@ import re
 import pytest
 
 from leoclr_plugin.compare.table import trends_of, write_report
-from leoclr_plugin.system.files import read_text
+from leoclr_plugin.system.csv_cells import text_of
+from leoclr_plugin.system.files import open_text, read_text
+from leoclr_plugin.terminal import printable
+from tests.hostile import NAMES, is_plain
 from tests.pages import Page
 
 SETTINGS = {
@@ -98,7 +101,8 @@ def test_text_and_page_say_what_was_compared(tmp_path, budget, words):
         f"imagenette/leoclr, optimizer.lr=0.1: 9469 training images, {words}",
         "bundled host",
         "byol: recipe of byol.yaml.",
-        f"byol, seed 0, failed: {NO_ROOM}",
+        # A byte that is no text is shown as Python writes it.
+        printable(f"byol, seed 0, failed: {NO_ROOM}"),
     ):
         assert line in text
         assert line in page
@@ -178,3 +182,18 @@ def test_page_draws_the_trends_over_epochs_and_over_work(tmp_path):
     headings = Page(read_text(tmp_path / "report.html")).texts["h2"]
     for title in ("kNN mAP %", "linear mAP %", "birds linear top-1 %"):
         assert {f"{title} over epochs", f"{title} over work"} <= set(headings)
+
+
+def test_errors_and_names_from_outside_are_no_formulas_and_no_lines_of_their_own(tmp_path):
+    runs = [{**RUNS[0], "method": name, "deviations": [name]} for name in NAMES]
+    runs.append({"method": "=x", "seed": 0, "deviations": [], "error": "+1\n\x1b[2J"})
+    settings = {**SETTINGS, "overrides": list(NAMES)}
+    content = write_report(tmp_path, runs, settings)
+    with open_text(tmp_path / "results.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    formulas = {cell for row in rows for cell in row if cell and cell[0] in "=+-@\t\r"}
+    assert formulas == {"-5"}
+    assert [text_of(row[0]) for row in rows[1:]] == [run["method"] for run in runs]
+    table = read_text(tmp_path / "table.txt").removesuffix("\n").split("\n")
+    assert len(table) == 3 + len(content["rows"]) + len(content["foot"])
+    assert all(map(is_plain, table))

@@ -84,3 +84,11 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_classes_that_no_image_shows_are_reported(write, capsys):
     tell_classes_without_positive(read_labels(write("image,cat,dog\na.png,1,0\nb.png,0,\n")))
     assert "no image shows dog; averages leave out such classes" in capsys.readouterr().err
+
+
+def test_names_with_line_breaks_and_endless_cells(write, tmp_path):
+    image = "a\rb\nc.png"
+    table = read_labels(write(f'image,"=cat\x1b"\n"{image}",1\n'))
+    assert (list(table.rows), table.classes) == ([str(tmp_path / image)], ("=cat\x1b",))
+    with pytest.raises(UserError, match=r"line 2: field larger than field limit"):
+        read_labels(write(f"image,cat\n{'x' * 200_000},1\n"))

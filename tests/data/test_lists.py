@@ -5,8 +5,10 @@ from omegaconf import OmegaConf
 
 from leoclr_plugin.config.check import check_part
 from leoclr_plugin.data.datasets import build_dataset
+from leoclr_plugin.data.lists import write_list
 from leoclr_plugin.errors import UserError
 from tests.conftest import make_image
+from tests.hostile import NAMES
 
 
 @pytest.fixture
@@ -89,3 +91,16 @@ def test_a_list_for_an_archive_is_refused():
     cfg = OmegaConf.create({"dataset": "cifar10", "train_path": ".", "val_list": "list.txt"})
     with pytest.raises(UserError, match=r"data\.val_list=list\.txt .* cifar10 is an archive"):
         check_part("data", cfg)
+
+
+def test_any_name_survives_a_list_but_those_with_line_breaks(train):
+    broken = {name for name in NAMES if "\n" in name or "\r" in name}
+    names = [f"b/{name}.png" for name in NAMES if "/" not in name and name not in broken]
+    for name in names:
+        make_image(0, 0, (8, 8)).save(train / name)
+    write_list(train.parent / "list.txt", names)
+    assert set(taken(train, (train.parent / "list.txt").read_bytes())) == set(names)
+    for name in broken:
+        with pytest.raises(UserError, match=r"cannot name the image .* which has a line break"):
+            write_list(train.parent / "other.txt", [*names, name])
+    assert not (train.parent / "other.txt").exists()

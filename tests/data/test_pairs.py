@@ -11,12 +11,15 @@ from PIL import Image
 from leoclr_plugin.commands.main import main
 from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.pairs.partners import Partners
+from leoclr_plugin.data.pairs.places import place_pairs
 from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
 from leoclr_plugin.data.pairs.table import read_pairs, write_pairs
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.system.files import open_text
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import method_cfg, pipeline, views
+from tests.hostile import NAMES
 
 IMAGES = 16
 
@@ -261,3 +264,31 @@ def test_check_data_finds_a_damaged_partner_that_lies_elsewhere(folder, capsys):
     assert "more/16.png: " in printed.out
     assert "16 of 17 images are good, 1 bad" in printed.out
     assert "2 of 16 images have a partner" in printed.err
+
+
+def test_any_name_survives_a_file_of_pairs_and_is_no_formula_there(tmp_path):
+    """The spaces around a name are part of it if an image has such a name."""
+    path, folder = tmp_path / "pairs.csv", tmp_path / "images"
+    names = [*(name for name in NAMES if "/" not in name), " spaced ", "spaced", "-1/a.png"]
+    write_pairs(path, [(name, names[i - 1], -0.5) for i, name in enumerate(names)])
+    placed = place_pairs(path, read_pairs(path), folder, names, None)
+    assert placed.images.tolist() == list(range(len(names)))
+    assert placed.partners.tolist() == [len(names) - 1, *range(len(names) - 1)]
+    with open_text(path, newline="") as lines:
+        cells = [cell for row in csv.reader(lines) for cell in row]
+    formulas = {cell for cell in cells if cell and cell[0] in "=+-@\t\r"}
+    assert formulas == {"-5", "-0.500000"}
+
+
+def test_spaces_around_names_that_are_no_part_of_them_are_ignored(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("image, partner, score\na.png, b.png , 0.5\n")
+    placed = place_pairs(path, read_pairs(path), tmp_path, ["b.png", "a.png"], None)
+    assert (placed.images.tolist(), placed.partners.tolist()) == ([1], [0])
+
+
+def test_a_file_with_an_endless_cell_is_one_line(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"image,partner\n{'x' * 200_000},b.png\n")
+    with pytest.raises(UserError, match=r"pairs\.csv is no CSV file, or damaged: field larger"):
+        read_pairs(path)

@@ -10,6 +10,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from leoclr_plugin.plots.scatter import umap_scatter
+from leoclr_plugin.terminal import printable
+from tests.hostile import NAMES
 from tests.programs import ROOT
 
 
@@ -72,3 +74,12 @@ def test_stdout_is_never_replaced_because_a_training_may_redirect_it_meanwhile(t
         check=True,
     )
     assert run.stdout == "0\n"
+
+
+def test_names_of_classes_are_no_formulas_and_none_is_left_out(tmp_path, drawn):
+    names = NAMES[:15]
+    targets = torch.arange(len(names)).repeat_interleave(2)
+    umap_scatter(torch.rand(len(targets), 4), targets, names, tmp_path / "umap.png")
+    texts = drawn[0].legends[0].get_texts()
+    assert [text.get_text() for text in texts] == [printable(name) for name in names]
+    assert not any(text.get_parse_math() for text in texts)

@@ -4,6 +4,8 @@ import torch
 from PIL import Image
 
 from leoclr_plugin.report.crop_matrix import CropSimilarity, crop_matrices, crop_similarity
+from leoclr_plugin.terminal import printable
+from tests.hostile import NAMES
 
 
 def test_means_are_those_of_the_centred_cosines():
@@ -44,3 +46,16 @@ def test_picture_is_red_where_crops_are_alike_and_blue_where_they_are_not(tmp_pa
         colours = ["red" if red[row, x] else "blue" for x in np.flatnonzero(red[row] | blue[row])]
         runs = [now for now, last in zip(colours, ["", *colours], strict=False) if now != last]
         assert " ".join(runs).startswith(expected)
+
+
+def test_names_of_classes_and_networks_are_no_formulas(tmp_path, drawn):
+    pytest.importorskip("matplotlib")
+    similarity = CropSimilarity(1, 0, 0, torch.zeros(len(NAMES), len(NAMES)))
+    crop_matrices({NAMES[2]: similarity, NAMES[3]: similarity}, NAMES, tmp_path / "a.png")
+    first, second, _ = drawn[0].axes
+    shown = [printable(name) for name in NAMES]
+    assert [text.get_text() for text in first.get_xticklabels()] == shown
+    assert [text.get_text() for text in first.get_yticklabels()] == shown
+    assert [first.get_title(), second.get_title()] == [NAMES[2], NAMES[3]]
+    texts = [first.title, *first.get_xticklabels(), *first.get_yticklabels()]
+    assert not any(text.get_parse_math() for text in texts)

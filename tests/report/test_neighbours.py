@@ -33,10 +33,11 @@ def test_frame_shows_whether_a_neighbour_has_the_class_of_the_query(tmp_path, dr
     # Images 0 and 1 are close, and so are 2 and 3, so each nearest image has the other class.
     features = torch.tensor([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.2], [-1.0, 0.3]])
     targets = torch.tensor([target for _, target in samples])
-    rows = neighbours_of_classes(features, targets, ["cat", "dog"], neighbours=3)
+    rows = neighbours_of_classes(features, targets, ["$x$", "_dog\x1b"], neighbours=3)
     neighbour_rows(rows, lambda index: Image.open(samples[index][0]), tmp_path / "rows.png")
     grid = np.array(drawn[0].axes).reshape(2, 4)
-    assert [row[0].get_ylabel() for row in grid] == ["cat", "dog"]
+    assert [row[0].get_ylabel() for row in grid] == ["$x$", r"_dog\x1b"]
+    assert not grid[0][0].yaxis.label.get_parse_math()
     assert [cell.get_title() for cell in grid[0]] == ["query", "1", "2", "3"]
     for row in grid:
         shown = [int(cell.images[0].get_array()[0, 0, 0]) // 10 for cell in row]

@@ -13,10 +13,13 @@ from PIL import Image
 
 from leoclr_plugin.report.curves import loss_curves, read_metric, read_resumed_metric
 from leoclr_plugin.report.html import Report
+from leoclr_plugin.report.pairs import histogram_svg, ranges_of
 from leoclr_plugin.report.tables import text_table
 from leoclr_plugin.report.view_grid import view_columns, view_grid
+from leoclr_plugin.terminal import printable
 from tests.configs import method_cfg
 from tests.conftest import make_image
+from tests.hostile import NAMES
 from tests.pages import Page
 
 
@@ -172,3 +175,25 @@ def test_grid_shows_the_original_first():
     pixels = np.asarray(view_grid([make_image(0, 0, (64, 64))], cfg)).astype(int)
     _, original, crop = (pixels[26 + 80, 8 + column * 168 + 80] for column in range(3))
     assert np.ptp(crop) <= 1 < np.ptp(original)
+
+
+def test_names_from_outside_are_text_in_pages_and_drawings(tmp_path):
+    report = Report(NAMES[0])
+    for name in NAMES:
+        report.heading(name)
+        report.text(name)
+        report.picture(Image.new("RGB", (1, 1)), name)
+    report.table(NAMES, [NAMES])
+    svg = loss_curves({name: [(1, 1.0)] for name in NAMES}, places=NAMES)
+    report.svg(svg)
+    report.write(tmp_path / "report.html")
+    shown = [printable(name) for name in NAMES]
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.texts["h2"] == page.texts["th"] == page.texts["td"] == shown
+    assert page.texts["title"] == shown[:1]
+    assert page.descriptions == shown
+    assert not page.texts.keys() & {"script", "img"}
+    # SVG is XML, which has no control characters.
+    texts = [text.text for text in ElementTree.fromstring(svg).iter() if text.text]
+    assert texts[2:] == shown + shown
+    ElementTree.fromstring(histogram_svg(ranges_of(np.array([0.5, np.nan]), np.array([1, 0]))))

@@ -2,7 +2,8 @@
 
 import copy
 import json
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 
 import jsonschema
 import pytest
@@ -13,6 +14,7 @@ from leoclr_plugin.zoo.fetch import sha256
 from leoclr_plugin.zoo.manifest import Entry, find_entry, read_manifest
 from tests import zoo_fixtures
 from tests.conftest import ROOT
+from tests.hostile import NAMES, is_plain
 
 ZOO = ROOT / "zoo"
 MANIFEST = json.loads((ZOO / "manifest.json").read_text())
@@ -89,3 +91,24 @@ def test_a_damaged_manifest_is_one_line(change, message, zoo):
     path.write_text("{}")
     with pytest.raises(UserError, match="it has no models"):
         read_manifest(zoo)
+
+
+def test_a_card_is_one_table_whatever_the_manifest_says(entry):
+    """Each field is in its cell or paragraph, and is no HTML and no link."""
+    for text in NAMES:
+        changes = dict.fromkeys(("dataset", "licence", "hardware", "limits", "command"), text)
+        lines = card(replace(entry, **changes, results=entry.results)).splitlines()
+        usual = card(entry).splitlines()
+        assert len(lines) == len(usual)
+        assert all(map(is_plain, lines))
+        for line, other in zip(lines, usual, strict=True):
+            if not line.startswith("    "):
+                ends = [len(re.findall(r"(?<!\\)\|", text)) for text in (line, other)]
+                assert ends[0] == ends[1]
+                assert "<" not in line
+
+
+def test_a_name_that_leads_out_of_a_folder_is_refused(entry):
+    for name in ("../x", "/x", "a/b", ".hidden", "a\0b"):
+        with pytest.raises(UserError, match="must be a plain file name"):
+            replace(entry, name=name)

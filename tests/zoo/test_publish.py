@@ -8,6 +8,7 @@ import torch
 
 from leoclr_plugin import zoo as zoo_api
 from leoclr_plugin.checkpoints.reading import CheckpointFolder
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.data import evaluation_cfg, folder_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
@@ -119,3 +120,18 @@ def test_a_network_of_other_images_than_the_zoos_is_refused(
     assert line.startswith(f"error: {run} was trained with data.channels=1, data.mean=[0.5], ")
     assert line.endswith("share this network by leoclr export\n")
     assert {path: path.read_bytes() for path in zoo.iterdir() if path.is_file()} == before
+
+
+def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
+    run, zoo, image_folder, monkeypatch
+):
+    monkeypatch.setattr("leoclr_plugin.zoo.publish.zoo_folder", lambda: zoo)
+    (checkpoint,) = run.glob("*.ckpt")
+    content = torch.load(checkpoint, weights_only=True)
+    there = {path: path.read_bytes() for path in zoo.iterdir()}
+    for value in (float("nan"), 1e6):
+        content["state_dict"]["backbone.layer4.1.conv2.weight"].view(-1)[-1] = value
+        torch.save(content, checkpoint)
+        with pytest.raises(UserError, match=r"has 1 weights of .* that are not finite"):
+            publish(run, NAME, image_folder, "leoclr pretrain", "Small.", "0123456789ab", 0.25)
+        assert {path: path.read_bytes() for path in zoo.iterdir()} == there

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from leoclr_plugin.data.pairs.kinds import (
     sort_by_kind,
 )
 from leoclr_plugin.data.pairs.partners import NEGATIVES_STREAM, Partners
+from leoclr_plugin.data.pairs.places import full_name
 from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
 from leoclr_plugin.data.pairs.table import PairTable, read_pairs
 from leoclr_plugin.data.pairs.where import PARTNER, shows
@@ -27,6 +27,7 @@ from leoclr_plugin.data.stored import NO_CLASS, Images
 from leoclr_plugin.data.stores.chained import ChainedStore
 from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.errors import UserError
+from leoclr_plugin.terminal import tell
 
 
 @dataclass(frozen=True)
@@ -93,21 +94,19 @@ def build_pairing(
     control = shown.count(PARTNER) / len(shown) if node.control else None
     partners = found.group(~found.negative, node.probability, control=control)
     if any(found.kinds):
-        print(in_words(found.kinds, kinds_of(data)), file=sys.stderr)
+        tell(in_words(found.kinds, kinds_of(data)))
     paired, alone = _with_and_without(partners)
-    print(
+    tell(
         f"Pairs: {paired} of {found.count} images have a partner, {len(partners.partners)} pairs "
         f"in all{f'; {alone} images are trained on alone' if alone else ''}",
-        file=sys.stderr,
     )
     if not has_negatives(data):
         return found.images, Pairing(partners, shown)
     negatives = found.group(found.negative, node.probability, stream=NEGATIVES_STREAM)
     pushed, _ = _with_and_without(negatives)
-    print(
+    tell(
         f"Negatives: {pushed} of {found.count} images have one of their own, "
         f"{len(negatives.partners)} pairs in all",
-        file=sys.stderr,
     )
     return found.images, Pairing(partners, shown, negatives)
 
@@ -182,21 +181,21 @@ def _pairs_by_file(images: Images, data: DictConfig) -> _Found:
     in_loss, negative = sort_by_kind(path, table.kinds, kinds)
     root = data.train_path if isinstance(data.train_path, str) else "."
     known = {os.path.normpath(Path.cwd() / name): i for i, name in enumerate(images.names)}
-    own = [known.get(_full(root, name)) for name in table.images]
+    images_of = [full_name(root, name, known) for name in table.images]
+    own = [known.get(name) for name in images_of]
     if all(index is None for index in own):
         raise UserError(
             f"{path} is of another data set: none of its {len(table)} images are among the "
             f"training images, the first is {table.images[0]}; name images by their path under "
             "data.train_path"
         )
-    others = [_full(root, name) for name in table.partners]
-    _check(path, root, table, known, others)
+    others = [full_name(root, name, known) for name in table.partners]
+    _check(path, table, known, images_of, others)
     rows = [row for row, index in enumerate(own) if index is not None]
     if len(rows) < len(table):
-        print(
+        tell(
             f"{path}: {len(table) - len(rows)} pairs are of images that are not trained on, and "
             "are left out",
-            file=sys.stderr,
         )
     extra = list(dict.fromkeys(others[row] for row in rows if others[row] not in known))
     places = {name: len(images) + i for i, name in enumerate(extra)}
@@ -222,9 +221,13 @@ def _pairs_by_file(images: Images, data: DictConfig) -> _Found:
 
 
 def _check(
-    path: Path, root: str, table: PairTable, known: dict[str, int], others: Sequence[str]
+    path: Path,
+    table: PairTable,
+    known: dict[str, int],
+    images: Sequence[str],
+    others: Sequence[str],
 ) -> None:
-    same = [i for i, name in enumerate(table.images) if _full(root, name) == others[i]]
+    same = [i for i, name in enumerate(images) if name == others[i]]
     if same:
         raise UserError(
             f"{path}: {len(same)} images are their own partner, the first is "
@@ -236,10 +239,6 @@ def _check(
             f"{path}: {len(missing)} of {len(table)} partners are not there, the first is "
             f"{table.partners[missing[0]]}; correct their paths, or remove their pairs"
         )
-
-
-def _full(root: str, name: str) -> str:
-    return os.path.normpath(Path.cwd() / root / name)
 
 
 def _with_extra(images: Images, extra: Sequence[str]) -> Images:

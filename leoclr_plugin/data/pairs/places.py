@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def place_pairs(
     columns = []
     missing: dict[str, None] = {}
     for given in (table.images, table.partners):
-        found = [known.get(_full(root, name), -1) for name in given]
+        found = [known.get(full_name(root, name, known), -1) for name in given]
         missing |= dict.fromkeys(n for n, i in zip(given, found, strict=True) if i < 0)
         columns.append(np.array(found, np.int64))
     if missing:
@@ -72,5 +72,15 @@ def _same(labels: Sequence[Label], images: np.ndarray, partners: np.ndarray) -> 
     ]
 
 
-def _full(root: Path, name: str) -> str:
+def full_name(root: str | Path, name: str, known: Container[str]) -> str:
+    """Return the absolute path of an image that a file of pairs names.
+
+    Spaces around the name are ignored, unless ``known``, the absolute paths of the images, has one
+    with them.
+    """
+    exact = _full(root, name)
+    return exact if exact in known else _full(root, name.strip())
+
+
+def _full(root: str | Path, name: str) -> str:
     return os.path.normpath(Path.cwd() / root / name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from leoclr_plugin.errors import UserError, one_line, suggestion
+from leoclr_plugin.system.csv_cells import csv_lines, text_of
 from leoclr_plugin.system.files import open_text
 
 COLUMNS = ("image", "partner", "score", "kind", "weight")
@@ -24,7 +26,8 @@ class PairTable:
     """Pairs as a file has them.
 
     Attributes:
-        images: the name of each pair's image.
+        images: the name of each pair's image. In a CSV file it may have spaces around it, which
+            ``places.full_name`` removes if they are not part of the name.
         partners: the name of its partner.
         weights: the weight ``[P]`` with which the partner is drawn among those of the image.
         scores: the similarity ``[P]`` in [-1, 1]; NaN if it is unknown.
@@ -62,7 +65,7 @@ def read_pairs(path: Path) -> PairTable:
         raise UserError(f"{path} has no pair; add a row for each image and partner")
     for name in _NEEDED:
         rows = enumerate(columns[name], start=1)
-        empty = [row for row, text in rows if not (text and isinstance(text, str))]
+        empty = [row for row, text in rows if not (isinstance(text, str) and text.strip())]
         if empty:
             raise UserError(f"{path}, pair {empty[0]}: the {name} has no name; correct the row")
     weights = _numbers(path, columns, "weight", 1.0, 0, math.inf, count)
@@ -76,7 +79,7 @@ def read_pairs(path: Path) -> PairTable:
 
 
 def _read_csv(path: Path) -> dict[str, list[str]]:
-    with open_text(path) as lines:
+    with open_text(path, newline="") as lines, _readable(path):
         reader = csv.reader(lines)
         header = [name.strip() for name in next(reader, [])]
         for separator, name in ((";", "semicolons"), ("\t", "tabs")):
@@ -93,8 +96,16 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
                     f"{len(header)}"
                 )
             for name, field in zip(header, fields, strict=True):
-                columns[name].append(field.strip())
+                columns[name].append(text_of(field) if name in _NEEDED else text_of(field.strip()))
     return columns
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:
+        raise UserError(f"{path} is no CSV file, or damaged: {error}; write it again") from error
 
 
 def _read_parquet(path: Path) -> dict[str, list[Any]]:
@@ -191,6 +202,5 @@ def write_pairs(
             return
         columns["score"] = ["" if score is None else f"{score:.6f}" for score in columns["score"]]
         with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+            file.writelines(csv_lines([columns]))
+            file.writelines(csv_lines(zip(*columns.values(), strict=True)))

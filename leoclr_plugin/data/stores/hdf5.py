@@ -14,6 +14,10 @@ from leoclr_plugin.data.stores.names import Names
 from leoclr_plugin.errors import UserError, one_line
 
 _CACHE = 1 << 20  # bytes
+# A small damaged file can promise any number of bytes.
+_MOST_BYTES = 1 << 30
+# A damaged file can raise almost any kind of error in HDF5's library.
+_DAMAGE = (AttributeError, OSError, KeyError, RuntimeError, TypeError, ValueError)
 _LAYOUT = "write it with solo-learn's convert_imgfolder_to_h5.py"
 
 
@@ -48,15 +52,18 @@ class Hdf5Store:
                 f"{path} is no HDF5 file, or damaged: {one_line(error)}; write it again"
             ) from error
         _limit_cache(self._file)
-        groups = sorted(
-            name for name in self._file if self._file.get(name, getclass=True) is h5py.Group
-        )
-        if not groups:
-            there = ", ".join(list(self._file)[:3]) or "nothing"
-            raise UserError(f"{path} has no group for each class, it has {there}; {_LAYOUT}")
         sizes: list[int] = []
-        # One group's names at a time become texts of Python.
-        self._names = Names.of(name for group in groups for name in self._listed(group, sizes))
+        try:
+            groups = sorted(
+                name for name in self._file if self._file.get(name, getclass=True) is h5py.Group
+            )
+            if not groups:
+                there = ", ".join(list(self._file)[:3]) or "nothing"
+                raise UserError(f"{path} has no group for each class, it has {there}; {_LAYOUT}")
+            # One group's names at a time become texts of Python.
+            self._names = Names.of(name for group in groups for name in self._listed(group, sizes))
+        except _DAMAGE as error:
+            raise UserError(f"{path} is damaged: {one_line(error)}; write it again") from error
         self.classes: tuple[str, ...] = tuple(groups) if labelled else ()
         self._groups, self._starts = groups, np.cumsum([0, *sizes[:-1]])
         self.labels = np.repeat(np.arange(len(groups)), sizes) if labelled else None
@@ -91,9 +98,13 @@ class Hdf5Store:
         """Return an encoded image."""
         try:
             with self._lock:
-                return np.ascontiguousarray(self._file[self._key(index)][()], np.uint8)
-        # A damaged file can raise almost any kind of error in HDF5's library.
-        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                stored = self._file[self._key(index)]
+                if stored.external or stored.is_virtual or stored.file != self._file:
+                    raise ValueError("its bytes lie in another file")
+                if stored.size > _MOST_BYTES:
+                    raise ValueError(f"it promises {stored.size} bytes")
+                return np.ascontiguousarray(stored[()], np.uint8)
+        except _DAMAGE as error:
             raise unreadable(self.name(index), one_line(error)) from error
 
 

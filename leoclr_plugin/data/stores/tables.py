@@ -57,6 +57,9 @@ class TableStore:
             self.labels, self.classes = _labels(table, label_key, where)
         # In Arrow's own format an image stays encoded.
         self._images = table.select_columns([self._column]).with_format("arrow")
+        with _naming(Path(where), "Parquet or Arrow", on_disk=False):
+            # Places of texts beyond the file's end would end the process without a word.
+            self._images.data.table.validate(full=True)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -68,12 +71,19 @@ class TableStore:
 
     def read(self, index: int) -> np.ndarray:
         """Return an encoded image."""
-        value = self._images[index][self._column][0].as_py()
+        # pyarrow and datasets have several kinds of errors for a damaged row.
+        try:
+            value = self._images[index][self._column][0].as_py()
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise unreadable(self.name(index), one_line(error)) from error
         path = None
         if isinstance(value, dict):
             value, path = value.get("bytes"), value.get("path")
         try:
-            if value is None and path:
+            # A device or a pipe, which would never end, is no image.
+            if value is None and path and Path(path).is_file():
                 return np.fromfile(path, np.uint8)
         except OSError as error:
             raise unreadable(self.name(index), one_line(error)) from error
@@ -99,7 +109,8 @@ def parquet_store(
         with _naming(path, "Parquet"):
             files.append((str(path), parquet.read_metadata(path).num_rows))
     with _naming(paths[0], "Parquet"):
-        table = datasets.load_dataset("parquet", data_files=[str(p) for p in paths], split="train")
+        # ``load_dataset`` would tell the hub that a data set was read.
+        table = datasets.Dataset.from_parquet([str(path) for path in paths])
     return TableStore(table, files, image_key, label_key, labelled)
 
 
@@ -159,8 +170,8 @@ def _datasets() -> Any:
 
 
 @contextmanager
-def _naming(path: Path, kind: str) -> Iterator[None]:
-    if not path.is_file():
+def _naming(path: Path, kind: str, on_disk: bool = True) -> Iterator[None]:
+    if on_disk and not path.is_file():
         raise UserError(f"the {kind} file {path} is not there; check the path")
     try:
         yield
@@ -220,7 +231,9 @@ def _labels(table: Any, key: str | None, where: str) -> tuple[np.ndarray, tuple[
     feature = table.features[key]
     if getattr(feature, "dtype", None) not in _LABEL_TYPES:
         raise UserError(f"data.label_key={key} of {where} holds {feature}, not one label each")
-    column = table.select_columns([key]).with_format("arrow")[:][key]
+    with _naming(Path(where), "Parquet or Arrow", on_disk=False):
+        column = table.select_columns([key]).with_format("arrow")[:][key]
+        column.validate(full=True)
     if column.null_count:
         raise UserError(
             f"{where}: {column.null_count} of {len(column)} rows have no {key}; remove them, or "
@@ -232,6 +245,11 @@ def _labels(table: Any, key: str | None, where: str) -> tuple[np.ndarray, tuple[
             raise UserError(
                 f"{where}: {int((values < 0).sum())} of {len(values)} rows have the {key} -1, "
                 "which is none; remove them, or set data.no_labels=True"
+            )
+        if values.max() >= len(feature.names):
+            raise UserError(
+                f"{where}: the {key} {values.max()} is none of its {len(feature.names)} classes; "
+                "write the file again"
             )
         return values.astype(np.int64), tuple(feature.names)
     texts, codes = np.unique(values, return_inverse=True)

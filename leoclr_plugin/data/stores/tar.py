@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from leoclr_plugin.data.stores.names import Names
 from leoclr_plugin.data.stores.store import number
 from leoclr_plugin.data.stores.tar_index import index_of
 from leoclr_plugin.errors import UserError, one_line
+from leoclr_plugin.terminal import tell
 
 
 class TarStore:
@@ -48,9 +48,8 @@ class TarStore:
         for shard, part in zip(shards, parts, strict=True):
             count, first = part.left_out
             if count:
-                print(
+                tell(
                     f"Left out of {shard}: {count} entries without an image (the first is {first})",
-                    file=sys.stderr,
                 )
         if not len(self):
             hint = f"; data.image_key={image_key} may be wrong" if image_key else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from array import array
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,6 +18,7 @@ from leoclr_plugin.data.stores.names import Names
 from leoclr_plugin.data.stores.tar_members import Member, members
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import whole_file
+from leoclr_plugin.terminal import tell
 
 ENDING = ".leoclr-index"
 _VERSION = 1
@@ -81,7 +81,7 @@ def index_of(shard: Path, image_key: str | None, label_key: str | None) -> Shard
             cached.parent.mkdir(parents=True, exist_ok=True)
             _write(cached, index, stamp)
         except (OSError, UserError) as error:
-            print(f"The index of {shard} is not kept: {error}", file=sys.stderr)
+            tell(f"The index of {shard} is not kept: {error}")
     return index
 
 
@@ -150,6 +150,16 @@ def _write(path: Path, index: ShardIndex, stamp: str) -> None:
         )
 
 
+def _is_whole(index: ShardIndex, size: int) -> bool:
+    """Whether all images of an index lie within a shard of so many bytes, and have a name each."""
+    count, ends = len(index.names), index.places + index.sizes
+    if not count == len(index.places) == len(index.sizes) == len(index.codes):
+        return False
+    within = (index.places >= 0) & (index.sizes >= 0) & (ends <= size)
+    known = (index.codes >= -1) & (index.codes < len(index.texts))
+    return bool(within.all() and known.all())
+
+
 def _read(path: Path, stamp: str) -> ShardIndex | None:
     """Return an index that was kept; None if there is none or it is of another shard."""
     if not path.is_file():
@@ -159,7 +169,7 @@ def _read(path: Path, stamp: str) -> ShardIndex | None:
             if str(kept["stamp"]) != stamp:
                 return None
             count, first = kept["left_out"]
-            return ShardIndex(
+            index = ShardIndex(
                 kept["places"],
                 kept["sizes"],
                 Names(kept["letters"], kept["ends"]),
@@ -167,6 +177,7 @@ def _read(path: Path, stamp: str) -> ShardIndex | None:
                 tuple(Names(kept["text_letters"], kept["text_ends"])),
                 (int(count), str(first)),
             )
+        return index if _is_whole(index, int(stamp.split()[1])) else None
     # A damaged index is made again, whatever is wrong with it.
     except Exception:
         return None
