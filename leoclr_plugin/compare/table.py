@@ -109,9 +109,8 @@ def write_report(
     write_text(out / "table.txt", f"{table}\n")
 
     report = Report("Methods compared")
-    report.text(_caption(settings))
     report.table(header, rows)
-    for line in foot:
+    for line in (_caption(settings), *foot):
         report.text(line)
     has_legs = any(run.get("legs") for run in runs)
     multilabel = any("linear_map" in run for run in runs)

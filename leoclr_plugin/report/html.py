@@ -15,7 +15,8 @@ from leoclr_plugin.system.files import write_text
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse}th,td{padding:.3rem .9rem;border-bottom:1px solid #ccc;"
-    "text-align:right}th:first-child,td:first-child{text-align:left}img{max-width:100%}"
+    "text-align:right}th:first-child,td:first-child{text-align:left}td{white-space:nowrap}"
+    ".wide{overflow-x:auto}img{max-width:100%}"
 )
 
 
@@ -37,7 +38,7 @@ class Report:
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table of plain text."""
         lines = [_row("th", header), *(_row("td", row) for row in rows)]
-        self._parts.append(f"<table>{''.join(lines)}</table>")
+        self._parts.append(f'<div class="wide"><table>{"".join(lines)}</table></div>')
 
     def svg(self, element: str) -> None:
         """Add an ``<svg>`` element as it is."""
