@@ -69,7 +69,7 @@ def test_reference_of_the_api_has_the_method_and_its_loss(site):
 
 def test_equations_are_mathml(site):
     text = (site / "method/index.html").read_text()
-    assert text.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">') == 2
+    assert text.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">') == 3
     assert "arithmatex" not in text
 
 
