@@ -25,6 +25,10 @@ from leoclr_plugin.errors import UserError, one_line, suggestion
 
 # The beginning of Hydra's error for an override of a key that the configuration does not have.
 _UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")
+_NUMBER_IN_A_LIST = re.compile(r"\.\d+(?=\.|$)")
+# The names of labelled sets and of kinds of pairs are the user's own, and methods have their own
+# settings: those that have none of this name refuse it.
+_DECLARED_IN_PART = ("data.online.", "data.pairs.kinds.", "method_kwargs.self_paced")
 
 
 def scripts_folder() -> Path:
@@ -98,8 +102,18 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
         # Resolve all interpolations now: a bad one would otherwise fail only when it is read.
         OmegaConf.to_container(cfg, resolve=True)
         _set_folders_of_labels(cfg)
-    except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
+    # A TypeError is that of a name where a list has a number.
+    except (
+        HydraException,
+        OmegaConfBaseException,
+        ValueError,
+        TypeError,
+        yaml.YAMLError,
+    ) as error:
         reason = one_line(error)
+        if reason.startswith("Error merging override"):
+            # Hydra leaves the cause to its traceback.
+            reason += f": {str(error.__cause__).splitlines()[0]}"
         raise UserError(f"config {config}: {reason}{_near_keys(reason, path)}") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
@@ -113,9 +127,8 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
 
 def _with_plus(override: Override, kind: str) -> str:
     """Let a key be set whether or not the YAML file has it, if it is declared for this kind."""
-    key = override.key_or_group
-    # The names of labelled sets are the user's own.
-    known = key in settable(kind) or (kind == PRETRAIN and key.startswith("data.online."))
+    key = _NUMBER_IN_A_LIST.sub("[]", override.key_or_group)
+    known = key in settable(kind) or (kind == PRETRAIN and key.startswith(_DECLARED_IN_PART))
     changes = override.type == OverrideType.CHANGE
     return f"++{override.input_line}" if known and changes else override.input_line
 

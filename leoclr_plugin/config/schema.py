@@ -192,17 +192,21 @@ class Config(Node):
 
 @lru_cache
 def settable(command: str) -> frozenset[str]:
-    """Return the dotted names of the keys that a command reads, but for those in lists."""
+    """Return the dotted names of the keys that a command reads.
+
+    The name of a key in a list of nodes has brackets, such as ``augmentations[].crop_size``.
+    """
     return frozenset(_read_by(command, Config))
 
 
 def _read_by(command: str, node: type[Node], prefix: str = "") -> Iterator[str]:
     for name, field in node.model_fields.items():
         inner = node_of(field)
-        if command not in about(field).commands or inner not in (None, field.annotation):
+        if command not in about(field).commands:
             continue
         if inner is not None:
-            yield from _read_by(command, inner, f"{prefix}{name}.")
+            brackets = "[]" if inner is not field.annotation else ""
+            yield from _read_by(command, inner, f"{prefix}{name}{brackets}.")
         # A node at the top may be one of Hydra's groups, whose value is the name of a file.
         if inner is None or prefix:
             yield prefix + name

@@ -199,6 +199,10 @@ def test_interpolation_of_a_missing_key_is_refused_at_once(tmp_path):
         ("pretrain", "data.pairs.file=a.csv"),
         ("pretrain", "data.pairs=a.csv"),
         ("pretrain", "data.online.birds.train_path=a"),
+        ("pretrain", "data.pairs.kinds.quality.weight=2"),
+        ("pretrain", "method_kwargs.self_paced.age=0.5"),
+        ("pretrain", "augmentations.0.degrade.jpeg=[95,15]"),
+        ("pretrain", "augmentations.0.extra=[{_target_: a.B}]"),
         ("linear", "data.source=h5"),
         ("finetune", "data.on_bad_image=skip"),
         ("pretrain", "on_nonfinite=skip"),
@@ -215,6 +219,7 @@ def test_a_declared_key_needs_no_plus(kind, override):
     [
         ("pretrain", "data.cache_mbs=100"),
         ("pretrain", "method_kwargs.qeue_size=64"),
+        ("pretrain", "augmentations.0.degrad.jpeg=[95,15]"),
         ("linear", "data.pairs.file=a.csv"),
         ("linear", "data.online.birds.train_path=a"),
     ],
@@ -222,3 +227,15 @@ def test_a_declared_key_needs_no_plus(kind, override):
 def test_a_key_that_the_command_does_not_read_needs_a_plus(kind, override):
     with pytest.raises(UserError, match="Could not override"):
         load_config("imagenet/leoclr", kind, [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("augmentations.7.crop_size=3", "augmentations.7.crop_size=3: list index out of range"),
+        ("augmentations.first.crop_size=3", "'first' .* is not an int"),
+    ],
+)
+def test_a_pipeline_that_is_not_there_is_one_line(override, reason):
+    with pytest.raises(UserError, match=reason):
+        load_config("imagenet/leoclr", "pretrain", [override])
