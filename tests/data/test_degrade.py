@@ -16,9 +16,9 @@ from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.data.views import pretrain_views
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.training.pretrain import prepare
-from tests.configs import method_cfg, pipeline, views
+from tests.configs import pipeline, views
 from tests.data import makers
+from tests.data.folders import folder_cfg
 from tests.data.test_make import picture
 
 ALL = {"blur": [0, 2], "illumination": [0, 0.6], "noise": [0, 0.1], "jpeg": [95, 20]}
@@ -97,20 +97,8 @@ def folder(tmp_path):
 
 
 def cfg_of(folder, degrade, form="image_folder", **changes):
-    nodes = [{**node, "mean": [0, 0, 0], "std": [1, 1, 1]} for node in views("leoclr")]
-    nodes[0]["degrade"] = degrade
-    return prepare(
-        method_cfg(
-            data__dataset="custom",
-            data__train_path=str(folder),
-            data__val_path=None,
-            data__num_workers=2,
-            data__format=form,
-            optimizer__batch_size=4,
-            augmentations=OmegaConf.create(nodes),
-            **changes,
-        )
-    )
+    first, original = views("leoclr")
+    return folder_cfg(folder, ({**first, "degrade": degrade}, original), form, **changes)
 
 
 def batches(cfg, epoch=0, first=0) -> list:

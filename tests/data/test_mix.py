@@ -11,8 +11,8 @@ from leoclr_plugin.data.loaders import pretrain_loader
 from leoclr_plugin.data.mix import Mix, assemble, draw_mix, mix_regions
 from leoclr_plugin.data.views import pretrain_views
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.training.pretrain import prepare
-from tests.configs import method_cfg, pipeline, views
+from tests.configs import pipeline, views
+from tests.data.folders import folder_cfg
 
 MIX = Mix()
 
@@ -90,18 +90,7 @@ def folder(tmp_path):
 def cfg_of(folder, form="image_folder", **mix):
     first, original = views("leoclr")
     first = {**first, "rrc": {"enabled": False}, "crop_size": [32, 32], "mix": mix}
-    plain = [{**node, "mean": [0, 0, 0], "std": [1, 1, 1]} for node in (first, original)]
-    return prepare(
-        method_cfg(
-            data__dataset="custom",
-            data__train_path=str(folder),
-            data__val_path=None,
-            data__num_workers=2,
-            data__format=form,
-            optimizer__batch_size=4,
-            augmentations=OmegaConf.create(plain),
-        )
-    )
+    return folder_cfg(folder, (first, original), form)
 
 
 def test_both_loaders_show_the_same_mixes(folder):

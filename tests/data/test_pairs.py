@@ -5,7 +5,6 @@ import csv
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 
 from leoclr_plugin.commands.main import main
@@ -17,8 +16,8 @@ from leoclr_plugin.data.pairs.table import read_pairs, write_pairs
 from leoclr_plugin.data.sampler import sampler_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.system.files import open_text
-from leoclr_plugin.training.pretrain import prepare
-from tests.configs import method_cfg, pipeline, views
+from tests.configs import pipeline, views
+from tests.data.folders import folder_cfg
 from tests.hostile import NAMES
 
 IMAGES = 16
@@ -54,21 +53,9 @@ def name(number: int, root=None) -> str:
 
 def cfg_of(folder, pairs, method="leoclr", form="image_folder", **changes):
     nodes = views(method) if method == "leoclr" else [pipeline(32, 2)]
-    plain = [{**node, "mean": [0, 0, 0], "std": [1, 1, 1]} for node in nodes]
-    cfg = method_cfg(
-        method,
-        data__dataset="custom",
-        data__train_path=str(folder / "images"),
-        data__val_path=None,
-        data__num_workers=2,
-        data__format=form,
-        **({"data__pairs": pairs} if pairs else {}),
-        optimizer__batch_size=4,
-        seed=7,
-        augmentations=OmegaConf.create(plain),
-        **changes,
-    )
-    return prepare(cfg)
+    if pairs:
+        changes["data__pairs"] = pairs
+    return folder_cfg(folder / "images", nodes, form, method, seed=7, **changes)
 
 
 def shown(cfg, epoch=0, first=0) -> dict[int, list[int]]:
