@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    Callback,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ProgressBar,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
@@ -161,6 +168,12 @@ def build_trainer(
     if cfg.optimizer.get("final_weight_decay") is not None:
         schedule = WeightDecaySchedule(cfg.optimizer.weight_decay, cfg.optimizer.final_weight_decay)
         callbacks.append(schedule)
+
+    has_bar = any(isinstance(one, ProgressBar) for one in callbacks)
+    if cfg.get("enable_progress_bar", True) and not has_bar and not sys.stderr.isatty():
+        # Lightning takes the bar of rich where rich is installed. It writes nothing to a file
+        # before the training ends, so that a log would not show how far a training is.
+        callbacks.append(TQDMProgressBar())
 
     fixed = {
         "logger": loggers,

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from lightning.pytorch.callbacks import RichProgressBar, TQDMProgressBar
 from omegaconf import OmegaConf
 
 from leoclr_plugin.errors import UserError
@@ -93,3 +94,14 @@ def test_arguments_that_leoclr_sets_itself_are_reported_as_ignored(tmp_path, cap
     assert "enable_checkpointing=True is ignored" in error
     assert trainer.loggers
     assert trainer.checkpoint_callback is None
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_log_shows_how_far_a_training_is(tmp_path, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    cfg = prepare(method_cfg(checkpoint__dir=str(tmp_path)))
+    # On a terminal Lightning chooses, and takes another bar where rich is installed.
+    bar = build_trainer(cfg, "leoclr").progress_bar_callback
+    assert isinstance(bar, TQDMProgressBar) or (terminal and isinstance(bar, RichProgressBar))
+    cfg.enable_progress_bar = False
+    assert build_trainer(cfg, "leoclr").progress_bar_callback is None
