@@ -20,9 +20,9 @@ the uninterrupted run. The damage comes from a fixed seed.
 
 `LEOCLR_FAULTS_TABLE=benchmarks/faults.json python -m pytest -m faults` counts, and
 `python benchmarks/faults.py benchmarks/faults.json > benchmarks/faults.md` writes this page.
-`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases, as the rows of a process that says why and of
-moments of a comparison here; the rows of names and of the loaders of the evaluators are of a half.
-A nightly job tries all.
+`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases, as the row of a process that says why here.
+The row of moments of a comparison was stopped after 7 of 50, and the rows of names and of the
+loaders of the evaluators are of a half. A nightly job tries all.
 [What is not survived](../docs/limits.md#faults) stands with the limits.
 
 | what | case | tried | survived | lost |
