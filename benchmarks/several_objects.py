@@ -65,7 +65,8 @@ def main(out: Path, commit: str) -> None:
         for over, unit in (("epochs", "epoch"), ("work", "work")):
             trends = trends_of(_as_compared(content["runs"]), f"{key}_map", over)
             if trends:
-                write_text(HERE / f"several-objects-{key}-{over}.svg", loss_curves(trends, unit))
+                svg = loss_curves(trends, unit)
+                write_text(HERE / f"several-objects-{key}-{over}.svg", f"{svg}\n")
     plot_rows(short["runs"], short["standard_errors"], HERE / "several-objects-short.svg")
     plot_work(short["runs"], HERE / "several-objects-short-work.svg")
     page = HERE / "several_objects.md"
@@ -170,6 +171,8 @@ def _differences(
 ) -> Iterator[dict[str, Any]]:
     """Paired bootstraps of each row against the baselines, at the same epochs and seed."""
     for run in runs:
+        # This keeps the scores also of a run whose partner is still to be trained.
+        _scores(folders, run, kept)
         for baseline in _baselines_of(run["method"]):
             partner = [
                 other

@@ -145,6 +145,14 @@ def damaged_images(
         yield f"{i:05}-{name}", content
 
 
+def write_images(folder: Path, work: Path, number: int, seed: int) -> None:
+    """Write whole images, bombs and ``number`` damaged images; ``work`` is an empty folder."""
+    whole = whole_images(work)
+    damaged = damaged_images(whole, number, np.random.default_rng(seed))
+    for name, content in (*whole.items(), *bombs().items(), *damaged):
+        (folder / name).write_bytes(content)
+
+
 def odd_entries(folder: Path) -> list[str]:
     """Make entries with an image's name that are no files; return their names."""
     (folder / "folder.jpg").mkdir()

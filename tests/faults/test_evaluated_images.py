@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -23,7 +22,7 @@ from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.data import folder_cfg
 from leoclr_plugin.zoo.transform import val_transform
 from tests.conftest import make_image
-from tests.faults.images import bombs, damaged_images, whole_images
+from tests.faults.images import write_images
 from tests.faults.record import scaled
 from tests.faults.test_images import AGREEMENT, read
 
@@ -36,10 +35,7 @@ TOLERANCE = AGREEMENT / 255 / 0.22
 def files(tmp_path_factory) -> list[Path]:
     """The files: whole ones, bombs, and damaged ones."""
     folder = tmp_path_factory.mktemp("files")
-    whole = whole_images(tmp_path_factory.mktemp("work"))
-    damaged = damaged_images(whole, scaled(1000, 200), np.random.default_rng(1))
-    for name, content in (*whole.items(), *bombs().items(), *damaged):
-        (folder / name).write_bytes(content)
+    write_images(folder, tmp_path_factory.mktemp("work"), scaled(1000, 200), 1)
     return sorted(path for path in folder.iterdir() if path.suffix != ".npy")
 
 
@@ -58,7 +54,7 @@ def data_of(root: Path, files: list[Path]):
 def embedded(paths: list[Path]):
     """Return the loader of ``leoclr embed``."""
     images = Images(FileStore.of_paths([str(path) for path in paths]))
-    source = build_source(images, "custom", 0, 2, None)
+    source = build_source(images, 0, 2)
     return source_loader(images, source, val_view("custom", SIZE), 16, 2)
 
 
@@ -119,7 +115,7 @@ def test_a_linear_probe_goes_on_without_them(files, tmp_path, case):
     loader = linear_train_loader(cfg, SIZE)
     # Two images are left, one of each class, so a bad one would show as another picture.
     batches = [(images.clone(), targets.clone()) for images, targets in loader]
-    left_out = {str(loader.dataset.name(i)) for i in range(len(loader.dataset)) if i in loader._bad}
+    left_out = {str(loader.dataset.name(i)) for i in range(len(loader.dataset)) if i in loader.bad}
     for path in bad:
         with row.trial(path.name):
             assert f"{tmp_path}/train/class1/x-{path.name}" in left_out

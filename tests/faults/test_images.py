@@ -19,7 +19,7 @@ from leoclr_plugin.data.stored import Images
 from leoclr_plugin.data.stores.files import FileStore
 from leoclr_plugin.training.pretrain import prepare
 from tests.data.test_loaders import config, epoch, make_colours, names_of, numbers
-from tests.faults.images import bombs, damaged_images, odd_entries, whole_images
+from tests.faults.images import odd_entries, write_images
 from tests.faults.record import Case, scaled
 
 BOUND_S = 20  # for one file
@@ -32,10 +32,7 @@ AGREEMENT = 3
 def files(tmp_path_factory) -> list[Path]:
     """The files: whole ones, bombs, and damaged ones."""
     folder = tmp_path_factory.mktemp("files")
-    whole = whole_images(tmp_path_factory.mktemp("work"))
-    damaged = damaged_images(whole, scaled(2000, 200), np.random.default_rng(0))
-    for name, content in (*whole.items(), *bombs().items(), *damaged):
-        (folder / name).write_bytes(content)
+    write_images(folder, tmp_path_factory.mktemp("work"), scaled(2000, 200), 0)
     return sorted(folder.iterdir())
 
 

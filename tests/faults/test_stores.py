@@ -58,7 +58,7 @@ def test_damaged_stores(kind, tmp_path, case):
     source = WRITERS[kind](make_folder(tmp_path / "images", 2, 2), data / "out")
     (path,) = data.glob(_FILES[kind])
     whole, there = path.read_bytes(), sorted(tmp_path.rglob("*"))
-    # Of the two files of Parquet one is enough.
+    # One of the two Parquet files is enough.
     source = str(path) if kind == "parquet" else source
     for number, outcome in outcomes(path, source, scaled(NUMBER), data):
         with row.trial(f"number {number}"):
