@@ -20,9 +20,7 @@ the uninterrupted run. The damage comes from a fixed seed.
 
 `LEOCLR_FAULTS_TABLE=benchmarks/faults.json python -m pytest -m faults` counts, and
 `python benchmarks/faults.py benchmarks/faults.json > benchmarks/faults.md` writes this page.
-`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases, as the row of a process that says why here.
-The row of moments of a comparison was stopped after 7 of 50, and the rows of names and of the
-loaders of the evaluators are of a half. A nightly job tries all.
+`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases. A nightly job tries all.
 [What is not survived](../docs/limits.md#faults) stands with the limits.
 
 | what | case | tried | survived | lost |
@@ -32,11 +30,12 @@ SLOPES = """
 ## Long runs
 
 A long run is sampled every 100 steps, or after each training. A line by least squares through all
-samples but the first fifth rises by this much over the whole run. One step of an allocator is a
-slope too: memory may rise by 24 MiB.
+samples but the first fifth rises by this much over the whole run. Memory is in use while the
+program holds it, and may rise by 4 MiB. What the program gave back stays resident as long as the
+allocator keeps it for later, so resident memory may rise by 24 MiB.
 
-| run | MiB | file handles | threads |
-|---|---|---|---|
+| run | MiB in use | resident MiB | file handles | threads |
+|---|---|---|---|---|
 """
 
 
@@ -49,7 +48,9 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
         lines.append(f"| {' | '.join(cells)} |\n")
     slopes = [
         f"| {name.partition(': ')[2]} | "
-        + " | ".join(f"{counts['slopes'][key]:+.2f}" for key in ("MiB", "handles", "threads"))
+        + " | ".join(
+            f"{counts['slopes'][key]:+.2f}" for key in ("MiB in use", "MiB", "handles", "threads")
+        )
         + " |\n"
         for name, counts in sorted(rows.items())
         if "slopes" in counts

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 
 from leoclr_plugin.errors import check_known, refused_values
-from leoclr_plugin.host.bundled import knn, metrics
+from leoclr_plugin.host.bundled import knn, metrics, momentum
 from leoclr_plugin.terminal import tell
 
 # The largest x for which the sum of a thousand exp(x) is a finite float32.
@@ -124,6 +124,22 @@ def mend_configure_optimizers(model: type) -> None:
             return original(self)
 
     model.configure_optimizers = configure_optimizers
+
+
+def mend_resumed_momentum(BaseMomentumMethod: type) -> None:
+    """Let a resumed run of the host's momentum methods go on with its own tau.
+
+    The host makes the first update of a resumed run with the tau of the very first step, and also
+    if the optimizer has only accumulated gradients.
+    """
+    original = BaseMomentumMethod.on_train_start
+
+    @wraps(original)
+    def on_train_start(self: Any) -> None:
+        original(self)
+        momentum.resume_momentum(self)
+
+    BaseMomentumMethod.on_train_start = on_train_start
 
 
 def parsed_for_our_loaders(parse_cfg: Callable[[DictConfig], DictConfig]) -> Callable:

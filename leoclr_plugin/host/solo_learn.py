@@ -19,6 +19,7 @@ from leoclr_plugin.host.mends import (
     mend_classifier_losses,
     mend_configure_optimizers,
     mend_knn_classifier,
+    mend_resumed_momentum,
     parsed_for_our_loaders,
 )
 from leoclr_plugin.host.open_backbones import OpenBackbones
@@ -64,6 +65,7 @@ def _load(choice: Choice) -> Host:
     mend_classifier_losses(base, linear)
     for model in (BaseMethod, LinearModel):
         mend_configure_optimizers(model)
+    mend_resumed_momentum(BaseMomentumMethod)
     # Some of our data sets are missing in the host's tables.
     for module in (pretrain_args, linear_args):
         for name, classes in {"imagenette": 10, **MULTILABEL_SETS}.items():

@@ -20,7 +20,7 @@ from leoclr_plugin.data.pairs.where import ORIGINALS, SECOND, shows
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
 from leoclr_plugin.methods.batch_norm import split_batch_norm
-from leoclr_plugin.methods.momentum import ForeachMomentumUpdater, restore_tau
+from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
 from leoclr_plugin.methods.pacing import mean_pace, paces_of
 from leoclr_plugin.methods.queue import enqueue_, filled_places
 from leoclr_plugin.methods.shuffle import BatchShuffle
@@ -208,11 +208,9 @@ class LeOCLR(host().BaseMomentumMethod):
         return out
 
     def on_train_start(self) -> None:
-        """Restore tau in a resumed run: a checkpoint holds the step but not tau."""
+        """Silence Lightning's advice on metrics that are means over the processes already."""
         super().on_train_start()
-        # Lightning recommends sync_dist, but the metrics are means over the processes already.
         warnings.filterwarnings("ignore", r"It is recommended to use `self\.log\('train_")
-        restore_tau(self)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """Pass X through the query encoder and the crops through the momentum encoder.

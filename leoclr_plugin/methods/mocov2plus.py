@@ -14,7 +14,6 @@ from leoclr_plugin.config.notes import tell_unknown_keys_of
 from leoclr_plugin.data.pairs.kinds import has_negatives, has_weights
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
-from leoclr_plugin.methods.momentum import restore_tau
 from leoclr_plugin.methods.pacing import mean_pace, paces_of
 from leoclr_plugin.methods.queue import enqueue_
 
@@ -55,11 +54,6 @@ class WeightedMoCoV2Plus(_HostsOwn):
             tell_unknown_keys_of("method_kwargs.self_paced", settings, SelfPaced)
             fill_in(cfg.method_kwargs, "self_paced", SelfPaced)
         return cfg
-
-    def on_train_start(self) -> None:
-        """Restore tau in a resumed run, which the host's own class does not do."""
-        super().on_train_start()
-        restore_tau(self)
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> torch.Tensor:
         """Return the weighted loss of two views, each the other's query, and the classifier's."""

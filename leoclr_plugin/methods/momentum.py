@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -25,10 +23,3 @@ class ForeachMomentumUpdater(host().MomentumUpdater):
         if momentum:
             torch._foreach_mul_(momentum, self.cur_tau)
             torch._foreach_add_(momentum, list(online_net.parameters()), alpha=1 - self.cur_tau)
-
-
-def restore_tau(method: Any) -> None:
-    """Set the momentum of a resumed run: a checkpoint holds the step but not tau."""
-    step = method.trainer.global_step
-    if step:
-        method.momentum_updater.update_tau(step, method.trainer.estimated_stepping_batches)

@@ -14,16 +14,16 @@ from tests.configs import method_cfg
 
 
 def config(image_folder, root, **changes):
-    return method_cfg(
-        data__dataset="custom",
-        data__train_path=f"{image_folder}/train",
-        data__val_path=None,
-        checkpoint={"enabled": True, "dir": str(root)},
-        method_kwargs__queue_size=70,
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        **changes,
-    )
+    usual = {
+        "data__dataset": "custom",
+        "data__train_path": f"{image_folder}/train",
+        "data__val_path": None,
+        "checkpoint": {"enabled": True, "dir": str(root)},
+        "method_kwargs__queue_size": 70,
+        "num_sanity_val_steps": 0,
+        "enable_progress_bar": False,
+    }
+    return method_cfg(**usual | changes)
 
 
 class LeaveAfterOneEpoch(Callback):
@@ -45,6 +45,23 @@ def test_run_continues_from_its_checkpoint(image_folder, tmp_path):
     assert second["global_step"] == 10
     assert second["state_dict"]["queue_ptr"].tolist() == [10 * 16 % 70]
     assert first.exists()
+
+
+@pytest.mark.parametrize("method", ["leoclr", "mocov2plus", "byol"])
+def test_a_resumed_run_ends_as_the_uninterrupted_one(image_folder, tmp_path, method):
+    changes = {"method": method, "max_epochs": 3, "auto_resume": {"enabled": True}}
+    # mocov2plus takes a queue of whole batches only.
+    changes["method_kwargs__queue_size"] = 64
+    whole = pretrain(config(image_folder, tmp_path / "a", **changes))
+    cfg = config(image_folder, tmp_path / "b", **changes)
+    with pytest.raises(InterruptedError):
+        pretrain(cfg.copy(), [LeaveAfterOneEpoch()])
+    states = [
+        read_checkpoint(CheckpointFolder.open(folder).checkpoint)["state_dict"]
+        for folder in (whole, pretrain(cfg))
+    ]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
 def test_auto_resume_finds_the_run_of_the_same_configuration(image_folder, tmp_path, capsys):

@@ -69,7 +69,7 @@ def sort_by_kind(
         if name not in kinds:
             raise UserError(
                 f"{path}: {count} pairs are of the kind {name}, which data.pairs.kinds does not "
-                f"name; add +data.pairs.kinds.{name}.weight=1, or remove these pairs"
+                f"name; add data.pairs.kinds.{name}.weight=1, or remove these pairs"
             )
     unused = [name for name in kinds if name not in counts]
     if unused:

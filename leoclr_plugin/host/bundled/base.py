@@ -15,7 +15,11 @@ from leoclr_plugin.host.bundled.backbones import BACKBONES, build_backbone, feat
 from leoclr_plugin.host.bundled.cfg import set_defaults
 from leoclr_plugin.host.bundled.knn import WeightedKNNClassifier
 from leoclr_plugin.host.bundled.metrics import accuracy_at_k, cross_entropy, weighted_mean
-from leoclr_plugin.host.bundled.momentum import MomentumUpdater, initialize_momentum_params
+from leoclr_plugin.host.bundled.momentum import (
+    MomentumUpdater,
+    initialize_momentum_params,
+    resume_momentum,
+)
 
 _DEFAULTS = {
     **optimizers.DEFAULTS,
@@ -205,8 +209,8 @@ class BaseMomentumMethod(BaseMethod):
         return [(self.backbone, self.momentum_backbone)]
 
     def on_train_start(self) -> None:
-        """Reset the number of the last optimizer step."""
-        self.last_step = 0
+        """Go on with the last step and the tau of the checkpoint, if there is one."""
+        resume_momentum(self)
 
     @torch.no_grad()
     def momentum_forward(self, X: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,3 +48,14 @@ class MomentumUpdater:
         """Set ``cur_tau`` to its value after ``cur_step`` of ``max_steps`` steps."""
         remaining = (math.cos(math.pi * cur_step / max_steps) + 1) / 2
         self.cur_tau = self.final_tau - (self.final_tau - self.base_tau) * remaining
+
+
+def resume_momentum(method: Any) -> None:
+    """Set the last step and tau of a method with a momentum network to those of its checkpoint.
+
+    A checkpoint holds neither. It holds the trainer's number of steps, which gives both.
+    """
+    method.last_step = method.trainer.global_step
+    if method.last_step:
+        steps = method.trainer.estimated_stepping_batches
+        method.momentum_updater.update_tau(method.last_step, steps)
