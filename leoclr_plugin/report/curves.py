@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, floor, log10
 from pathlib import Path
 
 from leoclr_plugin.report.markup import escaped
@@ -15,6 +16,7 @@ _COLOURS = (
     *("#e377c2", "#17a2b8", "#8c564b", "#6fbf1f", "#c0392b", "#9aa0a6"),
 )
 _MIN_NAME_WIDTH, _LETTER_WIDTH, _ROW_HEIGHT = 120, 7, 16
+_MOST_MARKS = 6  # on an axis
 
 
 def read_metric(path: Path, name: str) -> list[tuple[float, float]]:
@@ -74,11 +76,17 @@ def loss_curves(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         f'width="{_WIDTH}" font-size="12" '
         'font-family="sans-serif" role="img">',
-        f'<path d="M{_MARGIN},{top} V{height - _MARGIN} H{_WIDTH - _MARGIN}" fill="none" '
-        'stroke="#888"/>',
-        f'<text x="4" y="{top + 4}">{high:.2f}</text>',
-        f'<text x="4" y="{height - _MARGIN + 4}">{low:.2f}</text>',
     ]
+    for value, text in axis_marks(low, high):
+        _, down = place(left, value)
+        parts += [
+            f'<path d="M{_MARGIN},{down:.1f} H{_WIDTH - _MARGIN}" stroke="#ddd"/>',
+            f'<text x="{_MARGIN - 6}" y="{down + 4:.1f}" text-anchor="end">{text}</text>',
+        ]
+    parts.append(
+        f'<path d="M{_MARGIN},{top} V{height - _MARGIN} H{_WIDTH - _MARGIN}" fill="none" '
+        'stroke="#888"/>'
+    )
     if places:
         for i, name in enumerate(places):
             across, _ = place(i, low)
@@ -89,10 +97,14 @@ def loss_curves(
                 f'<text x="{across:.1f}" y="{down}" text-anchor="{anchor}">{escaped(name)}</text>'
             )
     else:
-        parts += [
-            f'<text x="{_MARGIN}" y="{height - 24}">{escaped(unit)} {left:.0f}</text>',
-            f'<text x="{_WIDTH - _MARGIN}" y="{height - 24}" text-anchor="end">{right:.0f}</text>',
-        ]
+        for value, text in axis_marks(left, right, whole=all(x == int(x) for x, _ in points)):
+            across, bottom = place(value, low)
+            parts += [
+                f'<path d="M{across:.1f},{bottom:.1f} v4" stroke="#888"/>',
+                f'<text x="{across:.1f}" y="{height - 26}" text-anchor="middle">{text}</text>',
+            ]
+        middle, name = _WIDTH // 2, escaped(unit)
+        parts.append(f'<text x="{middle}" y="{height - 8}" text-anchor="middle">{name}</text>')
     for i, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS[i % len(_COLOURS)]
         placed = [place(x, y) for x, y in curve]
@@ -104,3 +116,26 @@ def loss_curves(
         x, y = _MARGIN + 12 + name_width * column, 20 + _ROW_HEIGHT * row
         parts.append(f'<text x="{x}" y="{y}" fill="{colour}">{escaped(name)}</text>')
     return "".join([*parts, "</svg>"])
+
+
+def axis_marks(low: float, high: float, whole: bool = False) -> list[tuple[float, str]]:
+    """Choose the round numbers that an axis is marked at, with their texts.
+
+    Args:
+        low: the lower end of the axis.
+        high: its upper end, at least ``low``.
+        whole: whether the axis only has whole numbers.
+
+    Returns:
+        The multiples of 1, 2 or 5 times a power of ten that lie between the ends, at most
+        ``_MOST_MARKS`` and one; one end alone if both are the same.
+    """
+    if high == low:
+        return [(low, f"{low:g}")]
+    rough = (high - low) / _MOST_MARKS
+    power = floor(log10(rough))
+    step = next(one for n in (1, 2, 5, 10) if (one := n * 10.0**power) >= rough)
+    step = max(step, 1.0) if whole else step
+    decimals = max(0, -floor(log10(step)))
+    numbers = range(ceil(low / step), floor(high / step) + 1)
+    return [(number * step, f"{number * step:.{decimals}f}") for number in numbers]

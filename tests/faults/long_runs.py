@@ -46,7 +46,7 @@ def in_use() -> int:
 
 
 def held() -> tuple[float, float, int, int]:
-    """Return the process's resident MiB, its MiB in use, and how many handles and threads it has."""
+    """Return the process's resident MiB, MiB in use, and numbers of file handles and threads."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     resident = pages * os.sysconf("SC_PAGE_SIZE")

@@ -11,7 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from leoclr_plugin.report.curves import loss_curves, read_metric, read_resumed_metric
+from leoclr_plugin.report.curves import (
+    axis_marks,
+    loss_curves,
+    read_metric,
+    read_resumed_metric,
+)
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.report.pairs import histogram_svg, ranges_of
 from leoclr_plugin.report.tables import text_table
@@ -68,13 +73,32 @@ def test_points_of_curves_are_placed_by_value():
 
 def test_the_axis_of_the_epochs_begins_with_the_first_point():
     svg = loss_curves({"a": [(0, 4.0), (2, 3.0)]})
-    assert ">epoch 0<" in svg
+    assert re.findall(r'middle">([^<]+)<', svg) == ["0", "1", "2", "epoch"]
     # The second of three epochs is at the middle of the axis.
     first, middle = (
         float(re.search(r'points="([\d.]+),', loss_curves({"a": points}))[1])
         for points in ([(0, 4.0), (2, 3.0)], [(1, 4.0), (0, 3.0), (2, 3.0)])
     )
     assert middle - first == pytest.approx((640 - 2 * 46) / 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "whole", "texts"),
+    [
+        (24.05, 37.99, False, ["25", "30", "35"]),
+        (1, 6, True, ["1", "2", "3", "4", "5", "6"]),
+        (0, 100, True, ["0", "20", "40", "60", "80", "100"]),
+        (1, 2, True, ["1", "2"]),
+        (0.031, 0.094, False, ["0.04", "0.06", "0.08"]),
+        (-0.5, 0.5, False, ["-0.4", "-0.2", "0.0", "0.2", "0.4"]),
+        (1e6, 3e6, False, ["1000000", "1500000", "2000000", "2500000", "3000000"]),
+        (7.25, 7.25, False, ["7.25"]),
+    ],
+)
+def test_an_axis_is_marked_at_round_numbers(low, high, whole, texts):
+    marks = axis_marks(low, high, whole)
+    assert [text for _, text in marks] == texts
+    assert all(low <= value <= high and value == pytest.approx(float(t)) for value, t in marks)
 
 
 def test_named_places_are_marked_and_long_names_of_curves_have_room():
@@ -195,5 +219,5 @@ def test_names_from_outside_are_text_in_pages_and_drawings(tmp_path):
     assert not page.texts.keys() & {"script", "img"}
     # SVG is XML, which has no control characters.
     texts = [text.text for text in ElementTree.fromstring(svg).iter() if text.text]
-    assert texts[2:] == shown + shown
+    assert texts[-2 * len(shown) :] == shown + shown
     ElementTree.fromstring(histogram_svg(ranges_of(np.array([0.5, np.nan]), np.array([1, 0]))))
