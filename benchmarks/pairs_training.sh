@@ -2,6 +2,7 @@
 # The trainings of benchmarks/pairs_training.md; a second call goes on where the first stopped.
 # usage: bash benchmarks/pairs_training.sh IMAGENETTE OUT
 #   IMAGENETTE holds train and val; OUT gets the pairs and the runs.
+#   PRECISION=32 is for a CPU without bfloat16, which would emulate it at a tenth of the speed.
 set -euo pipefail
 data=$(realpath "$1") here=$(dirname "$0")
 mkdir -p "$2"
@@ -30,7 +31,7 @@ for seeds in 1 2; do
                 optimizer.lr="${rate[$method]}" \
                 method_kwargs.queue_size=2048 method_kwargs.temperature=0.1 \
                 +data.cache_mb=2000 data.num_workers=1 \
-                accelerator=cpu precision=bf16-mixed +check_val_every_n_epoch=4 \
+                accelerator=cpu precision="${PRECISION:-bf16-mixed}" +check_val_every_n_epoch=4 \
                 data.train_path="$data/train" data.val_path="$data/val" \
                 --budget epochs=16 --out "$out/$row-$method" --methods "$method" --seeds $seeds
         done

@@ -3,6 +3,7 @@
 # usage: bash benchmarks/several_objects.sh FOLDER OUT [short|core|further|control|all]
 #   FOLDER holds coco112, caltech112 and imagenette160; OUT gets the runs, the tables and the plots.
 #   "short" is the plan's addition of 25 epochs.
+#   PRECISION=32 is for a CPU without bfloat16, which would emulate it at a tenth of the speed.
 set -euo pipefail
 folder=$(realpath "$1") out=$2 part=${3:-all}
 
@@ -11,7 +12,7 @@ recipe=(
     optimizer.name=adamw optimizer.weight_decay=1e-4 optimizer.batch_size=256
     method_kwargs.queue_size=2048 method_kwargs.temperature=0.1
     +data.cache_mb=2000 data.num_workers=1
-    accelerator=cpu precision=bf16-mixed +check_val_every_n_epoch=5
+    accelerator=cpu precision="${PRECISION:-bf16-mixed}" +check_val_every_n_epoch=5
 )
 
 tries=(--rates 0.001,0.002,0.004 --rate-epochs 5 --held-out 1000)
