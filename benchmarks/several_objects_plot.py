@@ -35,8 +35,20 @@ PANELS: Mapping[str, Callable[[Run], float]] = {
 # Validation images of the last two.
 _IMAGES = {2: 606, 3: 3925}
 _KEYS = ("linear", "knn")
-_COLOURS = {"leoclr": "#1f5fbf", "untrained": "#888888"}
-_OTHER = "#d1601f"
+# LeOCLR and its variants are blue, MoCo-v2's rows are from yellow to red.
+_COLOURS = {
+    "untrained": "#888888",
+    "leoclr": "#1f5fbf",
+    "leoclr/moco-v2": "#e8a33d",
+    "mocov2plus": "#c0431f",
+    "leoclr/both-branches": "#0b2a66",
+    "leoclr/third-crop": "#5fa8e8",
+    "simclr": "#2e8b57",
+    "leoclr/small-crops": "#4f6fd0",
+    "leoclr/moco-v2+small-crops": "#d99a6c",
+    "leoclr/shuffled-bn": "#7d8fd9",
+    "leoclr/moco-v2+shuffled-bn": "#b58b00",
+}
 _STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "1"}
 
 
@@ -61,7 +73,7 @@ def plot_rows(runs: Sequence[Run], errors: Mapping[str, Mapping[str, float]], pa
                 seeds = sum(run["method"] == other["method"] for other in runs)
                 # Dots of two seeds lie above one another, so that their bars can be told.
                 height = names.index(run["method"]) + (0.3 * (run["seed"] - 0.5) * (seeds > 1))
-                value, colour = measure(run), _colour(run)
+                value, colour = measure(run), _COLOURS[run["method"]]
                 error = _error(value, number, errors[run["folder"]])
                 panel.errorbar(value, height, xerr=1.96 * error, fmt="o", color=colour)
                 if run["method"] == "untrained":
@@ -91,11 +103,11 @@ def plot_work(runs: Sequence[Run], path: Path) -> None:
         panels = figure.subplots(1, 2)
         names = [name for name in TITLES if any(run["method"] == name for run in runs)]
         for panel, (title, measure) in zip(panels, list(PANELS.items())[:2], strict=True):
-            for number, name in enumerate(names):
+            for name in names:
                 own = [run for run in runs if run["method"] == name]
                 work = [run["epochs"] * run.get("work_per_step", 0) for run in own]
                 values = [measure(run) for run in own]
-                panel.plot(work, values, "o", color=f"C{number}", label=TITLES[name])
+                panel.plot(work, values, "o", color=_COLOURS[name], label=TITLES[name])
             panel.set_title(title.replace("\n", ", "), fontsize=10)
             panel.set_xlabel("work: passes of the encoder over the training set")
             panel.margins(x=0.1, y=0.15)
@@ -103,12 +115,6 @@ def plot_work(runs: Sequence[Run], path: Path) -> None:
             _without_frame(panel)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
         _save(figure, path)
-
-
-def _colour(run: Run) -> str:
-    method = run["method"]
-    ours = method.startswith("leoclr") and "moco-v2" not in method
-    return _COLOURS.get("leoclr" if ours else method, _OTHER)
 
 
 def _without_frame(panel: Any) -> None:
