@@ -31,8 +31,8 @@ SLOPES = """
 
 A long run is sampled every 100 steps, or after each training. A line by least squares through all
 samples but the first fifth rises by this much over the whole run. Memory is in use while the
-program holds it, and may rise by 4 MiB. What the program gave back stays resident as long as the
-allocator keeps it for later, so resident memory may rise by 24 MiB.
+program holds it, and may rise by 16 MiB: the loader keeps the memory of up to 12 batches. What the
+program gave back stays resident as long as the allocator keeps it, so that may rise by 24 MiB.
 
 | run | MiB in use | resident MiB | file handles | threads |
 |---|---|---|---|---|

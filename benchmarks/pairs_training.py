@@ -2,11 +2,13 @@
 
 usage: python benchmarks/pairs_training.py OUT COMMIT
        python benchmarks/pairs_training.py --oracle MINED IMAGES ORACLE
+       python benchmarks/pairs_training.py --restore OUT
 
 ``OUT`` is that of ``benchmarks/pairs_training.sh``, and ``COMMIT`` the one that it was started at.
 The script writes ``pairs-training.json`` and the part of ``pairs_training.md`` between its two
 marks. ``--oracle`` writes the pairs of ``MINED`` as ``ORACLE``, with each partner replaced by a
-random image of its image's class; ``IMAGES`` is the folder of the classes.
+random image of its image's class; ``IMAGES`` is the folder of the classes. ``--restore`` writes the
+published results of the runs into an empty ``OUT``, so that the trainings can go on there.
 """
 
 from __future__ import annotations
@@ -87,6 +89,17 @@ def _cells(runs: list[dict[str, Any]], method: str, row: str, key: str) -> tuple
     return figures, f"{mean(both):+.2f}" if both and row != "plain" else ""
 
 
+def restore(out: Path) -> None:
+    """Write the published runs into ``out``, as ``leoclr compare`` leaves them."""
+    for run in read_json(HERE / "pairs-training.json")["runs"]:
+        folder = out / f"{run['row']}-{run['method']}" / f"{run['method']}-{run['seed']}"
+        folder.mkdir(parents=True)
+        record = {key: value for key, value in run.items() if key not in ("row", "method", "seed")}
+        # The first file says that the run was trained, the second that it was evaluated.
+        write_json(folder / "training.json", record)
+        write_json(folder / "result.json", record)
+
+
 def write_oracle(mined: Path, images: Path, oracle: Path) -> None:
     """Replace each partner by a random image of the image's own class."""
     of_class = {
@@ -104,5 +117,7 @@ def write_oracle(mined: Path, images: Path, oracle: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--oracle":
         write_oracle(*map(Path, sys.argv[2:]))
+    elif sys.argv[1] == "--restore":
+        restore(Path(sys.argv[2]))
     else:
         main(Path(sys.argv[1]), sys.argv[2])
