@@ -98,5 +98,4 @@ def _as_mathml(match: re.Match[str]) -> str:
         return convert(formula)
     label = f"<span>({number[1]})</span>" if number else ""
     shown = convert(formula, display="block")
-    # The number stands at the right end of the formula's line.
-    return f'<div style="display: flex"><div style="flex: 1">{shown}</div>{label}</div>'
+    return f'<div class="formula"><div>{shown}</div>{label}</div>'

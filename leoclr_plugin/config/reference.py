@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pydantic.fields import FieldInfo
@@ -31,6 +32,7 @@ _OPEN = (
     "`method: mocov2plus` takes `self_paced` as well. Other methods have their own settings here, "
     "which the host documents."
 )
+_CHANGED = re.compile(r"[\w.]*[_*]\w*")
 _TABLE = "| key | value | default | meaning | of | command |\n|---|---|---|---|---|---|"
 
 
@@ -67,9 +69,9 @@ def _rows(node: type[Node], name: str, commands: Sequence[str], prefix: str = ""
         value = wanted(node, name)
         cells = (
             f"`{prefix}{name}`",
-            value,
+            _marked(value),
             _default(field, read_by),
-            field.description,
+            _marked(field.description),
             about(field).of,
             command,
         )
@@ -79,6 +81,11 @@ def _rows(node: type[Node], name: str, commands: Sequence[str], prefix: str = ""
         return []
     below = f"{prefix}{name}."
     return [row for key in inner.model_fields for row in _rows(inner, key, read_by, below)]
+
+
+def _marked(text: str) -> str:
+    """Mark the words that Markdown would change, such as ``_target_``, as code."""
+    return _CHANGED.sub(r"`\g<0>`", text)
 
 
 def _default(field: FieldInfo, read_by: Sequence[str]) -> str:
