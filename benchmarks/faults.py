@@ -20,7 +20,9 @@ the uninterrupted run. The damage comes from a fixed seed.
 
 `LEOCLR_FAULTS_TABLE=benchmarks/faults.json python -m pytest -m faults` counts, and
 `python benchmarks/faults.py benchmarks/faults.json > benchmarks/faults.md` writes this page.
-`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases. A nightly job tries all.
+`LEOCLR_FAULTS_SHARE=0.1` tries a tenth of the cases. A nightly job tries all. The rows here were
+counted on several days, each at the commit of its day; the two of permissions need a user other
+than root.
 [What is not survived](../docs/limits.md#faults) stands with the limits.
 
 | what | case | tried | survived | lost |
