@@ -34,6 +34,7 @@ SCORES = HERE / "several-objects-scores"
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 BASELINES = ("leoclr/moco-v2", "mocov2plus")
 MEASURES = {"linear": "linear mAP", "knn": "kNN mAP"}
+PRECISION = "bf16-mixed"  # the plan's
 # Epochs of the plan and of its addition.
 PLAN, SHORT = 100, 25
 # Work a step of the cheapest row, whose work every row is given at equal work.
@@ -42,8 +43,12 @@ CHEAPEST = 4
 
 def main(out: Path, commit: str) -> None:
     """Read the runs, measure the differences, and write everything."""
+    kept = read_json(HERE / "several-objects.json")
     plan = _part(out, "coco112", "coco112")
     short = _part(out, "short-*", "short")
+    # A folder whose runs were restored has no settings and no rates of its own.
+    short["settings"] = kept["short"]["settings"] or short["settings"]
+    short["rates"] = kept["short"]["rates"] | short["rates"]
     short["standard_errors"] = {
         run["folder"]: _standard_errors(_scores(sorted(out.glob("short-*")), run, SCORES / "short"))
         for run in short["runs"]
@@ -55,7 +60,6 @@ def main(out: Path, commit: str) -> None:
         "short": short,
         "environment": environment(),
     }
-    kept = read_json(HERE / "several-objects.json")
     if not plan["runs"]:
         # Only the addition is trained further.
         content |= {key: kept[key] for key in ("training_commit", *plan)}
@@ -126,7 +130,18 @@ def _runs(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("*/result*.json")):
         row, _, seed = path.parent.name.rpartition("-")
         record = {key: value for key, value in read_json(path).items() if key != "curve"}
-        yield {"method": _row_name(row), "seed": int(seed), "folder": path.parent.name, **record}
+        yield {
+            **{"method": _row_name(row), "seed": int(seed), "folder": path.parent.name},
+            **{"precision": _precision(folder), **record},
+        }
+
+
+def _precision(folder: Path) -> str:
+    """The precision that a folder's runs are trained with."""
+    path = folder / "settings.json"
+    words = read_json(path)["overrides"] if path.is_file() else []
+    given = [word.partition("=")[2] for word in words if word.startswith("precision=")]
+    return given[-1] if given else PRECISION
 
 
 def _row_name(folder: str) -> str:
@@ -243,6 +258,14 @@ def _tables(part: dict[str, Any], epochs: int, name: str) -> Iterator[str]:
             f"{run['knn_map']:.2f} | {counts} | {' | '.join(transfers)} |"
         )
     yield ""
+    others = [run for run in runs if run.get("precision", PRECISION) != PRECISION]
+    if others:
+        names = ", ".join(f"`{run['method']}` (seed {run['seed']})" for run in others)
+        yield (
+            f"Trained with `precision={others[0]['precision']}`, because the CPU has no bfloat16: "
+            f"{names}. All other rows: `precision={PRECISION}`."
+        )
+        yield ""
     pictures = {
         f"{title} over the {over}": f"several-objects-{key}-{over}.svg"
         for key, title in MEASURES.items()
