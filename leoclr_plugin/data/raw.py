@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -78,7 +79,8 @@ def read_raw(path: str | Path, encoded: np.ndarray | None = None) -> Raw:
 def is_npy(path: str | Path, encoded: np.ndarray | None = None) -> bool:
     """Whether an image is an array of numpy by the ending of its name, or by its first bytes."""
     if encoded is None:
-        return Path(path).suffix.lower() == NPY
+        # A Path would put the name into Python's table of interned texts, once for each image.
+        return os.fspath(path).lower().endswith(NPY)
     return bytes(encoded[: len(_NPY_START)]) == _NPY_START
 
 

@@ -16,8 +16,8 @@ from tests.faults.record import Case, scaled
 from tests.programs import ROOT, forked_python
 from tests.training.test_interruption import FORMATS
 
-# The most that each may grow. The loader keeps the memory of a few more batches when the machine
-# has been busy, and the allocator keeps what was given back to it, which stays resident.
+# The most that each may grow. Python's table of interned texts may grow once, by 7 MiB. The
+# allocator keeps what was given back to it, which stays resident.
 _MOST = {"MiB": 24, "MiB in use": 16, "handles": 1, "threads": 1}
 _SMALL = (
     *("method_kwargs.proj_hidden_dim=32", "method_kwargs.proj_output_dim=16", "accelerator=cpu"),
