@@ -33,9 +33,9 @@ SLOPES = """
 
 A long run is sampled every 100 steps, or after each training. A line by least squares through all
 samples but the first fifth rises by this much over the whole run. Memory is in use while the
-program holds it, and may rise by 16 MiB: in the last row Python's table of interned texts grew once,
-by 7 MiB between two samples, and nothing else rose. What the program gave back stays resident as
-long as the allocator keeps it, so that may rise by 24 MiB.
+program holds it, and may rise by 16 MiB: in the last row Python's table of interned texts grew
+once, by 7 MiB between two samples, and nothing else rose. What the program gave back stays resident
+as long as the allocator keeps it, so that may rise by 24 MiB.
 
 | run | MiB in use | resident MiB | file handles | threads |
 |---|---|---|---|---|
