@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from restored_run import restore_run
+
 from leoclr_plugin.data.pairs.table import read_pairs, write_pairs
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, read_text, write_json, write_text
@@ -93,11 +95,7 @@ def restore(out: Path) -> None:
     """Write the published runs into ``out``, as ``leoclr compare`` leaves them."""
     for run in read_json(HERE / "pairs-training.json")["runs"]:
         folder = out / f"{run['row']}-{run['method']}" / f"{run['method']}-{run['seed']}"
-        folder.mkdir(parents=True)
-        record = {key: value for key, value in run.items() if key not in ("row", "method", "seed")}
-        # The first file says that the run was trained, the second that it was evaluated.
-        write_json(folder / "training.json", record)
-        write_json(folder / "result.json", record)
+        restore_run(folder, run, ("row", "method", "seed"))
 
 
 def write_oracle(mined: Path, images: Path, oracle: Path) -> None:

@@ -2,7 +2,7 @@
 # The trainings of benchmarks/pairs_training.md; a second call goes on where the first stopped.
 # usage: bash benchmarks/pairs_training.sh IMAGENETTE OUT
 #   IMAGENETTE holds train and val; OUT gets the pairs and the runs.
-#   PRECISION=32 is for a CPU without bfloat16, which would emulate it at a tenth of the speed.
+#   PRECISION=32 is for a CPU without bfloat16, which would emulate it many times slower.
 set -euo pipefail
 data=$(realpath "$1") here=$(dirname "$0")
 mkdir -p "$2"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from restored_run import restore_run
 from several_objects_plot import plot_rows, plot_work
 
 from leoclr_plugin.compare.table import trends_of
@@ -111,12 +112,7 @@ def restore(out: Path) -> None:
         row, _, _ = run["folder"].rpartition("-")
         prefix = "imagenette-short-" if run.get("data") else "short-"
         folder = out / f"{prefix}{row}" / run["folder"]
-        folder.mkdir(parents=True, exist_ok=True)
-        added = ("method", "seed", "folder", "data")
-        record = {key: value for key, value in run.items() if key not in added}
-        # The first file says that the run was trained, the second that it was evaluated.
-        write_json(folder / "training.json", record)
-        write_json(folder / "result.json", record)
+        restore_run(folder, run, ("method", "seed", "folder", "data"))
 
 
 def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:

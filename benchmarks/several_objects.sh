@@ -3,7 +3,7 @@
 # usage: bash benchmarks/several_objects.sh FOLDER OUT [short|core|further|control|all]
 #   FOLDER holds coco112, caltech112 and imagenette160; OUT gets the runs, the tables and the plots.
 #   "short" is the plan's addition of 25 epochs.
-#   PRECISION=32 is for a CPU without bfloat16, which would emulate it at a tenth of the speed.
+#   PRECISION=32 is for a CPU without bfloat16, which would emulate it many times slower.
 set -euo pipefail
 folder=$(realpath "$1") out=$2 part=${3:-all}
 

@@ -10,6 +10,7 @@ from leoclr_plugin.compare.removals import add_removals, removal_curves, removal
 from leoclr_plugin.compare.rows import change_names
 from leoclr_plugin.config import load_config, scripts_folder
 from leoclr_plugin.methods import LeOCLR
+from leoclr_plugin.report.curves import axis_marks
 from leoclr_plugin.report.html import Report
 from leoclr_plugin.training.pretrain import prepare
 from tests.configs import small_config
@@ -63,7 +64,12 @@ def test_rows_are_run_and_added_to_the_table_and_the_plot(image_folder, tmp_path
     assert probabilities == [(0, 0), (0, 0)]
     assert cfg.method_kwargs.anchor == "crop"
     shown = Page((out / "report.html").read_text()).texts["text"]
-    assert {"nothing", "grayscale, colour jitter"} <= set(shown)
+    figures = [
+        json.loads((out / row / "results.json").read_text())["runs"][0]["linear_top1"]
+        for row in rows[1:]
+    ]
+    marks = {text for _, text in axis_marks(min(figures), max(figures))}
+    assert marks | {"nothing", "grayscale, colour jitter"} <= set(shown)
 
 
 def test_points_of_the_plot_are_the_means_of_the_rows():
