@@ -137,5 +137,7 @@ def axis_marks(low: float, high: float, whole: bool = False) -> list[tuple[float
     step = next(one for n in (1, 2, 5, 10) if (one := n * 10.0**power) >= rough)
     step = max(step, 1.0) if whole else step
     decimals = max(0, -floor(log10(step)))
-    numbers = range(ceil(low / step), floor(high / step) + 1)
-    return [(number * step, f"{number * step:.{decimals}f}") for number in numbers]
+    # A step such as 0.1 is not exact in binary, so the quotients are rounded first.
+    numbers = range(ceil(round(low / step, 9)), floor(round(high / step, 9)) + 1)
+    texts = [f"{number * step:.{decimals}f}" for number in numbers]
+    return [(float(text), text) for text in texts]
