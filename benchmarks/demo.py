@@ -1,4 +1,4 @@
-"""Run ``leoclr demo`` with several seeds and instruction sets, and keep what it measured.
+"""Run ``leoclr demo`` with several seeds, and keep what it measured.
 
 usage: python benchmarks/demo.py --out benchmarks/demo.json [--seeds 5 6 7] [--fast]
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,42 +28,31 @@ from leoclr_plugin.data.loaders import plain_train_loader
 from leoclr_plugin.evaluation.data import evaluation_cfg
 from leoclr_plugin.evaluation.features import train_and_val_features
 from leoclr_plugin.evaluation.knn import knn
+from leoclr_plugin.report.environment import environment
 from leoclr_plugin.system.files import read_json, write_json
 from leoclr_plugin.training.pretrain import build_method, prepare
 
-# None is what the processor has.
-INSTRUCTIONS: dict[str | None, dict[str, str]] = {
-    None: {},
-    "AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
-}
 
-
-def demo(out: Path, seed: int, instructions: str | None, fast: bool) -> dict[str, Any]:
-    """Run the command and return its results with the seconds that it took and used."""
+def demo(out: Path, seed: int, fast: bool) -> dict[str, Any]:
+    """Run the command and return its results with the time and the memory that it took."""
     command = ["demo", "--out", str(out), "--seed", str(seed), *(["--fast"] if fast else [])]
-    environment = {**os.environ, **INSTRUCTIONS[instructions]}
-    used, start = _processor_seconds(), time.perf_counter()
+    start = time.perf_counter()
     # Its progress bars are of no use here.
-    subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", "leoclr_plugin", *command],
-        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        check=True,
     )
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"leoclr {' '.join(command)} failed")
     return {
         "fast": fast,
         "command_seconds": round(time.perf_counter() - start, 1),
-        "processor_seconds": round(_processor_seconds() - used, 1),
-        # Runnable processes over the last minute: more than the cores, and the run had to wait.
-        "load_average": round(os.getloadavg()[0], 1),
+        "processor_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "peak_mib": round(used.ru_maxrss / 1024),
         **read_json(out / "results.json"),
     }
-
-
-def _processor_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return children.ru_utime + children.ru_stime
 
 
 def untrained_with_statistics(textures: Path, seed: int) -> float:
@@ -95,21 +83,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[5, 6, 7])
     parser.add_argument("--fast", action="store_true", help="run demo --fast as well")
     args = parser.parse_args()
-    runs: list[dict[str, Any]] = []
+    command = f"python benchmarks/demo.py {' '.join(sys.argv[1:])}"
+    results: dict[str, Any] = {"command": command, "environment": environment(), "runs": []}
     for fast in [False, True] if args.fast else [False]:
         for seed in args.seeds:
-            for instructions in INSTRUCTIONS:
-                with tempfile.TemporaryDirectory() as temporary:
-                    out = Path(temporary)
-                    run = demo(out, seed, instructions, fast)
-                    run["untrained_with_statistics_knn_top1"] = untrained_with_statistics(
-                        out / "textures", seed
-                    )
-                # Its curves are in the report.
-                del run["curves"]
-                runs.append(run)
-                command = f"python benchmarks/demo.py {' '.join(sys.argv[1:])}"
-                write_json(args.out, {"command": command, "runs": runs})
+            with tempfile.TemporaryDirectory() as temporary:
+                out = Path(temporary)
+                run = demo(out, seed, fast)
+                run["untrained_with_statistics_knn_top1"] = untrained_with_statistics(
+                    out / "textures", seed
+                )
+            # Its curves are in the report.
+            del run["curves"]
+            results["runs"].append(run)
+            write_json(args.out, results)
 
 
 if __name__ == "__main__":
