@@ -180,7 +180,7 @@ def _standard_errors(scores: Any) -> dict[str, float]:
 def _differences(
     folders: Sequence[Path], runs: Sequence[dict[str, Any]], kept: Path
 ) -> Iterator[dict[str, Any]]:
-    """Paired bootstraps of each row against the baselines, at the same epochs and seed."""
+    """Paired bootstraps of each row against others, at the same epochs and seed."""
     for run in runs:
         # This keeps the scores also of a run whose partner is still to be trained.
         _scores(folders, run, kept)
@@ -210,8 +210,12 @@ def _differences(
 
 
 def _baselines_of(method: str) -> Sequence[str]:
-    # Each pair of rows is compared once.
-    return BASELINES[: BASELINES.index(method)] if method in BASELINES else BASELINES
+    if method in BASELINES:
+        # Each pair of rows is compared once.
+        return BASELINES[: BASELINES.index(method)]
+    # A row that changes one setting is compared with the row without the change as well.
+    unchanged = method.rpartition("+")[0] or method.partition("/")[0]
+    return [row for row in dict.fromkeys((unchanged, *BASELINES)) if row != method]
 
 
 def _page(content: dict[str, Any]) -> Iterator[str]:
