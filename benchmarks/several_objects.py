@@ -281,6 +281,12 @@ def _tables(part: dict[str, Any], epochs: int, name: str) -> Iterator[str]:
         yield ""
     if any(run["epochs"] not in (0, epochs) for run in runs):
         yield from _at_equal_work(runs, steps, epochs)
+    elif name:
+        yield (
+            "There is no table at equal work, because each network was measured once, at its end. "
+            "The second plot has the work."
+        )
+        yield ""
     if part["differences"]:
         yield "**Differences** with the 95 % interval of a paired bootstrap over the pictures:"
         yield ""
