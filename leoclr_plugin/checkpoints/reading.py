@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from leoclr_plugin.checkpoints.finite import check_weights
-from leoclr_plugin.data.views import view_size
+from leoclr_plugin.data.views import take_normalization, view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.methods import METHODS
@@ -188,6 +188,7 @@ def _read_configuration(path: Path) -> DictConfig:
                 f"{path} has no {key}: it is not the configuration of a pretraining with leoclr or "
                 "with solo-learn's Hydra scripts"
             )
+    take_normalization(cfg)
     return cfg
 
 

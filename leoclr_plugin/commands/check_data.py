@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("--dali: DALI reads RGB of 8 bits only; leave out --channels and --range")
     data = {"train_path": args.paths, **source_keys(args)}
     images = Images(open_store(data, "train", labelled=False))
+    own = len(images)
     if args.pairs:
         images = _with_partners(images, args.paths, args.pairs)
     if args.write_list and not args.write_list.parent.is_dir():
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
         say(f"{images.name(index)}: {reason}")
     say(f"{len(images) - len(bad)} of {len(images)} images are good, {len(bad)} bad")
     if args.write_list:
-        good = (list_name(data, images.name(i)) for i in range(len(images)) if i not in bad)
+        # Partners that lie elsewhere follow, and are no images of the training.
+        good = (list_name(data, images.name(i)) for i in range(own) if i not in bad)
         write_list(args.write_list, good)
         say(f"Written to {args.write_list}")
     if bad:
@@ -97,7 +99,7 @@ def _with_partners(images: Images, paths: list[str], pairs: str) -> Images:
 
     node = {**defaults(Pairs), "file": pairs}
     data = {"train_path": paths[0] if len(paths) == 1 else paths, "pairs": node}
-    everything, _ = build_pairing(images, OmegaConf.create(data), crops=1, views=1)
+    everything, _ = build_pairing(images, images, OmegaConf.create(data), crops=1, views=1)
     return everything
 
 

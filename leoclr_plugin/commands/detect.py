@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.config.keys import DETECT
     from leoclr_plugin.data.detection_sets import read_detection_set
     from leoclr_plugin.data.levels import levels_of
-    from leoclr_plugin.data.views import normalization
+    from leoclr_plugin.data.views import normalization_of
     from leoclr_plugin.errors import UserError
     from leoclr_plugin.evaluation.detection import detect, parse_detection
     from leoclr_plugin.evaluation.detection_network import check_resnet
@@ -63,8 +63,7 @@ def run(args: argparse.Namespace) -> None:
             "the classes of detection.train_sets and detection.val_sets differ; give both the same "
             "categories"
         )
-    mean_and_std = normalization(source.cfg.augmentations[0], source.cfg.data.dataset)
-    result = detect(backbone, cfg, train, val, mean_and_std)
+    result = detect(backbone, cfg, train, val, normalization_of(source.cfg))
     if rank_zero_only.rank:
         return
     if cfg.get("fast_dev_run"):

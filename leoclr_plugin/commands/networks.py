@@ -79,17 +79,16 @@ def open_network(name: str) -> Network:
     """
     from leoclr_plugin.checkpoints.reading import input_size
     from leoclr_plugin.data.levels import levels_of
-    from leoclr_plugin.data.views import given_mean_and_std, normalization
+    from leoclr_plugin.data.views import normalization_of
     from leoclr_plugin.zoo.source import ZooSource, open_source
 
     source = open_source(name)
-    data = source.cfg.data
     return Network(
         name,
         source.load_method(),
         input_size(source.cfg),
-        normalization(source.cfg.augmentations[0], data.dataset, given_mean_and_std(data)),
-        levels_of(data),
+        normalization_of(source.cfg),
+        levels_of(source.cfg.data),
         source.checkpoint,
         None if isinstance(source, ZooSource) else source.folder,
         source.cfg,

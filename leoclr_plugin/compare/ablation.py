@@ -47,7 +47,8 @@ def ablate(
         The table of all rows so far, as text.
 
     Raises:
-        UserError: if a row is unknown or not for a method, or when ``compare`` raises one.
+        UserError: if a row is unknown or not for a method, the earlier rows have another
+            configuration or budget, or when ``compare`` raises one.
     """
     if not rows:
         raise UserError("--rows names none")
@@ -57,6 +58,8 @@ def ablate(
         for method in methods:
             change.check_method("--rows", row, parse_row(method).method)
     path = out / "rows.json"
+    settings = {"config": config, "overrides": list(overrides), "budget": vars(budget)}
+    _check_settings(path, settings)
     for row, change in changes.items():
         content = compare(
             config,
@@ -75,10 +78,24 @@ def ablate(
             "rows": content["rows"],
             "foot": content["foot"],
             "figures": _figures(content["runs"]),
+            "settings": settings,
         }
         write_json(path, done)
         table = _write_report(out, done)
     return table
+
+
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+    # The table and the plots show all rows side by side, so they must be of one budget.
+    earlier = read_json(path) if path.exists() else {}
+    for row, entry in earlier.items():
+        for key, value in settings.items():
+            before = entry.get("settings", settings)[key]
+            if before != value:
+                raise UserError(
+                    f"{path.parent} has the row {row} with the {key} {before}, and now it is "
+                    f"{value}; name another folder with --out"
+                )
 
 
 def _figures(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

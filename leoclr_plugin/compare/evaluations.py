@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.label_lists import take_labels
 from leoclr_plugin.data.levels import levels_of, reading_of
 from leoclr_plugin.data.loaders import linear_train_loader, val_loader
-from leoclr_plugin.data.views import given_mean_and_std, normalization
+from leoclr_plugin.data.views import normalization_of
 from leoclr_plugin.errors import UserError, suggestion
 from leoclr_plugin.evaluation.classifier import config_of
 from leoclr_plugin.evaluation.data import source_of
@@ -65,7 +66,8 @@ def check_evaluations(cfg: DictConfig, names: Sequence[str]) -> None:
         names: see ``parse_evaluations``.
 
     Raises:
-        UserError: if a data set is missing, or ``mAP`` is asked for images of one class each.
+        UserError: if a data set is missing, ``mAP`` is asked for images of one class each, or the
+            labels of a fine-tuning are none that the images have.
     """
     if "mAP" in names and not class_names(cfg.data):
         raise UserError(
@@ -76,14 +78,28 @@ def check_evaluations(cfg: DictConfig, names: Sequence[str]) -> None:
         kind, _, value = name.partition(":")
         if kind == "transfer":
             open_transfer_set(value, _DATA_SETS, False, cfg.data.num_workers, levels_of(cfg.data))
+        elif kind == "finetune":
+            with tempfile.TemporaryDirectory() as folder:
+                _tuning_config(cfg, value, Path(folder))
 
 
-def column_of(key: str) -> tuple[str, int]:
-    """Return the title of the column of a figure of ``further_figures``, and its digits."""
-    kind, _, value = key.partition(":")
-    if kind == "transfer":
-        return f"transfer to {Path(value).name} %", 2
-    return (f"fine-tuned with {value} %", 2) if kind == "finetune" else COLUMNS[key]
+def columns_of_further(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Return the title of the column of each figure of ``further_figures``, and its digits.
+
+    A folder is shown by its name, or by its path if another folder has the same name.
+    """
+    keys = list(keys)
+    names = [Path(key.partition(":")[2]).name for key in keys if key.startswith("transfer:")]
+    columns = {}
+    for key in keys:
+        kind, _, value = key.partition(":")
+        name = Path(value).name
+        if kind == "transfer":
+            columns[key] = (f"transfer to {value if names.count(name) > 1 else name} %", 2)
+        else:
+            given = (f"fine-tuned with {value} %", 2)
+            columns[key] = given if kind == "finetune" else COLUMNS[key]
+    return columns
 
 
 def further_figures(
@@ -128,10 +144,8 @@ def _transfer(
 ) -> float:
     levels = levels_of(cfg.data)
     data = open_transfer_set(name, _DATA_SETS, False, cfg.data.num_workers, levels)
-    given = given_mean_and_std(cfg.data)
-    mean_and_std = normalization(cfg.augmentations[0], cfg.data.dataset, given)
     batch_size, threads = cfg.optimizer.batch_size, cfg.data.num_workers
-    parts = set_features(method, data, size, mean_and_std, batch_size, threads, source)
+    parts = set_features(method, data, size, normalization_of(cfg), batch_size, threads, source)
     return transfer(*parts, data.metric, data.validation, data.classes, data.name)["value"]
 
 
@@ -140,6 +154,13 @@ def _finetune(
 ) -> float:
     """Fine-tune a copy of the network by the packaged recipe of its data set."""
     folder.mkdir(parents=True, exist_ok=True)
+    tuning = _tuning_config(cfg, labels, folder)
+    loaders = linear_train_loader(tuning, size), val_loader(tuning, size)
+    return headline(finetune(copy.deepcopy(method.backbone), tuning, *loaders))
+
+
+def _tuning_config(cfg: DictConfig, labels: str, folder: Path) -> DictConfig:
+    """Return the recipe of a fine-tuning, with a list of the labelled images in ``folder``."""
     data = ("dataset", "train_path", "val_path", "train_list", "val_list", "labels", "val_labels")
     data += ("num_workers",)
     values = {
@@ -160,6 +181,4 @@ def _finetune(
     take_labels(tuning.data, labels, folder)
     images = len(read_text(Path(tuning.data.train_list)).splitlines())
     tuning.optimizer.batch_size = min(tuning.optimizer.batch_size, images)
-    tuning = parse_finetune(tuning)
-    loaders = linear_train_loader(tuning, size), val_loader(tuning, size)
-    return headline(finetune(copy.deepcopy(method.backbone), tuning, *loaders))
+    return parse_finetune(tuning)

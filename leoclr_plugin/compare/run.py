@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from leoclr_plugin.checkpoints.reading import input_size
-from leoclr_plugin.compare.evaluations import check_evaluations
+from leoclr_plugin.compare.evaluations import BOTH, check_evaluations
 from leoclr_plugin.compare.recipes import method_config
 from leoclr_plugin.compare.rows import Row, parse_row
 from leoclr_plugin.compare.table import write_report
@@ -30,10 +30,14 @@ from leoclr_plugin.system.child import run_child
 from leoclr_plugin.system.files import alone_in, read_json, read_text, write_json
 from leoclr_plugin.terminal import printable
 from leoclr_plugin.training.pretrain import prepare
+from leoclr_plugin.training.resume import different_settings
 
 # The last line of a traceback, or the line with which the worker reports a UserError.
 _ERROR = re.compile(r"[\w.]*(Error|Exception)(:|$)")
-_LOG = "log.txt"
+_LOG, _CONFIG, _RUNS = "log.txt", "config.yaml", "runs"
+# A step of ``compare.worker``, and the number of epochs after which it is done; None for the last.
+_Step = tuple[str, int | None]
+_TRIAL = ("trial", None)
 
 
 @dataclass(frozen=True)
@@ -115,21 +119,25 @@ def compare(
     if not methods:
         raise UserError("--methods names none")
     rows = [parse_row(text, seeds) for text in methods]
+    names = [row.name for row in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--methods names {name} more than once; {name}:2 trains two seeds")
     base = load_config(config, "pretrain", overrides)
     if base.method != "leoclr":
         raise UserError(f"{config} is of {base.method}; name a config of leoclr")
     # Refuse a configuration that no run could use before anything is written.
     prepared = prepare(base.copy())
     base.devices = prepared.devices
+    # Without a seed of its own the comparison begins at 0, so that it can be repeated.
+    base.seed = prepared.seed or 0
     base.images = len(build_pretrain_dataset(base.data))
     # Check the data of the evaluation now, and not after hours of training.
     require(base, "data.val_path")
     for split in ("train", "val"):
         build_dataset(evaluation_cfg(base).data, split)
     base.transfer = {name: str(Path(folder).resolve()) for name, folder in measures.transfer}
-    for name in base.transfer:
-        for split in ("train", "val"):
-            build_dataset(transfer_cfg(base, name).data, split)
+    _check_transfers(base, measures.evaluations)
     check_evaluations(base, measures.evaluations)
     base.evaluations = list(measures.evaluations)
     # All methods are evaluated at the size of leoclr's largest view, even if their crops are
@@ -167,6 +175,22 @@ def compare(
         return content
 
 
+def _check_transfers(base: DictConfig, evaluations: Sequence[str]) -> None:
+    if base.transfer and evaluations and not set(evaluations) & {*BOTH, "mAP"}:
+        raise UserError(
+            "--transfer is measured by kNN and a linear probe, and --evaluate names neither; add "
+            "knn or linear, or name the folder as transfer:FOLDER"
+        )
+    for name, folder in base.transfer.items():
+        for split in ("train", "val"):
+            dataset = build_dataset(transfer_cfg(base, name).data, split)
+            if len(dataset.classes) < 2:
+                raise UserError(
+                    f"--transfer {name}={folder}: the images of {split} are of one class, which "
+                    "measures nothing; give each class a folder, or add labels.csv"
+                )
+
+
 def _keep_settings(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
     if path.exists() and read_json(path) != settings:
@@ -186,27 +210,45 @@ class Comparison:
     out: Path
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:
-        """Do the missing steps of the run of a row with a seed, and return the run's record."""
+        """Do the missing steps of the run of a row with a seed, and return the run's record.
+
+        Raises:
+            UserError: if the row was trained with another configuration.
+        """
         record: dict[str, Any] = {"method": row.name, "seed": seed, "deviations": []}
         folder = self.out / f"{row.folder}-{seed}"
         trained = row.method != UNTRAINED
+        epochs = self.budget.epochs or self.base.max_epochs
         try:
-            cfg, deviations = self._configuration(row, self.base.images, self._epochs())
-            if trained and self.measures.rates:
-                cfg.optimizer.lr = self._rate(row)
-                deviations.append(f"optimizer.lr {cfg.optimizer.lr}, chosen on held-out images")
+            cfg, deviations = self._configuration(row, self.base.images, epochs)
         except UserError as error:
             return {**record, "error": str(error)}
+        cfg.seed = self.base.seed + seed
+        if trained and self.budget.minutes is not None:
+            trial = folder / STEPS["trial"]
+            code = 0 if trial.exists() else work(cfg, folder, [_TRIAL], self.budget.minutes)
+            if code:
+                return {**record, **record_of(folder, code)}
+            # The warmup and the queue must fit the epochs that the minutes are enough for.
+            epochs = read_json(trial)["epochs"]
+            cfg, deviations = self._configuration(row, self.base.images, epochs)
+            cfg.seed = self.base.seed + seed
+        if trained and self.measures.rates:
+            rate, failed = self._rate(row)
+            if rate is None:
+                return {**record, "error": "; ".join(failed)}
+            cfg.optimizer.lr = rate
+            deviations += [f"optimizer.lr {rate}, chosen on held-out images", *failed]
+        steps: list[_Step] = [("evaluate", None)]
         if trained:
             record["deviations"] = [row.about, *deviations] if row.about else deviations
-        cfg.seed = self.base.seed + seed
-        legs = [epochs for epochs in self.measures.epochs if epochs < cfg.max_epochs]
-        minutes = self.budget.minutes if trained else None
-        code = work(cfg, minutes, folder, legs if trained else [])
+            at = [leg for leg in self.measures.epochs if leg < epochs]
+            left_out = [str(leg) for leg in self.measures.epochs if leg > epochs]
+            if left_out:
+                record["deviations"].append(f"not evaluated after {', '.join(left_out)} epochs")
+            steps = [(step, leg) for leg in (*at, None) for step in ("train", "evaluate")]
+        code = work(cfg, folder, steps)
         return {**record, **record_of(folder, code)}
-
-    def _epochs(self) -> int:
-        return self.budget.epochs or self.base.max_epochs
 
     def _configuration(self, row: Row, images: int, epochs: int) -> tuple[DictConfig, list[str]]:
         changes = [*self.overrides, *row.overrides]
@@ -221,10 +263,15 @@ class Comparison:
         cfg.name = row.method
         return cfg, deviations
 
-    def _rate(self, row: Row) -> float:
-        """Return the learning rate with the best linear probe after a short training."""
+    def _rate(self, row: Row) -> tuple[float | None, list[str]]:
+        """Return the learning rate with the best linear probe after a short training.
+
+        Returns:
+            The rate, or None if the training failed with each of them; and what failed.
+        """
         held_out = hold_out(self.base.data, self.measures.held_out, self.out / "rates")
         scores: dict[float, float] = {}
+        failed: list[str] = []
         for rate in tqdm(self.measures.rates, desc=f"Rates of {row.name}", leave=False):
             folder = self.out / "rates" / f"{row.folder}-{rate}"
             images = self.base.images - self.measures.held_out
@@ -232,41 +279,46 @@ class Comparison:
             cfg.optimizer.lr, cfg.seed, cfg.images = rate, self.base.seed, images
             cfg.data = {**cfg.data, **held_out}
             cfg.transfer, cfg.evaluations = {}, ["linear"]
-            record = record_of(folder, work(cfg, None, folder, []))
+            steps: list[_Step] = [("train", None), ("evaluate", None)]
+            record = record_of(folder, work(cfg, folder, steps))
             if "error" in record:
-                raise UserError(f"optimizer.lr={rate}: {record['error']}")
+                # A rate that is too high makes the loss nan, and the others are still a choice.
+                failed.append(f"optimizer.lr {rate} failed: {record['error']}")
+                continue
             scores[rate] = record.get("linear_map", record.get("linear_top1"))
         write_json(
             self.out / "rates" / f"{row.folder}.json",
             {str(rate): round(score, 4) for rate, score in scores.items()},
         )
-        return max(scores, key=scores.__getitem__)
+        return max(scores, key=scores.__getitem__, default=None), failed
 
 
-def work(cfg: DictConfig, minutes: float | None, folder: Path, legs: Sequence[int]) -> int:
-    """Do the missing steps of a run: train it up to each leg, and evaluate it after each.
+def work(
+    cfg: DictConfig, folder: Path, steps: Sequence[_Step], minutes: float | None = None
+) -> int:
+    """Do the missing ones of a run's steps, each in a process of its own.
 
     Args:
         cfg: the configuration of the training; the ``name`` ``untrained`` means no training.
-        minutes: the minutes of training, if they are the budget.
         folder: the folder of the run.
-        legs: numbers of epochs after which the run is evaluated, in addition to the last epoch.
+        steps: keys of ``worker.STEPS``, each with the number of epochs after which it is done;
+            None for the last epoch.
+        minutes: the minutes of training that a trial turns into epochs.
 
     Returns:
         0, or the exit code of the step that failed.
+
+    Raises:
+        UserError: if the folder has a training with another configuration.
     """
+    _check_same(cfg, folder)
     folder.mkdir(parents=True, exist_ok=True)
     cfg.checkpoint = {**cfg.checkpoint, "enabled": True, "frequency": 1, "keep_prev": False}
-    cfg.checkpoint.dir = str((folder / "runs").resolve())
+    cfg.checkpoint.dir = str((folder / _RUNS).resolve())
     cfg.auto_resume = {"enabled": True, "max_hours": 24 * 365}
     cfg.num_sanity_val_steps = 0
-    OmegaConf.save(cfg, folder / "config.yaml")
+    OmegaConf.save(cfg, folder / _CONFIG)
     write_json(folder / "budget.json", {"minutes": minutes})
-    steps: list[tuple[str, int | None]] = [("trial", None)] if minutes is not None else []
-    for leg in (*legs, None):
-        steps += (
-            [("evaluate", leg)] if cfg.name == UNTRAINED else [("train", leg), ("evaluate", leg)]
-        )
     worker = [sys.executable, "-m", "leoclr_plugin.compare.worker"]
     with (folder / _LOG).open("a") as log:
         for step, leg in steps:
@@ -276,6 +328,21 @@ def work(cfg: DictConfig, minutes: float | None, folder: Path, legs: Sequence[in
             if code:
                 return code
     return 0
+
+
+def _check_same(cfg: DictConfig, folder: Path) -> None:
+    # Files of recipes can change between two calls, and the settings of a comparison only have
+    # their names.
+    begun = (folder / _RUNS, folder / STEPS["evaluate"])
+    if not any(path.exists() for path in begun):
+        return
+    earlier = OmegaConf.load(folder / _CONFIG)
+    different = different_settings(earlier, cfg, ("method", "backbone", "max_epochs"))
+    for key, (before, now) in different.items():
+        raise UserError(
+            f"{folder} was trained with another configuration: {key} was {before}, and now it is "
+            f"{now}; name another folder with --out, or restore the config"
+        )
 
 
 def record_of(folder: Path, code: int) -> dict[str, Any]:

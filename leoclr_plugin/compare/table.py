@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from leoclr_plugin.compare.evaluations import column_of
+from leoclr_plugin.compare.evaluations import columns_of_further
 from leoclr_plugin.report.curves import loss_curves
 from leoclr_plugin.report.environment import environment
 from leoclr_plugin.report.html import Report
@@ -47,13 +47,11 @@ def columns_of(runs: Sequence[dict[str, Any]]) -> dict[str, tuple[str, int]]:
         # If all runs failed, no figure is known, and the table has these two columns.
         columns = dict(list(_COLUMNS.items())[:2])
     for name in transfers:
-        for key in ("knn_top1", "linear_top1"):
-            if not any(key in run.get("transfer", {}).get(name, ()) for run in runs):
-                continue
-            title, digits = _COLUMNS[key]
-            columns[f"{name}/{key}"] = (f"{name} {title}", digits)
+        for key, (title, digits) in _COLUMNS.items():
+            if any(key in run.get("transfer", {}).get(name, ()) for run in runs):
+                columns[f"{name}/{key}"] = (f"{name} {title}", digits)
     further = dict.fromkeys(key for run in runs for key in run.get("further", ()))
-    return {**columns, **{key: column_of(key) for key in further}, **_COSTS}
+    return {**columns, **columns_of_further(further), **_COSTS}
 
 
 def figures_of(titles: Sequence[str]) -> list[str]:

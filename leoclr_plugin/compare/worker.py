@@ -32,8 +32,9 @@ from leoclr_plugin.compare.legs import StopAfterEpochs
 from leoclr_plugin.compare.work import WorkPerStep
 from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.sampler import processes
+from leoclr_plugin.data.views import normalization_of, take_normalization
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.evaluation.data import evaluation_cfg
+from leoclr_plugin.evaluation.data import evaluation_cfg, labels_in
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
 from leoclr_plugin.evaluation.knn import knn, knn_scores
 from leoclr_plugin.evaluation.probe import tuned_linear_probe
@@ -131,11 +132,6 @@ def _trial(cfg: DictConfig, folder: Path) -> None:
 
 
 def _train(cfg: DictConfig, folder: Path, leg: int | None) -> None:
-    trial = folder / STEPS["trial"]
-    if trial.exists():
-        # Set this before training starts: the schedules depend on the number of epochs, and a
-        # resumed run must have the same number.
-        cfg.max_epochs = read_json(trial)["epochs"]
     batch_size = processes(cfg) * cfg.optimizer.batch_size
     times, counted = StepTimes(), WorkPerStep()
     stop = [StopAfterEpochs(leg)] if leg else []
@@ -163,6 +159,7 @@ def _train(cfg: DictConfig, folder: Path, leg: int | None) -> None:
 
 
 def _evaluate(cfg: DictConfig, folder: Path, leg: int | None) -> None:
+    take_normalization(cfg)
     if cfg.name == UNTRAINED:
         cfg = prepare(cfg)
         seed_everything(cfg.seed)
@@ -187,9 +184,23 @@ def _evaluate(cfg: DictConfig, folder: Path, leg: int | None) -> None:
 
 
 def transfer_cfg(cfg: DictConfig, name: str) -> DictConfig:
-    """The data of a transfer: the folders ``train`` and ``val`` of ``cfg.transfer[name]``."""
+    """Return the configuration of a transfer to ``train`` and ``val`` in ``cfg.transfer[name]``.
+
+    Images are normalised as in the network's own training. It knows no other way.
+    """
     folder = Path(cfg.transfer[name])
-    return evaluation_cfg(cfg, "custom", str(folder / "train"), str(folder / "val"))
+    labels = labels_in(folder, "--transfer")
+    data = evaluation_cfg(
+        cfg,
+        "custom",
+        str(folder / "train"),
+        str(folder / "val"),
+        train_labels=labels.get("labels"),
+        val_labels=labels.get("val_labels"),
+    )
+    for key, values in zip(("mean", "std"), normalization_of(cfg), strict=True):
+        OmegaConf.update(data, f"data.{key}", list(values), force_add=True)
+    return data
 
 
 def evaluate(
@@ -216,7 +227,7 @@ def evaluate(
         ``knn_top1`` and ``linear_top1`` in percent, or ``knn_map`` and ``linear_map``, and
         ``by_count``, the same of the images that show one class, two, and three or more;
         ``linear_lr`` is the probe's rate, chosen on a tenth of the training images. ``transfer``
-        has ``knn_top1``, ``linear_top1`` and ``linear_lr`` by data set.
+        has the same by data set.
     """
     wanted = BOTH if "mAP" in names else [name for name in BOTH if name in names]
     if not wanted:
@@ -228,7 +239,8 @@ def evaluate(
     for name in cfg.get("transfer") or {}:
         data = transfer_cfg(cfg, name)
         train, val = train_and_val_features(method, data, size, source)
-        k = 20 if train[1].bincount().min() >= 20 else 5
+        few = train[1].dim() == 1 and train[1].bincount().min() < 20
+        k = 5 if few else 20
         transfers[name] = _measure(data, train, val, k, wanted)
     return {**result, "transfer": transfers} if transfers else result
 

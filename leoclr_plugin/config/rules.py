@@ -252,7 +252,7 @@ def _images_are_mixed_in_pairs(values: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-@_rule("data.pairs", "data.fraction", "data.dataset", "method", commands=(PRETRAIN,))
+@_rule("data.pairs", "data.dataset", "method", commands=(PRETRAIN,))
 def _pairs_have_one_source(values: Mapping[str, Any]) -> Iterator[str]:
     pairs = value_of(values, "data.pairs")
     if not pairs:
@@ -260,8 +260,6 @@ def _pairs_have_one_source(values: Mapping[str, Any]) -> Iterator[str]:
     file, suffixes = pairs.get("file"), pairs.get("suffixes")
     if bool(file) == bool(suffixes):
         yield "data.pairs needs either a file or suffixes"
-    if suffixes and value_of(values, "data.fraction", -1) != -1:
-        yield "data.pairs.suffixes needs all images: leave data.fraction out"
     dataset, where = value_of(values, "data.dataset"), pairs.get("where")
     if dataset in ARCHIVES:
         yield f"data.pairs needs images in files, and {dataset} is an archive"

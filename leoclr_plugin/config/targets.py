@@ -17,7 +17,7 @@ def take_backbone_target(cfg: DictConfig) -> None:
 
 
 def take_pairs_file(cfg: DictConfig) -> None:
-    """Make ``data.pairs: FILE`` the node ``data.pairs.file: FILE``.
+    """Make ``data.pairs: FILE`` the node ``data.pairs.file: FILE``, and kinds' numbers texts.
 
     Args:
         cfg: a composed configuration; changed in place.
@@ -25,3 +25,9 @@ def take_pairs_file(cfg: DictConfig) -> None:
     pairs = OmegaConf.select(cfg, "data.pairs")
     if isinstance(pairs, str):
         OmegaConf.update(cfg, "data.pairs", {"file": pairs}, merge=False)
+        return
+    kinds = OmegaConf.select(cfg, "data.pairs.kinds")
+    if isinstance(kinds, DictConfig):
+        # YAML reads the name of a quality level, such as 1, as a number.
+        named = {str(name): node for name, node in kinds.items()}
+        OmegaConf.update(cfg, "data.pairs.kinds", named, merge=False)

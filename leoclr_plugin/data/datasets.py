@@ -32,6 +32,7 @@ from leoclr_plugin.data.stored import Images, part_of
 from leoclr_plugin.data.stores.files import FileStore, check_folders
 from leoclr_plugin.data.stores.opening import (
     FOLDER,
+    H5,
     class_names_in,
     is_folder,
     kind_of,
@@ -43,6 +44,7 @@ from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.terminal import tell
 
 _SPLIT_SEED = 42
+_IMAGENET100 = 100
 
 
 def build_pretrain_dataset(data: DictConfig) -> Dataset:
@@ -138,10 +140,11 @@ def build_dataset(data: DictConfig, split: str) -> Dataset:
             range(len(dataset)), train_size=fraction, stratify=stratify, random_state=_SPLIT_SEED
         )
     except ValueError as error:
-        # There are too few images in a class or in total.
         message = one_line(error).rstrip(".")
         raise UserError(
-            f"data.fraction={fraction} of {len(dataset)} images: {message}; take more of them"
+            f"data.fraction={fraction} of {len(dataset)} images: {message}; each class needs an "
+            "image among those that are taken and among those that are left, so choose another "
+            "fraction or leave it out"
         ) from error
     return part_of(dataset, kept)
 
@@ -169,6 +172,8 @@ def _whole_dataset(data: DictConfig, split: str) -> Dataset:
         if split == "val" and labelled:
             dataset = _numbered_as_in_training(data, dataset)
     dataset = _listed(data, dataset, root, part)
+    if name == "imagenet100" and kind_of(data, part) == H5:
+        _check_imagenet100(data, part)
     if dataset.several_labels:
         return _check_unlabelled(dataset, root, split)
     classes = data.get("num_classes", math.inf)
@@ -179,6 +184,16 @@ def _whole_dataset(data: DictConfig, split: str) -> Dataset:
             "class folders"
         )
     return dataset
+
+
+def _check_imagenet100(data: DictConfig, part: str) -> None:
+    # solo-learn picks the 100 classes out of a file of all classes.
+    classes, path = len(class_names_in(data, part)), shown(data[f"{part}_path"])
+    if classes != _IMAGENET100:
+        raise UserError(
+            f"{path} has {classes} classes, and data.dataset=imagenet100 has {_IMAGENET100}; write "
+            "a file with the groups of these classes alone"
+        )
 
 
 def _published(data: DictConfig, split: str) -> Dataset:
@@ -256,8 +271,8 @@ def _labelled_by_file(data: DictConfig, root: Path, split: str) -> Images:
 
 
 def _pair_with_images(table: LabelTable, root: Path, key: str) -> list[tuple[str, np.ndarray]]:
-    resolved, given = str(root.resolve()), str(root)
-    images = {f"{resolved}{str(path)[len(given) :]}": str(path) for path in list_images(root)}
+    resolved = root.resolve()
+    images = {str(resolved / path.relative_to(root)): str(path) for path in list_images(root)}
     missing = [image for image in table.rows if image not in images]
     if missing:
         first = os.path.relpath(missing[0], table.path.parent.resolve())

@@ -17,7 +17,8 @@ from leoclr_plugin.terminal import tell
 
 UNKNOWN = -1
 _IMAGE = "image"
-_VALUES = {"0": 0, "1": 1, "": UNKNOWN}
+# pandas writes a column with unknown labels as numbers with a point.
+_VALUES = {"0": 0, "1": 1, "": UNKNOWN, "0.0": 0, "1.0": 1}
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def pretrain_loader(cfg: DictConfig) -> Loader:
     views = views_with_pairs(views, cfg.data.pairs.where, has_negatives(cfg.data))
     data = with_partners_listed(cfg.data)
     listed = dataset if data is cfg.data else build_pretrain_dataset(data)
-    images, pairing = build_pairing(listed, cfg.data, crops, len(views))
+    images, pairing = build_pairing(dataset, listed, cfg.data, crops, len(views))
     return _loader(dataset, cfg, views, True, _pretrain_batch, images, pairing)
 
 

@@ -193,6 +193,28 @@ def normalization(node: DictConfig, dataset: str, given: MeanAndStd | None = Non
     return tuple(node.get("mean", mean)), tuple(node.get("std", std))
 
 
+def normalization_of(cfg: DictConfig) -> MeanAndStd:
+    """Return the mean and standard deviation that a pretraining's first views have.
+
+    Args:
+        cfg: the configuration of the pretraining.
+    """
+    given = given_mean_and_std(cfg.data)
+    return normalization(cfg.augmentations[0], cfg.data.dataset, given)
+
+
+def take_normalization(cfg: DictConfig) -> None:
+    """Set ``data.mean`` and ``data.std`` to those of the first pipeline, if it has its own.
+
+    Evaluations read the ``data`` node, and must normalise images as the training did.
+    """
+    mean_and_std_of_views = normalization_of(cfg)
+    expected = given_mean_and_std(cfg.data) or mean_and_std(cfg.data.dataset)
+    if mean_and_std_of_views != expected:
+        for key, values in zip(("mean", "std"), mean_and_std_of_views, strict=True):
+            OmegaConf.update(cfg, f"data.{key}", list(values), force_add=True)
+
+
 def shift_and_scale(
     mean_and_std: MeanAndStd, subtracted: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -107,6 +107,27 @@ def folder_cfg(
     Raises:
         UserError: if one of the two folders is missing, or only one of them has labels.
     """
+    data = {
+        "format": "image_folder",
+        "dataset": dataset,
+        "train_path": str(folder / "train"),
+        "val_path": str(folder / "val"),
+        "num_workers": num_workers,
+        **labels_in(folder, option),
+    }
+    return OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
+
+
+def labels_in(folder: Path, option: str) -> dict[str, str]:
+    """Return ``labels`` and ``val_labels`` of a folder with ``train`` and ``val``, if it has them.
+
+    Args:
+        folder: the folder.
+        option: the option that names the folder, for the error.
+
+    Raises:
+        UserError: see ``folder_cfg``.
+    """
     labels = {}
     for key, part in (("labels", "train"), ("val_labels", "val")):
         if not (folder / part).is_dir():
@@ -121,15 +142,7 @@ def folder_cfg(
             f"{folder / there / LABELS_FILE} is there and {folder / missing / LABELS_FILE} is not; "
             "give both folders a labels file, or neither"
         )
-    data = {
-        "format": "image_folder",
-        "dataset": dataset,
-        "train_path": str(folder / "train"),
-        "val_path": str(folder / "val"),
-        "num_workers": num_workers,
-        **labels,
-    }
-    return OmegaConf.create({"data": data, "optimizer": {"batch_size": batch_size}})
+    return labels
 
 
 def take_lists(data: DictConfig, trained: DictConfig) -> None:

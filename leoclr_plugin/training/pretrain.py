@@ -20,7 +20,7 @@ from leoclr_plugin.data.datasets import check_data_is_there, class_names, take_n
 from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.data.loaders import pretrain_loader, val_loader
 from leoclr_plugin.data.sampler import processes, sampler_of
-from leoclr_plugin.data.views import given_mean_and_std, view_size
+from leoclr_plugin.data.views import take_normalization, view_size
 from leoclr_plugin.errors import UserError, one_line, refused_values
 from leoclr_plugin.host import host
 from leoclr_plugin.host.open_backbones import takes_in_chans
@@ -132,7 +132,7 @@ def _settle_pairs(data: DictConfig) -> None:
 
 def _settle_channels(cfg: DictConfig) -> None:
     """Tell the network the number of channels, unless the configuration does or it knows."""
-    given_mean_and_std(cfg.data)
+    take_normalization(cfg)
     channels, name = channels_of(cfg.data), cfg.backbone.name
     given = OmegaConf.select(cfg, "backbone.kwargs.in_chans")
     if given is not None and given != channels:

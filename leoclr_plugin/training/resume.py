@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
         checkpoint, _ = host().AutoResumer(run, cfg.auto_resume.max_hours).find_checkpoint(cfg)
         if checkpoint is None:
             continue
-        different = [key for key in _COMPARED_SETTINGS if _plain(args, key) != _plain(cfg, key)]
+        different = different_settings(args, cfg)
         if not different:
             newest = _newest(run)
             say(f"Resuming from {newest}")
@@ -117,6 +118,23 @@ def _find(cfg: DictConfig, folder: str) -> tuple[Path | None, str | None]:
     if rejected:
         say(f"{rejected}; resume_from_checkpoint=... resumes a checkpoint in spite of this")
     return None, None
+
+
+def different_settings(
+    earlier: DictConfig, cfg: DictConfig, more: Sequence[str] = ()
+) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that change the weights and are not equal in two configurations.
+
+    Args:
+        earlier: the configuration of an earlier training.
+        cfg: the configuration of a training now.
+        more: further keys to compare.
+
+    Returns:
+        The earlier value and the one now by key; None where a configuration has none.
+    """
+    values = {key: (_plain(earlier, key), _plain(cfg, key)) for key in (*_COMPARED_SETTINGS, *more)}
+    return {key: (before, now) for key, (before, now) in values.items() if before != now}
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -93,3 +93,15 @@ def test_list_in_a_missing_folder_is_refused_before_the_check(folder):
     run = run_leoclr("check-data", folder, "--write-list", folder / "none" / "clean.txt")
     assert run.returncode == 2
     assert run.stderr.strip().endswith(f"the folder {folder / 'none'} is not there; make it first")
+
+
+def test_partners_that_lie_elsewhere_are_checked_and_not_listed(folder):
+    elsewhere = folder.parent / "elsewhere.jpg"
+    Image.new("RGB", (9, 9)).save(elsewhere)
+    pairs, clean = folder.parent / "pairs.csv", folder.parent / "clean.txt"
+    pairs.write_text(f"image,partner\nclass0/0.jpg,{elsewhere}\n")
+    run = run_leoclr("check-data", folder, "--pairs", pairs, "--write-list", clean)
+    assert run.returncode == 0, run.stderr
+    assert "7 of 7 images are good, 0 bad" in run.stdout
+    assert len(clean.read_text().split()) == 6
+    assert "elsewhere" not in clean.read_text()

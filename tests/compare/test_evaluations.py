@@ -7,8 +7,10 @@ from omegaconf import OmegaConf
 
 from leoclr_plugin.compare.evaluations import check_evaluations, parse_evaluations
 from leoclr_plugin.compare.table import columns_of, value_of
+from leoclr_plugin.config import load_config
 from leoclr_plugin.errors import UserError
 from tests.compare.test_compare import compare, results  # noqa: F401
+from tests.configs import small_config
 from tests.conftest import run_leoclr
 
 
@@ -36,6 +38,25 @@ def test_what_the_data_does_not_have_is_refused_before_training(image_folder):
         UserError, match="detd is neither a data set nor a folder; did you mean 'dtd'"
     ):
         check_evaluations(cfg, ["transfer:detd"])
+
+
+@pytest.mark.parametrize("labels", ["1percent", "0%", "9-per-class"])
+def test_labels_of_a_fine_tuning_are_checked_before_training(image_folder, labels):
+    config, *overrides = small_config(image_folder)
+    cfg = load_config(config, "pretrain", overrides)
+    cfg.devices = [0]
+    with pytest.raises(UserError, match=f"--labels {labels}"):
+        check_evaluations(cfg, ["knn", f"finetune:{labels}"])
+
+
+def test_folders_of_one_name_have_columns_of_their_own():
+    further = {"transfer:one/photos": 1.0, "transfer:two/photos": 2.0, "transfer:birds": 3.0}
+    titles = [title for title, _ in columns_of([{"method": "a", "further": further}]).values()]
+    assert titles[:3] == [
+        "transfer to one/photos %",
+        "transfer to two/photos %",
+        "transfer to birds %",
+    ]
 
 
 def test_each_figure_has_a_column_and_no_other_has():

@@ -92,10 +92,6 @@ def test_minutes_become_the_number_of_whole_epochs_that_fit(folder, trainings, m
     assert trial.data.val_path is None
     assert not Path(trial.checkpoint.dir).exists()
     assert not (folder / "runs").exists()
-    worker.run("train", folder)
-    assert trainings[1].max_epochs == epochs
-    assert trainings[1].checkpoint.enabled
-    assert json.loads((folder / "training.json").read_text())["epochs"] == epochs
 
 
 def test_speed_is_computed_from_the_median_step_of_all_processes(folder, trainings):

@@ -62,6 +62,11 @@ def test_other_files_are_refused_by_line_and_column(write, text, message):
         read_labels(write(text))
 
 
+def test_labels_as_pandas_writes_them_are_read(write):
+    table = read_labels(write("image,cat,dog\na.png,1.0,\nb.png,0.0,1\n"))
+    assert [row.tolist() for row in table.rows.values()] == [[1, -1], [0, 1]]
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [

@@ -127,6 +127,20 @@ def test_held_out_images_are_the_same_every_time_and_are_not_trained_on(labelled
         hold_out(data, 6, tmp_path / "rates")
 
 
+def test_images_held_out_of_a_share_are_trained_on_whole(labelled, tmp_path):
+    data = node(labelled, fraction=0.5)
+    changed = OmegaConf.merge(data, hold_out(data, 1, tmp_path / "rates"))
+    assert [len(build_dataset(changed, split)) for split in ("train", "val")] == [2, 1]
+
+
+def test_a_labels_file_in_the_current_folder_is_found(labelled, monkeypatch):
+    monkeypatch.chdir(labelled / "train")
+    data = OmegaConf.create(
+        {"dataset": "custom", "train_path": ".", "val_path": None, "labels": "labels.csv"}
+    )
+    assert len(build_dataset(data, "train")) == 6
+
+
 @pytest.fixture
 def voc(tmp_path):
     """Make a folder in VOC 2007's layout with one image in each set."""
@@ -161,6 +175,22 @@ def test_a_voc_class_is_unknown_if_all_its_objects_are_difficult(voc):
     assert labels.tolist() == [0] * 19 + [1]
     assert class_names(data) == VOC_CLASSES
     assert build_pretrain_dataset(OmegaConf.merge(data, {"no_labels": True})).targets == [-1]
+
+
+def test_images_of_voc_are_held_out_of_its_training_set(voc, tmp_path):
+    root = voc / "VOCdevkit" / "VOC2007"
+    make_image(1, 0).save(root / "JPEGImages" / "c.jpg")
+    (root / "Annotations" / "c.xml").write_text((root / "Annotations" / "a.xml").read_text())
+    (root / "ImageSets" / "Main" / "trainval.txt").write_text("a\nc\n")
+    data = OmegaConf.create({"dataset": "voc2007", "train_path": str(voc), "val_path": str(voc)})
+    expected = dict(build_dataset(data, "train").samples)
+    changed = OmegaConf.merge(data, hold_out(data, 1, tmp_path / "rates"))
+    parts = [build_dataset(changed, split).samples for split in ("train", "val")]
+    assert [len(part) for part in parts] == [1, 1]
+    assert {name for part in parts for name, _ in part} == set(expected)
+    for name, labels in (sample for part in parts for sample in part):
+        assert labels.tolist() == expected[name].tolist()
+    assert class_names(changed) == VOC_CLASSES
 
 
 @pytest.mark.parametrize("name", ["voc2007", "voc2012"])

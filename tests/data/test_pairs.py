@@ -1,6 +1,7 @@
 """Test which images the views of a training with pairs show."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ import torch
 from PIL import Image
 
 from leoclr_plugin.commands.main import main
+from leoclr_plugin.data.datasets import build_dataset, build_pretrain_dataset
+from leoclr_plugin.data.held_out import hold_out
 from leoclr_plugin.data.loaders import pretrain_loader
+from leoclr_plugin.data.pairs.build import build_pairing, with_partners_listed
 from leoclr_plugin.data.pairs.partners import Partners
 from leoclr_plugin.data.pairs.places import place_pairs
 from leoclr_plugin.data.pairs.suffixes import partners_by_suffix
@@ -172,6 +176,35 @@ def test_suffixes_make_partners_that_are_no_originals(folder, capsys):
     assert "2 of 17 images have a partner, 3 pairs in all; 15 images are trained" in (
         capsys.readouterr().err
     )
+
+
+def names_with_partners(cfg) -> tuple[list[str], list[str]]:
+    """Return the names of the images of a training, and of those that are only partners."""
+    images = build_pretrain_dataset(cfg.data)
+    everything = build_pretrain_dataset(with_partners_listed(cfg.data))
+    found, _ = build_pairing(images, everything, cfg.data, crops=2, views=3)
+    names = [Path(name).stem for name in found.names]
+    return names[: len(images)], names[len(images) :]
+
+
+def test_a_share_of_the_originals_keeps_their_partners_and_no_others(folder):
+    for number in range(IMAGES):
+        paint(folder / "images" / "a", 160 + number, f"{number:02}_cf.png")
+    cfg = cfg_of(folder, {"suffixes": ["_cf"]}, data__fraction=0.5)
+    originals, partners = names_with_partners(cfg)
+    assert len(originals) == IMAGES // 2
+    assert [f"{name}_cf" for name in originals] == partners
+
+
+def test_rates_are_tried_on_originals_with_their_partners(folder):
+    for number in range(IMAGES):
+        paint(folder / "images" / "a", 160 + number, f"{number:02}_cf.png")
+    cfg = cfg_of(folder, {"suffixes": ["_cf"]}, data__fraction=0.5)
+    cfg.data = {**cfg.data, **hold_out(cfg.data, 3, folder / "rates")}
+    originals, partners = names_with_partners(cfg)
+    assert len(originals) == 5
+    assert [f"{name}_cf" for name in originals] == partners
+    assert len(build_dataset(cfg.data, "val")) == 3
 
 
 def test_the_image_with_the_longest_name_has_the_partner():

@@ -5,12 +5,19 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN
 
 from leoclr_plugin.data.draws import by_name, color_factors, draw_views, sample_numbers
 from leoclr_plugin.data.make import views_of
-from leoclr_plugin.data.views import View, pretrain_views, val_view
+from leoclr_plugin.data.views import (
+    View,
+    given_mean_and_std,
+    pretrain_views,
+    take_normalization,
+    val_view,
+)
 from leoclr_plugin.errors import UserError
-from tests.configs import pipeline
+from tests.configs import method_cfg, pipeline
 
 SHAPES = [(64, 64), (50, 200), (200, 50), (33, 97), (480, 31), (1, 40), (700, 500)]
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
@@ -144,3 +151,22 @@ def test_the_data_set_determines_the_normalisation():
 @pytest.mark.parametrize(("dataset", "shorter"), [("cifar10", None), ("custom", 37)])
 def test_evaluation_crops_the_centre_except_of_small_square_images(dataset, shorter):
     assert val_view(dataset, (32, 32)).resize_shorter == shorter
+
+
+@pytest.mark.parametrize(
+    ("own", "dataset", "expected"),
+    [
+        ({"mean": [0.5] * 3, "std": [0.25] * 3}, "custom", ((0.5,) * 3, (0.25,) * 3)),
+        ({"std": [0.25] * 3}, "custom", (IMAGENET_DEFAULT_MEAN, (0.25,) * 3)),
+        # The training of a data set with known numbers takes these.
+        ({"mean": [0.5] * 3, "std": [0.25] * 3}, "cifar10", None),
+        ({}, "custom", None),
+    ],
+)
+def test_evaluations_normalise_as_the_first_pipeline_does(own, dataset, expected):
+    cfg = method_cfg(data__dataset=dataset)
+    cfg.augmentations[0] = {**cfg.augmentations[0], **own}
+    take_normalization(cfg)
+    assert given_mean_and_std(cfg.data) == expected
+    view = val_view(dataset, (32, 32), given_mean_and_std(cfg.data))
+    assert view.mean_and_std == pretrain_views(cfg.augmentations, dataset)[0].mean_and_std

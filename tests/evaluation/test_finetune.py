@@ -87,6 +87,30 @@ def test_a_cosine_without_warmup_keeps_the_two_rates_apart(image_folder, tmp_pat
     np.testing.assert_allclose(seen, [[0.2 * f, 0.02 * f] for f in fall], rtol=1e-6)
 
 
+def test_a_warmup_keeps_the_rates_of_the_layers_apart(image_folder, tmp_path, monkeypatch):
+    seen = []
+    step = FineTuning.optimizer_step
+
+    def remember(self, *args, **kwargs):
+        seen.append({group["name"]: group["lr"] for group in self.optimizers().param_groups})
+        step(self, *args, **kwargs)
+
+    monkeypatch.setattr(FineTuning, "optimizer_step", remember)
+    changes = {"optimizer__lr": 1e-3, "optimizer__classifier_lr": 1e-3, "scheduler__min_lr": 1e-5}
+    cfg = small_cfg(image_folder, tmp_path, **changes, optimizer__layer_decay=0.5, max_epochs=2)
+    cfg.scheduler.warmup_epochs = 1
+    trained(cfg, backbone())
+    assert len(seen) == 10
+    for rates in seen:
+        assert rates["layer1"] == pytest.approx(rates["layer2"] / 2)
+        assert rates["layer0"] == pytest.approx(rates["layer2"] / 4)
+        assert rates["classifier"] == pytest.approx(rates["layer2"])
+    # All layers rise in the first epoch and fall in the second.
+    heights = [rates["layer0"] for rates in seen]
+    assert heights[:6] == sorted(heights[:6])
+    assert heights[5:] == sorted(heights[5:], reverse=True)
+
+
 def mixed(model: FineTuning, monkeypatch, batch_idx: int = 0) -> tuple:
     """Return the images and labels that a training step makes of a batch of 4."""
     given = []

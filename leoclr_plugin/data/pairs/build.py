@@ -26,6 +26,7 @@ from leoclr_plugin.data.pairs.where import PARTNER, shows
 from leoclr_plugin.data.stored import NO_CLASS, Images
 from leoclr_plugin.data.stores.chained import ChainedStore
 from leoclr_plugin.data.stores.files import FileStore
+from leoclr_plugin.data.stores.opening import paths_of
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.terminal import tell
 
@@ -47,35 +48,41 @@ class Pairing:
 
 def has_pairs(data: DictConfig) -> bool:
     """Return whether a ``data`` node asks for pairs."""
-    return bool(OmegaConf.select(data, "pairs.file") or _suffixes(data))
+    return bool(OmegaConf.select(data, "pairs.file") or suffixes_of(data))
 
 
-def _suffixes(data: DictConfig) -> list[str]:
+def suffixes_of(data: DictConfig) -> list[str]:
+    """Return the suffixes by which a ``data`` node names partners; empty without any."""
     return list(OmegaConf.select(data, "pairs.suffixes") or ())
 
 
 def without_partners(images: Images, data: DictConfig) -> Images:
     """Leave out the images that ``data.pairs.suffixes`` makes partners: they are no originals."""
-    if not _suffixes(data):
+    if not suffixes_of(data):
         return images
-    partners = partners_by_suffix(images.names, _suffixes(data))
+    partners = partners_by_suffix(images.names, suffixes_of(data))
     return images.take([index for index in range(len(images)) if index not in partners])
 
 
 def with_partners_listed(data: DictConfig) -> DictConfig:
-    """Return a ``data`` node whose data set also has the images that are only partners."""
-    if not _suffixes(data):
+    """Return a ``data`` node of all listed images: the originals and their partners.
+
+    ``data.fraction`` is a share of the originals, so it is left out.
+    """
+    if not suffixes_of(data):
         return data
-    return OmegaConf.create({key: value for key, value in data.items() if key != "pairs"})
+    left_out = ("pairs", "fraction")
+    return OmegaConf.create({key: value for key, value in data.items() if key not in left_out})
 
 
 def build_pairing(
-    images: Images, data: DictConfig, crops: int, views: int
+    images: Images, everything: Images, data: DictConfig, crops: int, views: int
 ) -> tuple[Images, Pairing]:
     """Find the partners of a training's images, and say on stderr how many there are.
 
     Args:
-        images: all images of the data set.
+        images: the images of the training.
+        everything: the images of ``with_partners_listed``; with a file of pairs, the same images.
         data: the ``data`` node; all keys of ``data.pairs`` are there.
         crops: how many of the first views are crops.
         views: the number of all views, see ``views_with_pairs``.
@@ -88,8 +95,10 @@ def build_pairing(
             a partner is not on the disk, or the kinds are not those of ``data.pairs.kinds``.
     """
     node = data.pairs
-    find = _pairs_by_suffix if _suffixes(data) else _pairs_by_file
-    found = find(images, data)
+    if suffixes_of(data):
+        found = _pairs_by_suffix(images, everything, data)
+    else:
+        found = _pairs_by_file(images, data)
     shown = shows(node.where, crops, views, has_negatives(data))
     control = shown.count(PARTNER) / len(shown) if node.control else None
     partners = found.group(~found.negative, node.probability, control=control)
@@ -148,16 +157,19 @@ class _Found:
         return Partners(first, partners, shares, probability, weights=in_loss, **more)
 
 
-def _pairs_by_suffix(images: Images, data: DictConfig) -> _Found:
-    found = _by_suffix(images, _suffixes(data))
-    originals = [index for index in range(len(images)) if index not in found]
+def _pairs_by_suffix(images: Images, everything: Images, data: DictConfig) -> _Found:
+    found = _by_suffix(everything, suffixes_of(data))
+    index_of = {name: index for index, name in enumerate(everything.names)}
+    originals = [index_of[name] for name in images.names]
     places = {index: place for place, index in enumerate(originals)}
-    extra = sorted(found)
+    # A share of the originals leaves the partners of all others out.
+    extra = sorted(index for index, original in found.items() if original in places)
     count = len(originals)
-    pairs = np.array([(places[found[index]], count + i) for i, index in enumerate(extra)])
-    everything = images.take([*originals, *extra])
+    pairs = [(places[found[index]], count + i) for i, index in enumerate(extra)]
+    with_extra = everything.take([*originals, *extra])
     weights, negative = np.ones(len(pairs)), np.zeros(len(pairs), bool)
-    return _Found(everything, count, pairs, weights, [], None, negative)
+    pairs = np.array(pairs, np.int64).reshape(-1, 2)
+    return _Found(with_extra, count, pairs, weights, [], None, negative)
 
 
 def _with_and_without(partners: Partners) -> tuple[int, int]:
@@ -170,7 +182,8 @@ def _by_suffix(images: Images, suffixes: Sequence[str]) -> dict[int, int]:
     if not found:
         raise UserError(
             f"data.pairs.suffixes={list(suffixes)}: no image is named like another with a suffix; "
-            "correct the suffixes, which come before the ending"
+            "correct the suffixes, which come before the ending, or name the partners in "
+            "data.train_list too, if you have one"
         )
     return found
 
@@ -179,7 +192,8 @@ def _pairs_by_file(images: Images, data: DictConfig) -> _Found:
     path = Path(data.pairs.file)
     table, kinds = read_pairs(path), kinds_of(data)
     in_loss, negative = sort_by_kind(path, table.kinds, kinds)
-    root = data.train_path if isinstance(data.train_path, str) else "."
+    paths = paths_of(data.train_path)
+    root = paths[0] if len(paths) == 1 else "."
     known = {os.path.normpath(Path.cwd() / name): i for i, name in enumerate(images.names)}
     images_of = [full_name(root, name, known) for name in table.images]
     own = [known.get(name) for name in images_of]

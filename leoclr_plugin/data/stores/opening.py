@@ -15,16 +15,16 @@ from leoclr_plugin.data.stores.tables import HUB, arrow_store, hub_store, parque
 from leoclr_plugin.data.stores.tar import TarStore
 from leoclr_plugin.errors import UserError
 
-FOLDER = "folder"
+FOLDER, H5 = "folder", "h5"
 # The endings of each kind's files; the first is looked for in a folder.
 _ENDINGS = {
     "list": (".txt", ".tsv"),
-    "h5": (".h5", ".hdf5"),
+    H5: (".h5", ".hdf5"),
     "parquet": (".parquet",),
     "arrow": (".arrow",),
     "tar": (".tar",),
 }
-_OF_ONE_FILE = {"list": list_store, "h5": Hdf5Store}
+_OF_ONE_FILE = {"list": list_store, H5: Hdf5Store}
 _OF_FILES = {"parquet": parquet_store, "arrow": arrow_store, "tar": TarStore}
 _KEYS = ("image_key", "label_key")
 # Folders are listed anew each time, because their images may change without a trace.
@@ -55,7 +55,7 @@ def kind_of(data: Mapping[str, Any], split: str) -> str:
     if data.get("source"):
         return data["source"]
     if data.get("format") == "h5":
-        return "h5"
+        return H5
     paths = paths_of(data[f"{split}_path"])
     kinds = list(dict.fromkeys(_kind(path) for path in paths))
     if len(kinds) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,8 @@ def parquet_store(
             files.append((str(path), parquet.read_metadata(path).num_rows))
     with _naming(paths[0], "Parquet"):
         # ``load_dataset`` would tell the hub that a data set was read.
-        table = datasets.Dataset.from_parquet([str(path) for path in paths])
+        # A name with brackets or a star would be taken for a pattern.
+        table = datasets.Dataset.from_parquet([escape(str(path)) for path in paths])
     return TableStore(table, files, image_key, label_key, labelled)
 
 

@@ -35,11 +35,13 @@ DEFAULTS = {
 class LinearWarmupCosineAnnealingLR(LRScheduler):
     """The rate rises linearly from ``warmup_start_lr``, then falls to ``eta_min`` on a cosine.
 
-    Each parameter group has its own highest rate. Without a ``warmup_start_lr`` it starts there.
+    Each parameter group has its own highest rate.
 
     Attributes:
         warmup_epochs: the number of calls of ``step`` until the highest rate.
         max_epochs: the number of calls of ``step`` until ``eta_min``.
+        highest: the highest rate that ``warmup_start_lr`` and ``eta_min`` are meant for. A group
+            with another one has both in proportion. With None all groups have the same.
     """
 
     def __init__(
@@ -47,16 +49,20 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         optimizer: torch.optim.Optimizer,
         warmup_epochs: float,
         max_epochs: float,
-        warmup_start_lr: float | None,
+        warmup_start_lr: float,
         eta_min: float,
+        highest: float | None = None,
     ) -> None:
         self.warmup_epochs, self.max_epochs = warmup_epochs, max_epochs
         self.warmup_start_lr, self.eta_min = warmup_start_lr, eta_min
+        self.highest = highest
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float]:
         """Return the rates of all parameter groups at ``self.last_epoch``."""
-        return [self._rate(base_lr) for base_lr in self.base_lrs]
+        if self.highest is None:
+            return [self._rate(base_lr) for base_lr in self.base_lrs]
+        return [base_lr / self.highest * self._rate(self.highest) for base_lr in self.base_lrs]
 
     def _rate(self, base_lr: float) -> float:
         if self.last_epoch <= self.warmup_epochs:
@@ -71,7 +77,7 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
 
     def _warmup_rate(self, step: int, base_lr: float) -> float:
         if step == 0:
-            return base_lr if self.warmup_start_lr is None else self.warmup_start_lr
+            return self.warmup_start_lr
         if step == self.warmup_epochs:
             return base_lr
         slope = (base_lr - self.warmup_start_lr) / (self.warmup_epochs - 1)
@@ -113,8 +119,8 @@ def configure_optimizers(module: Any, groups: list[dict[str, Any]], own_rates: b
         module: a method or a linear model after ``take_settings``. A schedule by steps also needs
             its ``trainer``.
         groups: the parameter groups.
-        own_rates: whether ``warmup_cosine`` without a warmup starts each group at its own rate.
-            As in solo-learn, it starts all groups at ``module.lr`` otherwise.
+        own_rates: whether ``warmup_cosine`` keeps the groups' rates in proportion. As in
+            solo-learn, all groups have one first and one last rate otherwise.
 
     Returns:
         A value that Lightning's ``configure_optimizers`` may return.
@@ -152,15 +158,13 @@ def _build(module: Any, groups: list[dict[str, Any]], own_rates: bool) -> Any:
     if interval == "step":
         max_steps = module.trainer.estimated_stepping_batches
         per_epoch = max_steps / module.max_epochs
-    start = module.warmup_start_lr
-    if module.warmup_epochs == 0:
-        start = None if own_rates else module.lr
     schedule = LinearWarmupCosineAnnealingLR(
         optimizer,
         warmup_epochs=module.warmup_epochs * per_epoch,
         max_epochs=max_steps,
-        warmup_start_lr=start,
+        warmup_start_lr=module.lr if module.warmup_epochs == 0 else module.warmup_start_lr,
         eta_min=module.min_lr,
+        highest=module.lr if own_rates else None,
     )
     return [optimizer], [{"scheduler": schedule, "interval": interval, "frequency": 1}]
 
