@@ -60,6 +60,16 @@ def broken_leoclr_rules(values: Mapping[str, Any], bad: Collection[str] = ()) ->
     """
     if not any(key in bad for key in _TAUS):
         yield from _leoclr_tau_does_not_fall(values)
+    if "augmentations" in values and "method_kwargs.anchor" not in bad:
+        yield from _leoclr_has_crops_and_an_anchor(values)
+    splits = value_of(values, "method_kwargs.bn_splits", 1)
+    joint = value_of(values, "method_kwargs.key_forward") == "joint"
+    batch_size = value_of(values, "optimizer.batch_size", 0)
+    if joint and "method_kwargs.bn_splits" not in bad and batch_size % splits:
+        yield (
+            f"method_kwargs.bn_splits={splits} must divide optimizer.batch_size={batch_size} with "
+            "method_kwargs.key_forward=joint"
+        )
     for key in ("method_kwargs.bn_splits", "method_kwargs.shuffle_keys"):
         value, off = value_of(values, key), _default(LeOCLRSettings, key)
         if values.get("sync_batchnorm") and key not in bad and value != off:
@@ -212,6 +222,16 @@ def _leoclr_has_crops_and_an_anchor(values: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"augmentations[{last}].crop_size={size}: an int keeps the aspect ratio, so images of "
             f"{dataset} would not fit into one batch: write crop_size: [{size}, {size}]"
+        )
+
+
+@_rule("optimizer.weight_decay", "optimizer.final_weight_decay")
+def _weight_decay_has_a_start(values: Mapping[str, Any]) -> Iterator[str]:
+    last = value_of(values, "optimizer.final_weight_decay")
+    if last and value_of(values, "optimizer.weight_decay") == 0:
+        yield (
+            f"optimizer.final_weight_decay={last} changes the parameters that have weight decay, "
+            "and optimizer.weight_decay=0 gives none: set it to a small number such as 1e-6"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -57,3 +59,20 @@ def split_batch_norm(network: nn.Module, splits: int) -> None:
         # A new class for the old layer keeps its parameters and their names.
         layer.__class__ = _SPLIT[type(layer)]
         layer.splits = splits
+
+
+def join_by_parts(views: Sequence[torch.Tensor], splits: int) -> torch.Tensor:
+    """Join views ``[N, ...]`` so that each part of split batch norm has all views of its images.
+
+    A process with these images would have just them. ``splits`` divides N.
+
+    Returns:
+        ``[V * N, ...]``; ``separate_by_parts`` undoes it.
+    """
+    return torch.stack([view.unflatten(0, (splits, -1)) for view in views], dim=1).flatten(0, 2)
+
+
+def separate_by_parts(joined: torch.Tensor, views: int, splits: int) -> list[torch.Tensor]:
+    """Return the views ``[N, ...]`` that ``join_by_parts`` joined."""
+    parts = joined.unflatten(0, (splits, views, -1))
+    return [part.flatten(0, 1) for part in parts.unbind(1)]

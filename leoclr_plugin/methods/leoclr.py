@@ -19,7 +19,11 @@ from leoclr_plugin.data.pairs.kinds import has_negatives
 from leoclr_plugin.data.pairs.where import ORIGINALS, SECOND, shows
 from leoclr_plugin.host import host
 from leoclr_plugin.losses.leoclr import cosine_similarities, leoclr_loss_func
-from leoclr_plugin.methods.batch_norm import split_batch_norm
+from leoclr_plugin.methods.batch_norm import (
+    join_by_parts,
+    separate_by_parts,
+    split_batch_norm,
+)
 from leoclr_plugin.methods.momentum import ForeachMomentumUpdater
 from leoclr_plugin.methods.pacing import mean_pace, paces_of
 from leoclr_plugin.methods.queue import enqueue_, filled_places
@@ -113,6 +117,7 @@ class LeOCLR(host().BaseMomentumMethod):
         self.query: str = kwargs.query
         self.key_forward: str = kwargs.key_forward
         self.shuffle_keys: bool = kwargs.shuffle_keys
+        self.bn_splits: int = kwargs.bn_splits
 
         if kwargs.bn_splits > 1:
             for backbone in (self.backbone, self.momentum_backbone):
@@ -321,11 +326,13 @@ class LeOCLR(host().BaseMomentumMethod):
         self, views: list[torch.Tensor], targets: torch.Tensor
     ) -> tuple[list[dict[str, Any]], list[torch.Tensor]]:
         """Return the host's outputs of each momentum forward, and each view's keys ``[N, D]``."""
-        batches = [torch.cat(views)] if self.key_forward == "joint" else views
-        together = len(views) // len(batches)
-        targets = torch.cat([targets] * together)
+        together = len(views) if self.key_forward == "joint" else 1
+        splits = self.bn_splits if together > 1 else 1
+        if together > 1:
+            views = [join_by_parts(views, splits)]
+            targets = join_by_parts([targets] * together, splits)
         outs = []
-        for batch in batches:
+        for batch in views:
             if self.shuffle_keys:
                 shuffle = BatchShuffle(len(batch), self.global_step)
                 out = self._shared_step_momentum(shuffle(batch), shuffle(targets))
@@ -333,7 +340,8 @@ class LeOCLR(host().BaseMomentumMethod):
             else:
                 out = self._shared_step_momentum(batch, targets)
             outs.append(out)
-        return outs, [key for out in outs for key in out["z"].chunk(together)]
+        keys = [separate_by_parts(out["z"], together, splits) for out in outs]
+        return outs, [key for of_a_batch in keys for key in of_a_batch]
 
     def _queues(self) -> list[torch.Tensor]:
         return list(self.queue.view(-1, *self.queue.shape[-2:]))

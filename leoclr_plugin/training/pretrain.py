@@ -176,13 +176,26 @@ def build_method(cfg: DictConfig) -> nn.Module:
     _check_features(model, cfg)
     start_from_weights(model, cfg)
     check_batch_norm(model, cfg, {view_size(node) for node in cfg.augmentations})
-    if not cfg.performance.disable_channel_last:
+    if cfg.performance.disable_channel_last:
+        # The loaders make views in channels-last memory.
+        for network in _backbones(model):
+            network.register_forward_pre_hook(_in_channels_first)
+    else:
         model = model.to(memory_format=torch.channels_last)
     if cfg.performance.get("compile"):
-        for name in ("backbone", "momentum_backbone"):
-            if hasattr(model, name):
-                getattr(model, name).compile()
+        for network in _backbones(model):
+            network.compile()
     return model
+
+
+def _backbones(model: nn.Module) -> list[nn.Module]:
+    names = ("backbone", "momentum_backbone")
+    return [getattr(model, name) for name in names if hasattr(model, name)]
+
+
+def _in_channels_first(network: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    (images,) = inputs
+    return (images.contiguous(),)
 
 
 def _check_queue(size: int, cfg: DictConfig) -> None:

@@ -85,7 +85,7 @@ def resume(cfg: DictConfig, folder: str, model: nn.Module) -> EarlierRun | None:
         return None
     checkpoint = read_checkpoint(path)
     load_state_dict(model, checkpoint["state_dict"], path)
-    if "loops" not in checkpoint:
+    if not {"loops", "optimizer_states"} <= checkpoint.keys():
         raise UserError(f"{path} has only weights; resuming needs the training's state as well")
     done = {"max_epochs": _epochs_of(checkpoint), "max_steps": checkpoint["global_step"]}
     # In Lightning -1 means a training without an end, which is never complete.
@@ -138,7 +138,12 @@ def different_settings(
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    runs = [args.parent for args in folder.rglob("args.json") if any(args.parent.glob("*.ckpt"))]
+    runs = [
+        args.parent
+        for args in folder.rglob("args.json")
+        # Checkpoints that a callback writes into a folder of the run are not made to resume from.
+        if any(args.parent.glob("*.ckpt")) and not (args.parents[1] / "args.json").exists()
+    ]
     return sorted(runs, key=lambda run: _newest(run).stat().st_mtime_ns, reverse=True)
 
 

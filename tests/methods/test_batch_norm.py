@@ -3,7 +3,11 @@ import torch
 from torch import nn
 
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.methods.batch_norm import split_batch_norm
+from leoclr_plugin.methods.batch_norm import (
+    join_by_parts,
+    separate_by_parts,
+    split_batch_norm,
+)
 
 
 def network():
@@ -31,3 +35,11 @@ def test_each_part_is_normalised_like_a_separate_batch():
 def test_a_backbone_without_batch_norm_is_refused():
     with pytest.raises(UserError, match="bn_splits=2, but the backbone has no batch norm"):
         split_batch_norm(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), 2)
+
+
+def test_joined_parts_have_all_views_of_their_images():
+    views = [torch.arange(6), torch.arange(10, 16)]
+    joined = join_by_parts(views, 3)
+    assert joined.tolist() == [0, 1, 10, 11, 2, 3, 12, 13, 4, 5, 14, 15]
+    again = separate_by_parts(joined, 2, 3)
+    assert all(torch.equal(a, b) for a, b in zip(again, views, strict=True))

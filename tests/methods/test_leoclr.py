@@ -384,11 +384,23 @@ def test_defaults_are_the_papers():
         ({"momentum__base_tau": 1.5}, "momentum.base_tau=1.5 must be a number from 0 to 1"),
         ({"precision": "bf16-true"}, "precision=bf16-true must be bf16-mixed"),
         ({"momentum__final_tau": 0.9}, "base_tau=0.99 must be at most momentum.final_tau"),
+        (
+            {"method_kwargs__key_forward": "joint", "method_kwargs__bn_splits": 3},
+            "bn_splits=3 must divide optimizer.batch_size=8 with method_kwargs.key_forward=joint",
+        ),
     ],
 )
 def test_settings_out_of_range_are_named(change, message):
     with pytest.raises(UserError, match=message):
         LeOCLR(prepare(method_cfg(**change)))
+
+
+def test_crops_without_an_original_are_refused_in_solo_learns_script_too():
+    # That script does not check a configuration before it makes the method.
+    cfg = prepare(method_cfg())
+    cfg.augmentations[-1].rrc.enabled = True
+    with pytest.raises(UserError, match="leoclr needs its anchor, the original, once and as its"):
+        LeOCLR(cfg)
 
 
 def test_half_precision_on_a_gpu_is_refused_too():
@@ -429,6 +441,18 @@ def test_joint_forward_has_the_batch_statistics_of_all_crops():
     train_on(model, batch)
     expected = build(momentum__classifier=True).momentum_forward(torch.cat(batch[1][:2]))["z"]
     assert torch.allclose(model.queue[:, :16].T, expected, atol=1e-5)
+
+
+def test_a_part_of_a_joint_forward_has_all_crops_of_its_images():
+    changes = {"method_kwargs__key_forward": "joint", "method_kwargs__bn_splits": 2}
+    model, batch = build(**changes), make_batch()
+    train_on(model, batch)
+    crops = batch[1][:2]
+    for half in (slice(0, 4), slice(4, 8)):
+        expected = build().momentum_forward(torch.cat([crop[half] for crop in crops]))["z"]
+        for i, keys in enumerate(expected.chunk(2)):
+            places = slice(8 * i + half.start, 8 * i + half.stop)
+            assert torch.allclose(model.queue[:, places].T, keys, atol=1e-5)
 
 
 def test_shuffled_keys_are_normalised_with_others_and_keep_their_places():

@@ -87,6 +87,7 @@ def test_the_weight_decay_moves_by_half_a_cosine(image_folder):
         ("+callbacks=[{patience: 3}]", "must be a node with _target_"),
         (f"+loggers=[{{_target_: {EARLY}, monitor: a}}]", "is not a logger of Lightning"),
         (f"+callbacks=[{{_target_: {BEST}}}]", "set checkpoint.enabled=True"),
+        ("optimizer.weight_decay=0 +optimizer.final_weight_decay=0.5", "weight_decay=0 gives none"),
         ("+callbacks=3", "callbacks=3 must be a list, or a mapping of names, of nodes"),
         (
             f"+callbacks=[{{_target_: {EARLY}, monitor: val_acc7}}]",
@@ -95,7 +96,9 @@ def test_the_weight_decay_moves_by_half_a_cosine(image_folder):
     ],
 )
 def test_what_cannot_be_used_is_one_line(words, message, image_folder, tmp_path, capsys):
-    assert pretrain(image_folder, words, "checkpoint.enabled=False", "max_epochs=2") == 2
+    words = words.split(" +")
+    words = [words[0], *(f"+{word}" for word in words[1:])]
+    assert pretrain(image_folder, *words, "checkpoint.enabled=False", "max_epochs=2") == 2
     error = capsys.readouterr().err.strip()
     assert message in error.splitlines()[-1]
     assert "Traceback" not in error

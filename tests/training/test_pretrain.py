@@ -63,3 +63,14 @@ def test_a_queue_is_refused_if_the_batch_of_all_processes_does_not_divide_it():
     with pytest.raises(UserError, match=r"queue_size=24 .* 16 over all processes, as mocov2plus"):
         build("mocov2plus", 2)
     build("leoclr", 2)
+
+
+def test_without_channels_last_the_networks_see_images_in_channels_first():
+    cfg = prepare(method_cfg(performance={"disable_channel_last": True}))
+    model, seen = build_method(cfg), []
+    for name in ("backbone", "momentum_backbone"):
+        first = next(getattr(model, name).children())
+        first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].is_contiguous()))
+    images = torch.rand(4, 3, 32, 32).to(memory_format=torch.channels_last)
+    model(images), model.momentum_forward(images)
+    assert seen == [True, True]

@@ -1,6 +1,7 @@
 """Test which earlier run a training continues, and that it continues exactly there."""
 
 import os
+import shutil
 
 import pytest
 import torch
@@ -154,3 +155,25 @@ def test_auto_resume_takes_the_newest_checkpoint_of_a_run(image_folder, tmp_path
     capsys.readouterr()
     pretrain(config(image_folder, tmp_path, **changes))
     assert f"Resuming from {last}\n" in capsys.readouterr().out
+
+
+def test_auto_resume_leaves_the_checkpoints_of_callbacks_alone(image_folder, tmp_path, capsys):
+    changes = {"max_epochs": 2, "auto_resume": {"enabled": True}}
+    folder = pretrain(config(image_folder, tmp_path, **changes))
+    (last,) = folder.glob("*.ckpt")
+    (folder / "best").mkdir()
+    shutil.copy(folder / "args.json", folder / "best")
+    (folder / "best" / "best.ckpt").write_bytes(last.read_bytes())
+    capsys.readouterr()
+    assert pretrain(config(image_folder, tmp_path, **changes)) == folder
+    assert f"Resuming from {last}\n" in capsys.readouterr().out
+
+
+def test_weights_without_an_optimizer_cannot_be_resumed(image_folder, tmp_path):
+    folder = pretrain(config(image_folder, tmp_path / "a", max_epochs=1))
+    content = read_checkpoint(CheckpointFolder.open(folder).checkpoint)
+    del content["optimizer_states"]
+    torch.save(content, tmp_path / "weights.ckpt")
+    changes = {"max_epochs": 2, "resume_from_checkpoint": str(tmp_path / "weights.ckpt")}
+    with pytest.raises(UserError, match="has only weights; resuming needs the training's state"):
+        pretrain(config(image_folder, tmp_path / "b", **changes))
