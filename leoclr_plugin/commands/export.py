@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the file and print how to use it."""
     from leoclr_plugin.checkpoints.reading import CheckpointFolder
-    from leoclr_plugin.export.formats import export, timm_name
+    from leoclr_plugin.export.formats import export
+    from leoclr_plugin.host.timm_networks import timm_name
 
     source = CheckpointFolder.open(args.checkpoint_dir)
     path = export(source, args.format, args.out)
@@ -49,5 +50,8 @@ def run(args: argparse.Namespace) -> None:
         **source.cfg.backbone.get("kwargs", {}),
         "checkpoint_path": str(path),
     }
-    arguments = [repr(timm_name(source.cfg)), *(f"{k}={v!r}" for k, v in kwargs.items())]
+    arguments = [
+        repr(timm_name(source.cfg.backbone.name)),
+        *(f"{k}={v!r}" for k, v in kwargs.items()),
+    ]
     say(f"Written to {path}; {_USAGE[args.format].format(timm=', '.join(arguments))}")

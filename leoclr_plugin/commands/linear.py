@@ -9,6 +9,8 @@ from leoclr_plugin.commands.results import add_out_argument, results_folder, wri
 from leoclr_plugin.commands.shared import TRIED, add_checkpoint_argument, add_overrides_argument
 from leoclr_plugin.terminal import say
 
+# What a protocol on extracted features takes besides the keys of the data.
+_TAKEN_BY_ALL = ("optimizer.batch_size", "accelerator", "devices", "fast_dev_run")
 EXAMPLE = "leoclr linear trained_models/leoclr/offline-1a2b3c4d max_epochs=20"
 
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     from leoclr_plugin.training.batch_of_one import check_batch_norm
 
     if args.protocol != "sgd":
-        _refuse_recipe(args.protocol, args.overrides)
+        _refuse_recipe(args.protocol, args.config, args.overrides)
     source = CheckpointFolder.open(args.checkpoint_dir)
     cfg = load_config_for(source, LINEAR, args.config, args.overrides)
     cfg = parse_linear(cfg)
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     elif args.protocol == "quick":
         name, file_name = "Quick linear probe", "quick.json"
         features = train_and_val_features(method, cfg, size, source.checkpoint)
-        result = tuned_linear_probe(cfg.data, *features)
+        result = tuned_linear_probe(cfg.data, *features, seed=cfg.seed)
     else:
         name, file_name = "Linear probe", "linear.json"
         if cfg.get("finetune"):
@@ -82,13 +84,14 @@ def run(args: argparse.Namespace) -> None:
     write_result(args.out, source.folder, file_name, content)
 
 
-def _refuse_recipe(protocol: str, overrides: Sequence[str]) -> None:
+def _refuse_recipe(protocol: str, config: str | None, overrides: Sequence[str]) -> None:
     """Refuse changes to the training of sgd, which the other protocols would not make."""
     from leoclr_plugin.config.overrides import parse_overrides
     from leoclr_plugin.errors import UserError
 
-    for override in parse_overrides(overrides):
-        key = override.key_or_group
-        root = key.split(".")[0]
-        if root in ("max_epochs", "scheduler", "optimizer") and key != "optimizer.batch_size":
+    # Nothing is random in an SVM.
+    taken = (*_TAKEN_BY_ALL, *(("seed",) if protocol == "quick" else ()))
+    given = [override.key_or_group for override in parse_overrides(overrides)]
+    for key in ["--config"] * (config is not None) + given:
+        if key not in taken and not key.startswith("data."):
             raise UserError(f"--protocol {protocol} has a recipe of its own; leave {key} out")

@@ -159,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     As in a shell, the code is 141 when the reader of stdout has closed it, as ``head`` does, and
     130 after Ctrl-C.
     """
+    _open_closed_streams()
     _escape_unprintable_characters()
     args = parse(argv)
     _limit_spinning_of_threads()
@@ -190,6 +191,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _report_user_error(args, line)
     return 0
+
+
+def _open_closed_streams() -> None:
+    # Python has None in the place of a stream that the shell has closed, as ``>&-`` does.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def _escape_unprintable_characters() -> None:

@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from leoclr_plugin.commands.shared import TRIED, add_overrides_argument
+from leoclr_plugin.commands.zoo_weights import take_zoo_file
 from leoclr_plugin.terminal import say, say_text
 
 EXAMPLE = (
@@ -50,8 +51,9 @@ def run(args: argparse.Namespace) -> None:
 
     from lightning.pytorch.utilities import rank_zero_only
 
-    from leoclr_plugin.training.pretrain import pretrain
+    from leoclr_plugin.training.pretrain import has_validation, pretrain
 
+    take_zoo_file(cfg)
     folder = pretrain(cfg)
     if rank_zero_only.rank:
         return
@@ -60,7 +62,9 @@ def run(args: argparse.Namespace) -> None:
         return
     say(f"Written to {folder}")
     if cfg.checkpoint.enabled:
-        say(f"Evaluate it with: leoclr knn {shlex.quote(str(folder))}")
+        # kNN needs labels, which the label-free measures do without.
+        command = "knn" if has_validation(cfg) else "measure"
+        say(f"Evaluate it with: leoclr {command} {shlex.quote(str(folder))}")
 
 
 def _train_each(args: argparse.Namespace) -> None:

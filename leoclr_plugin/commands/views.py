@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leoclr_plugin.commands.shared import add_overrides_argument, positive
+from leoclr_plugin.commands.shared import add_overrides_argument, not_negative, positive
 from leoclr_plugin.terminal import say
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", default="imagenet/leoclr", help="config that the augmentations are taken from"
     )
     parser.add_argument("--images", type=positive, default=6, help="number of rows of the grid")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random views")
+    parser.add_argument("--seed", type=not_negative, default=0, help="seed of the random views")
 
 
 def run(args: argparse.Namespace) -> None:

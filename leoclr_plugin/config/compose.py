@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from leoclr_plugin.config.keys import PRETRAIN
 from leoclr_plugin.config.overrides import parse_overrides
 from leoclr_plugin.config.schema import settable
+from leoclr_plugin.config.targets import take_pairs_file
 from leoclr_plugin.config.texts import as_meant, settle_texts
 from leoclr_plugin.errors import UserError, one_line, suggestion
 
@@ -121,6 +122,7 @@ def load_config(config: str, kind: str, overrides: Sequence[str] = ()) -> DictCo
             f"config {config} has no value for {', '.join(missing)}; add {missing[0]}=..."
         )
     OmegaConf.set_struct(cfg, False)
+    take_pairs_file(cfg)
     settle_texts(cfg, path)
     return cfg
 

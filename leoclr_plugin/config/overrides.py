@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from leoclr_plugin.config.schema import read_as
 from leoclr_plugin.errors import UserError, one_line
 
 # A value that begins like this uses Hydra's grammar: a quoted text, a list, a dict or a call.
@@ -50,6 +51,12 @@ def sweep(overrides: Sequence[str]) -> list[list[str]]:
             choices.append([override.input_line])
             continue
         key = override.get_key_element()
+        if override.is_choice_sweep() and override.key_or_group in read_as("text", "path"):
+            # Hydra would read the folder 2024_01 as the number 202401.
+            values = override.input_line.partition("=")[2].split(",")
+            if not any(_HYDRA_SYNTAX.match(value.strip()) for value in values):
+                choices.append([f"{key}={quote(value.strip())}" for value in values])
+                continue
         try:
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         except HydraException as error:

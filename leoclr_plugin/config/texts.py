@@ -9,6 +9,8 @@ import yaml
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from leoclr_plugin.config.keys import about
+from leoclr_plugin.config.online import OnlineSet
 from leoclr_plugin.config.overrides import quote
 from leoclr_plugin.config.schema import read_as
 from leoclr_plugin.config.values import value_of
@@ -40,14 +42,27 @@ def settle_texts(cfg: DictConfig, path: Path) -> None:
     """
     # This loader makes texts, lists and mappings, and no other objects.
     written = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)  # nosec B506
-    for key in read_as("text", "path"):
+    reads = dict.fromkeys(read_as("text"), "text") | dict.fromkeys(read_as("path"), "path")
+    for key, kind in (reads | _reads_of_online_sets(cfg)).items():
         value = OmegaConf.select(cfg, key)
         if isinstance(value, bool | int | float):
             OmegaConf.update(cfg, key, _as_written(value, value_of(written, key)))
-        elif OmegaConf.is_list(value) and key in read_as("path"):
+        elif OmegaConf.is_list(value) and kind == "path":
             OmegaConf.update(cfg, key, [_in_home(item) for item in value])
-        elif isinstance(value, str) and key in read_as("path"):
+        elif isinstance(value, str) and kind == "path":
             OmegaConf.update(cfg, key, _in_home(value))
+
+
+def _reads_of_online_sets(cfg: DictConfig) -> dict[str, str]:
+    sets = OmegaConf.select(cfg, "data.online")
+    names = list(sets) if OmegaConf.is_dict(sets) else []
+    declared = {key: about(field).reads for key, field in OnlineSet.model_fields.items()}
+    return {
+        f"data.online.{name}.{key}": kind
+        for name in names
+        for key, kind in declared.items()
+        if kind in ("text", "path")
+    }
 
 
 def _in_home(path: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,8 +74,8 @@ def run_demo(out: Path, budget: Budget, seed: int) -> dict[str, Any]:
     """Run the demo and write ``results.json`` and ``report.html`` under ``out``.
 
     Args:
-        out: folder for the pictures, checkpoints and reports; made if it is not there. Only what
-            an earlier demo wrote there is replaced.
+        out: folder for the pictures, checkpoints and reports; made if it is not there. Files that
+            no demo wrote are left alone.
         budget: the same for every method.
         seed: of the networks and their training. The pictures are the same with every seed.
 
@@ -92,7 +91,6 @@ def run_demo(out: Path, budget: Budget, seed: int) -> dict[str, Any]:
     started = time.perf_counter()
     # The banners and tips of the demo's five fits would be most of what is printed.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    shutil.rmtree(out / "textures", ignore_errors=True)
     write_textures(out / "textures", budget.train_images)
 
     cfg = _config("leoclr", "pretrain", out, budget.epochs, seed)

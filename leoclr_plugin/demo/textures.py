@@ -109,7 +109,7 @@ def write_textures(folder: Path, train_images: int = TRAIN_IMAGES, seed: int = 0
     """Write ``folder/{train,val}/<texture>/<number>.png``, as many of each texture.
 
     Args:
-        folder: where to; files already there are written again.
+        folder: where to; the pictures of an earlier call are replaced, and other files stay.
         train_images: training pictures of all textures together; there are always 500 of
             validation, the same ones whatever the number for training.
         seed: of all pictures. No picture of one seed is one of another's.
@@ -119,5 +119,7 @@ def write_textures(folder: Path, train_images: int = TRAIN_IMAGES, seed: int = 0
             rng = np.random.default_rng([seed, split, label])
             of_texture = folder / part / name
             of_texture.mkdir(parents=True, exist_ok=True)
+            for earlier in of_texture.glob("[0-9][0-9][0-9].png"):
+                earlier.unlink()
             for number in range(images // len(TEXTURES)):
                 draw_texture(name, rng).save(of_texture / f"{number:03}.png")

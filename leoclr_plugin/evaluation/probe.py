@@ -68,7 +68,11 @@ def linear_probe(
 
 
 def tuned_linear_probe(
-    data: DictConfig, train: Features, val: Features, ranking: ValidationMAP | None = None
+    data: DictConfig,
+    train: Features,
+    val: Features,
+    ranking: ValidationMAP | None = None,
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """Train ``linear_probe`` with the best learning rate of ``RATES``.
 
@@ -80,6 +84,7 @@ def tuned_linear_probe(
         train: features ``[M, F]`` and targets ``[M]`` of the training images.
         val: features and targets of the validation images, which do not affect the choice.
         ranking: see ``linear_probe``.
+        seed: see ``linear_probe``.
 
     Returns:
         The result of ``train_classifier``, and the chosen rate as ``lr``.
@@ -89,8 +94,12 @@ def tuned_linear_probe(
     order = torch.randperm(len(targets), generator=generator)
     held_out, kept = order.tensor_split([max(1, int(_HELD_OUT * len(order)))])
     tenth = features[held_out], targets[held_out]
-    lr = max(RATES, key=lambda rate: headline(linear_probe(data, train, tenth, rate, rows=kept)))
-    return {**linear_probe(data, train, val, lr, ranking=ranking), "lr": lr}
+
+    def on_the_tenth(rate: float) -> float:
+        return headline(linear_probe(data, train, tenth, rate, seed, rows=kept))
+
+    lr = max(RATES, key=on_the_tenth)
+    return {**linear_probe(data, train, val, lr, seed, ranking), "lr": lr}
 
 
 @contextmanager

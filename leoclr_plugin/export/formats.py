@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 import torchvision
 from omegaconf import DictConfig
@@ -23,7 +22,7 @@ from leoclr_plugin.checkpoints.reading import CheckpointFolder, input_size
 from leoclr_plugin.checkpoints.weights import write_weights
 from leoclr_plugin.data.levels import channels_of
 from leoclr_plugin.errors import UserError
-from leoclr_plugin.host.bundled.backbones import TIMM_NAMES
+from leoclr_plugin.host.timm_networks import timm_network
 from leoclr_plugin.system.files import whole_file
 
 
@@ -51,19 +50,8 @@ def export(source: CheckpointFolder, form: str, out: Path | None = None) -> Path
 
 
 def _timm(source: CheckpointFolder, path: Path) -> None:
-    # Do not use create_model: solo-learn registers networks of its own there, some under names
-    # that timm uses for other networks.
-    build = getattr(timm.models, timm_name(source.cfg), _unknown_network)
+    build = partial(timm_network, source.cfg.backbone.name)
     _save(_checked_state("timm", source, build), path)
-
-
-def timm_name(cfg: DictConfig) -> str:
-    """Return the name that timm uses for the backbone: the host's own unless they differ."""
-    return TIMM_NAMES.get(cfg.backbone.name, cfg.backbone.name)
-
-
-def _unknown_network(**kwargs: Any) -> nn.Module:
-    raise ValueError
 
 
 def _torchvision(source: CheckpointFolder, path: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -16,6 +15,7 @@ from leoclr_plugin.checkpoints.reading import load_safely
 from leoclr_plugin.checkpoints.weights import State, read_weights
 from leoclr_plugin.errors import UserError, one_line
 from leoclr_plugin.host import host
+from leoclr_plugin.host.timm_networks import timm_network
 from leoclr_plugin.terminal import tell
 
 _TIMM = "timm"
@@ -76,7 +76,8 @@ def _matching(state: State, expected: Mapping[str, torch.Tensor], prefix: str) -
 
 def _of_file(path: Path) -> State:
     if not path.is_file():
-        raise UserError(f"backbone.weights={path} is not a file")
+        zoo = "; give zoo:NAME on the command line" if str(path).startswith("zoo:") else ""
+        raise UserError(f"backbone.weights={path} is not a file{zoo}")
     if path.suffix == ".safetensors":
         return read_weights(path)
     content: Any = load_safely(path)
@@ -91,7 +92,7 @@ def _of_file(path: Path) -> State:
 
 def _of_timm(cfg: DictConfig) -> State:
     try:
-        return timm.create_model(
+        return timm_network(
             cfg.backbone.name, pretrained=True, num_classes=0, **cfg.backbone.kwargs
         ).state_dict()
     # An unknown name, no pretrained weights or no network: each has an error of its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pooch
@@ -29,8 +30,8 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
     ``LEOCLR_ZOO_URL`` names the source: ``https://...``, ``hf://OWNER/NAME[@REVISION]`` on the
     Hugging Face hub, or a folder. The default is the folder of the manifest, which also holds the
     files in a checkout. A file in a folder is used in place. Any other file is downloaded into
-    the cache once, while other processes on the same machine wait. An interrupted download keeps
-    its part under another name, and the next one continues from there.
+    the cache once, while other processes wait, which they do not for ``to``. An interrupted
+    download keeps its part under another name, and the next one continues from there.
 
     Args:
         entry: the model's entry in the manifest.
@@ -46,11 +47,13 @@ def fetch(entry: Entry, to: Path | None = None) -> Path:
         if to is None:
             return local
     path = (to or cache_folder()) / entry.file
+    # A cache that many machines share may be for reading only, and then has no place for a lock.
+    if _is_there(path, entry):
+        return path
     try:
-        for folder in (path.parent, cache_folder()):
-            folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache_folder() / f".{entry.file}.lock"):
-            if path.is_file() and sha256(path) == entry.sha256:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")) if to is None else nullcontext():
+            if _is_there(path, entry):
                 return path
             if source.startswith("https://"):
                 _from_https(f"{source.rstrip('/')}/{entry.file}", entry, path)
@@ -79,6 +82,10 @@ def local_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder of downloaded files, in the user's cache on this platform."""
     return user_cache_path("leoclr") / "zoo"
+
+
+def _is_there(path: Path, entry: Entry) -> bool:
+    return path.is_file() and sha256(path) == entry.sha256
 
 
 def sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 
 from leoclr_plugin.data.views import View, val_view
 from leoclr_plugin.errors import UserError, near_names, one_line
+from leoclr_plugin.host.timm_networks import timm_network
 from leoclr_plugin.zoo.evaluate import Encoder
 
 PREFIX = "timm:"
@@ -47,7 +48,7 @@ def open_timm(name: str) -> TimmSource:
         meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise UserError(f"{name} is no model of timm{meant}")
     try:
-        backbone = timm.create_model(name, pretrained=True, num_classes=0)
+        backbone = timm_network(name, pretrained=True, num_classes=0)
     # An unknown tag, no pretrained weights or no network: each has an error of its own.
     except Exception as error:
         reason = one_line(error).rstrip(".")

@@ -1,8 +1,10 @@
 """Bad input gives one clear line on stderr and exit code 2, and existing files are kept."""
 
 import json
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -321,10 +323,20 @@ def test_evaluators_refuse_numbers_out_of_range(capsys, tmp_path):
 
 @pytest.mark.parametrize("protocol", ["quick", "svm"])
 def test_a_protocol_with_its_own_recipe_refuses_another(protocol, capsys, run_folder):
-    error = refused(capsys, "linear", run_folder, "--protocol", protocol, "optimizer.lr=1")
-    assert error == (
-        f"leoclr linear: --protocol {protocol} has a recipe of its own; leave optimizer.lr out"
-    )
+    for word, key in (("optimizer.lr=1", "optimizer.lr"), ("finetune=True", "finetune")):
+        error = refused(capsys, "linear", run_folder, "--protocol", protocol, word)
+        assert error == (
+            f"leoclr linear: --protocol {protocol} has a recipe of its own; leave {key} out"
+        )
+    error = refused(capsys, "linear", run_folder, "--protocol", protocol, "--config", "a.yaml")
+    assert error.endswith("leave --config out")
+
+
+def test_a_closed_stdout_is_no_error():
+    command = [sys.executable, "-m", "leoclr_plugin", "config", "schema"]
+    line = f"{shlex.join(command)} >&-"
+    run = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_comparison_with_unusable_settings_is_refused(capsys, image_folder):

@@ -228,15 +228,15 @@ def test_ivf_search_in_a_process_with_torch(run, image_folder, tmp_path):
 
 
 def test_timm_model_has_its_own_size_crop_and_normalisation(monkeypatch, capsys):
-    create, asked = timm.create_model, []
+    build, asked = timm.models.vit_tiny_patch16_224, []
 
-    def without_download(name, pretrained, **kwargs):
-        asked.append((name, pretrained))
-        return create(name, pretrained=False, **kwargs)
+    def without_download(pretrained, **kwargs):
+        asked.append((kwargs["pretrained_cfg"], pretrained))
+        return build(pretrained=False, **kwargs)
 
-    monkeypatch.setattr(timm, "create_model", without_download)
+    monkeypatch.setattr(timm.models, "vit_tiny_patch16_224", without_download)
     encoder = open_encoder("vit_tiny_patch16_224.augreg_in21k")
-    assert asked == [("vit_tiny_patch16_224.augreg_in21k", True)]
+    assert asked == [("augreg_in21k", True)]
     config = timm.get_pretrained_cfg("vit_tiny_patch16_224.augreg_in21k")
     assert encoder.view.size == config.input_size[1:]
     assert encoder.view.mean_and_std == (config.mean, config.std) == ((0.5,) * 3, (0.5,) * 3)
@@ -244,7 +244,6 @@ def test_timm_model_has_its_own_size_crop_and_normalisation(monkeypatch, capsys)
     assert encoder.view.bicubic
     with torch.no_grad():
         assert encoder.method(torch.zeros(1, 3, 224, 224))["feats"].shape == (1, 192)
-    monkeypatch.setattr(timm, "create_model", create)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert pairs("mine", "--data", ".", "--encoder", "resnet18", "--out", "a.csv") == 2

@@ -95,6 +95,10 @@ def test_home_folder_in_a_path_is_expanded(monkeypatch):
     overrides = ["data.train_path=~/images/train", "data.val_path=./val", "checkpoint.dir=~"]
     cfg = load_config("imagenette/leoclr", "pretrain", overrides)
     assert cfg.data.train_path == "/home/me/images/train"
+    sets = ["data.online.birds.train_path=~/birds", "data.online.birds.val_path=2024"]
+    cfg = load_config("custom/leoclr", "pretrain", [*overrides, "data.pairs=~/p.csv", *sets])
+    assert cfg.data.pairs.file == "/home/me/p.csv"
+    assert cfg.data.online.birds == {"train_path": "/home/me/birds", "val_path": "2024"}
     assert (cfg.data.val_path, cfg.checkpoint.dir) == ("./val", "/home/me")
     assert (
         load_config("imagenette/leoclr", "pretrain", ["data.val_path=null"]).data.val_path is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+from leoclr_plugin.config import load_config
 from leoclr_plugin.config.overrides import parse_overrides, quote, sweep
 from leoclr_plugin.errors import UserError
 
@@ -68,3 +69,10 @@ def test_quoted_text_is_read_unchanged():
 def test_invalid_hydra_syntax_is_refused(override):
     with pytest.raises(UserError):
         parse_overrides([override])
+
+
+def test_texts_that_look_like_numbers_are_swept_as_they_are_written():
+    jobs = sweep(["checkpoint.dir=2024_01,2024_02", "seed=1,2"])
+    assert jobs[0] == ["checkpoint.dir='2024_01'", "seed=1"]
+    cfg = load_config("custom/leoclr", "pretrain", [*jobs[2], "data.train_path=x"])
+    assert (cfg.checkpoint.dir, cfg.seed) == ("2024_02", 1)

@@ -68,3 +68,15 @@ def test_colour_and_brightness_say_nothing_about_the_texture():
     assert (spread > 0.15).all()
     error = spread / np.sqrt(80)
     assert (colours.mean(axis=1).std(axis=0) < 2 * error).all()
+
+
+def test_earlier_pictures_are_replaced_and_other_files_stay(tmp_path):
+    own = tmp_path / "wood" / "mine.png"
+    beside = tmp_path / "train" / "dots" / "photo.png"
+    for path in (own, beside):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"precious")
+    write_textures(tmp_path, 40)
+    write_textures(tmp_path, 20)
+    assert own.read_bytes() == beside.read_bytes() == b"precious"
+    assert len(list((tmp_path / "train").rglob("[0-9]*.png"))) == 20

@@ -30,6 +30,17 @@ def test_cached_file_needs_no_source(https, entry, monkeypatch):
     assert fetch(entry) == path
 
 
+def test_cached_file_needs_no_place_for_a_lock(https, entry, monkeypatch, tmp_path):
+    path = fetch(entry)
+
+    def refuse(name):
+        raise OSError(f"{name}: read-only file system")
+
+    monkeypatch.setattr("leoclr_plugin.zoo.fetch.FileLock", refuse)
+    assert fetch(entry) == path
+    assert fetch(entry, tmp_path / "to").read_bytes() == path.read_bytes()
+
+
 def test_file_is_copied_to_the_given_folder(zoo, entry, tmp_path):
     path = fetch(entry, tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / entry.file
