@@ -177,7 +177,7 @@ def test_a_missing_imagenette_is_refused_with_both_remedies(tmp_path):
         ({"format": "lmdb"}, "data.format=lmdb must be one of image_folder, dali"),
         ({"fraction": 1.5}, "data.fraction=1.5"),
         ({"fraction": "half"}, "data.fraction=half"),
-.*number of classes = 5; each class needs"),
+        ({"fraction": 0.05}, "of 40 images: .*number of classes = 5; each class needs an image"),
         ({"train_path": "nowhere"}, "the data folder nowhere is not there"),
     ],
 )
