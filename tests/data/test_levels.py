@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from leoclr_plugin.data.decode import decode, decode_rgb
 from leoclr_plugin.data.images import UnreadableImage, open_rgb
 from leoclr_plugin.data.levels import Levels
-from leoclr_plugin.data.raw import turned
+from leoclr_plugin.data.raw import read_raw, turned
 from tests.data.depths import NEITHER, RAMP, UNSIGNED, tiff
 
 ORIENTATION = 0x0112
@@ -199,3 +199,12 @@ def test_tiff_of_several_channels(dtype, channels, planar, tmp_path):
     written = levels if planar == "contig" else np.moveaxis(levels, -1, 0)
     tifffile.imwrite(tmp_path / "image.tif", written, photometric="minisblack", planarconfig=planar)
     check(tmp_path / "image.tif", levels)
+
+
+def test_a_compressed_tiff_of_several_channels_is_read(tmp_path):
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    written = np.random.default_rng(0).integers(0, 65535, (20, 30, 4)).astype(np.uint16)
+    # LZW is what OpenCV writes by default.
+    tifffile.imwrite(tmp_path / "image.tif", written, photometric="minisblack", compression="lzw")
+    assert np.array_equal(read_raw(tmp_path / "image.tif").levels, written)
