@@ -206,5 +206,6 @@ def test_a_compressed_tiff_of_several_channels_is_read(tmp_path):
     tifffile = pytest.importorskip("tifffile")
     written = np.random.default_rng(0).integers(0, 65535, (20, 30, 4)).astype(np.uint16)
     # LZW is what OpenCV writes by default.
-    tifffile.imwrite(tmp_path / "image.tif", written, photometric="minisblack", compression="lzw")
+    kinds = {"photometric": "minisblack", "planarconfig": "contig", "compression": "lzw"}
+    tifffile.imwrite(tmp_path / "image.tif", written, **kinds)
     assert np.array_equal(read_raw(tmp_path / "image.tif").levels, written)
