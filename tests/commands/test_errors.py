@@ -373,3 +373,10 @@ def test_wrong_host_is_one_line(tmp_path):
     assert run.returncode == 2
     assert "is not a source tree of solo-learn" in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
+
+
+def test_a_negative_seed_of_views_is_refused(capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main(["views", ".", "--seed", "-1"])
+    assert exit_info.value.code == 2
+    assert "argument --seed" in capsys.readouterr().err

@@ -6,9 +6,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from leoclr_plugin.compare.ablation import ablate
 from leoclr_plugin.compare.removals import add_removals, removal_curves, removal_plot
 from leoclr_plugin.compare.rows import change_names
+from leoclr_plugin.compare.run import Budget
 from leoclr_plugin.config import load_config, scripts_folder
+from leoclr_plugin.errors import UserError
 from leoclr_plugin.methods import LeOCLR
 from leoclr_plugin.report.curves import axis_marks
 from leoclr_plugin.report.html import Report
@@ -117,3 +120,11 @@ def test_wrong_rows_are_refused_before_the_first_is_trained(words, message, tmp_
     (line,) = run.stderr.strip().splitlines()
     assert message in line
     assert not out.exists()
+
+
+def test_rows_of_another_budget_are_refused(tmp_path):
+    rows = {"original": {"settings": {"config": "a", "overrides": [], "budget": {"epochs": 1}}}}
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    with pytest.raises(UserError, match="has the row original with the config a, and now it is b"):
+        ablate("b", ["no-grey"], Budget(epochs=3), 1, tmp_path)
+    assert json.loads((tmp_path / "rows.json").read_text()) == rows

@@ -243,3 +243,10 @@ def test_a_key_that_the_command_does_not_read_needs_a_plus(kind, override):
 def test_a_pipeline_that_is_not_there_is_one_line(override, reason):
     with pytest.raises(UserError, match=reason):
         load_config("imagenet/leoclr", "pretrain", [override])
+
+
+def test_a_number_as_the_name_of_a_kind_of_pairs_is_a_text():
+    kinds = "data.pairs.kinds={1: {weight: 0.5}}"
+    changes = ["data.train_path=x", "data.pairs.file=p.csv", kinds]
+    cfg = load_config("custom/leoclr", "pretrain", changes)
+    assert list(cfg.data.pairs.kinds) == ["1"]

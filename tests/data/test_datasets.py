@@ -271,3 +271,15 @@ def test_class_folders_without_an_image_are_counted(image_folder, tmp_path):
     (tmp_path / "train" / "empty" / "notes.txt").touch()
     with pytest.raises(UserError, match=r"has 2 class folders without an image, .* is empty; imag"):
         build_dataset(data("custom", tmp_path), "train")
+
+
+@pytest.mark.parametrize("no_labels", [False, True])
+def test_an_hdf5_file_of_other_classes_is_not_imagenet100(tmp_path, no_labels):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in ("n1", "n2"):
+            file.create_group(name)["a.jpg"] = np.zeros(9, np.uint8)
+    data = {"dataset": "imagenet100", "format": "h5", "train_path": str(tmp_path / "a.h5")}
+    cfg = OmegaConf.create({**data, "val_path": None, "no_labels": no_labels})
+    with pytest.raises(UserError, match=r"a\.h5 has 2 classes, and data\.dataset=imagenet100 has"):
+        build_dataset(cfg, "train")
