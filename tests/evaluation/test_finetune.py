@@ -111,6 +111,23 @@ def test_a_warmup_keeps_the_rates_of_the_layers_apart(image_folder, tmp_path, mo
     assert heights[5:] == sorted(heights[5:], reverse=True)
 
 
+def test_a_backbone_of_rate_0_stays_and_the_classifier_learns(image_folder, tmp_path, monkeypatch):
+    network = backbone()
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    rates = {"optimizer__lr": 0.0, "optimizer__classifier_lr": 6.4, "optimizer__weight_decay": 0}
+    seen, step = [], FineTuning.optimizer_step
+
+    def remember(self, *args, **kwargs):
+        seen.append([group["lr"] for group in self.optimizers().param_groups])
+        step(self, *args, **kwargs)
+
+    monkeypatch.setattr(FineTuning, "optimizer_step", remember)
+    trained(small_cfg(image_folder, tmp_path, **rates, max_epochs=1), network)
+    assert all(torch.equal(value, before[name]) for name, value in network.named_parameters())
+    fall = [0.5 * (1 + np.cos(np.pi * i / 5)) for i in range(5)]
+    np.testing.assert_allclose(seen, [[0.2 * f, 0] for f in fall], rtol=1e-6)
+
+
 def mixed(model: FineTuning, monkeypatch, batch_idx: int = 0) -> tuple:
     """Return the images and labels that a training step makes of a batch of 4."""
     given = []

@@ -41,7 +41,7 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
         warmup_epochs: the number of calls of ``step`` until the highest rate.
         max_epochs: the number of calls of ``step`` until ``eta_min``.
         highest: the highest rate that ``warmup_start_lr`` and ``eta_min`` are meant for. A group
-            with another one has both in proportion. With None all groups have the same.
+            with another one has both in proportion. With None or 0 all groups have the same.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LinearWarmupCosineAnnealingLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """Return the rates of all parameter groups at ``self.last_epoch``."""
-        if self.highest is None:
+        if not self.highest:
             return [self._rate(base_lr) for base_lr in self.base_lrs]
         return [base_lr / self.highest * self._rate(self.highest) for base_lr in self.base_lrs]
 
@@ -158,13 +158,16 @@ def _build(module: Any, groups: list[dict[str, Any]], own_rates: bool) -> Any:
     if interval == "step":
         max_steps = module.trainer.estimated_stepping_batches
         per_epoch = max_steps / module.max_epochs
+    # A network that is kept as it is has the rate 0, and its classifier has another one.
+    highest = module.lr or max(group["lr"] for group in optimizer.param_groups)
+    start = highest if own_rates else module.lr
     schedule = LinearWarmupCosineAnnealingLR(
         optimizer,
         warmup_epochs=module.warmup_epochs * per_epoch,
         max_epochs=max_steps,
-        warmup_start_lr=module.lr if module.warmup_epochs == 0 else module.warmup_start_lr,
+        warmup_start_lr=start if module.warmup_epochs == 0 else module.warmup_start_lr,
         eta_min=module.min_lr,
-        highest=module.lr if own_rates else None,
+        highest=highest if own_rates else None,
     )
     return [optimizer], [{"scheduler": schedule, "interval": interval, "frequency": 1}]
 
