@@ -220,10 +220,9 @@ class Comparison:
         trained = row.method != UNTRAINED
         epochs = self.budget.epochs or self.base.max_epochs
         try:
-            cfg, deviations = self._configuration(row, self.base.images, epochs)
+            cfg, deviations = self._configuration(row, seed, self.base.images, epochs)
         except UserError as error:
             return {**record, "error": str(error)}
-        cfg.seed = self.base.seed + seed
         if trained and self.budget.minutes is not None:
             trial = folder / STEPS["trial"]
             code = 0 if trial.exists() else work(cfg, folder, [_TRIAL], self.budget.minutes)
@@ -231,8 +230,7 @@ class Comparison:
                 return {**record, **record_of(folder, code)}
             # The warmup and the queue must fit the epochs that the minutes are enough for.
             epochs = read_json(trial)["epochs"]
-            cfg, deviations = self._configuration(row, self.base.images, epochs)
-            cfg.seed = self.base.seed + seed
+            cfg, deviations = self._configuration(row, seed, self.base.images, epochs)
         if trained and self.measures.rates:
             rate, failed = self._rate(row)
             if rate is None:
@@ -250,7 +248,9 @@ class Comparison:
         code = work(cfg, folder, steps)
         return {**record, **record_of(folder, code)}
 
-    def _configuration(self, row: Row, images: int, epochs: int) -> tuple[DictConfig, list[str]]:
+    def _configuration(
+        self, row: Row, seed: int, images: int, epochs: int
+    ) -> tuple[DictConfig, list[str]]:
         changes = [*self.overrides, *row.overrides]
         base = self.base
         if row.overrides:
@@ -260,7 +260,7 @@ class Comparison:
         # An untrained network only needs a method for its number of classes.
         method = "leoclr" if row.method == UNTRAINED else row.method
         cfg, deviations = method_config(base, self.config, method, epochs, images, changes)
-        cfg.name = row.method
+        cfg.name, cfg.seed = row.method, self.base.seed + seed
         return cfg, deviations
 
     def _rate(self, row: Row) -> tuple[float | None, list[str]]:
@@ -275,8 +275,8 @@ class Comparison:
         for rate in tqdm(self.measures.rates, desc=f"Rates of {row.name}", leave=False):
             folder = self.out / "rates" / f"{row.folder}-{rate}"
             images = self.base.images - self.measures.held_out
-            cfg, _ = self._configuration(row, images, self.measures.rate_epochs)
-            cfg.optimizer.lr, cfg.seed, cfg.images = rate, self.base.seed, images
+            cfg, _ = self._configuration(row, 0, images, self.measures.rate_epochs)
+            cfg.optimizer.lr, cfg.images = rate, images
             cfg.data = {**cfg.data, **held_out}
             cfg.transfer, cfg.evaluations = {}, ["linear"]
             steps: list[_Step] = [("train", None), ("evaluate", None)]

@@ -32,7 +32,7 @@ from leoclr_plugin.compare.legs import StopAfterEpochs
 from leoclr_plugin.compare.work import WorkPerStep
 from leoclr_plugin.data.datasets import class_names
 from leoclr_plugin.data.sampler import processes
-from leoclr_plugin.data.views import normalization_of, take_normalization
+from leoclr_plugin.data.views import normalization_of, set_normalization, take_normalization
 from leoclr_plugin.errors import UserError
 from leoclr_plugin.evaluation.data import evaluation_cfg, labels_in
 from leoclr_plugin.evaluation.features import Features, train_and_val_features
@@ -198,8 +198,7 @@ def transfer_cfg(cfg: DictConfig, name: str) -> DictConfig:
         train_labels=labels.get("labels"),
         val_labels=labels.get("val_labels"),
     )
-    for key, values in zip(("mean", "std"), normalization_of(cfg), strict=True):
-        OmegaConf.update(data, f"data.{key}", list(values), force_add=True)
+    set_normalization(data, normalization_of(cfg))
     return data
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, Any]:
     """
     public = data.dataset in MULTILABEL_SETS
     root = Path(data.train_path).resolve() if public else Path()
-    names = [str(root / name) for name, _ in named_train_images(data)]
+    images = [(str(root / name), labels) for name, labels in named_train_images(data)]
+    names = [name for name, _ in images]
     if count >= len(names):
         raise UserError(f"{count} images cannot be held out of {len(names)}; hold out fewer")
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(_SEED)).tolist()
@@ -53,7 +55,7 @@ def hold_out(data: DictConfig, count: int, folder: Path) -> dict[str, Any]:
     changes: dict[str, Any] = {"fraction": -1, "val_path": data.train_path}
     changes |= {"val_list": str(folder / "held-out.txt"), "train_list": str(folder / "kept.txt")}
     if public:
-        return {**changes, **_as_folder(data, root, folder)}
+        return {**changes, **_as_folder(images, class_names(data), folder)}
     return {**changes, "val_labels": data.labels} if data.get("labels") else changes
 
 
@@ -67,15 +69,16 @@ def _partners_of(data: DictConfig, names: set[str]) -> list[str]:
     return [everything[i] for i in sorted(found) if everything[found[i]] in names]
 
 
-def _as_folder(data: DictConfig, root: Path, folder: Path) -> dict[str, str]:
+def _as_folder(
+    images: Sequence[tuple[str, Any]], classes: Sequence[str], folder: Path
+) -> dict[str, str]:
     """Write the labels of a public data set as a file, because its sets have fixed images."""
-    images = named_train_images(data)
     labels = folder / "labels.csv"
     rows = [
-        (os.path.relpath(root / name, folder), *("" if label < 0 else label for label in row))
+        (os.path.relpath(name, folder), *("" if label < 0 else label for label in row))
         for name, row in images
     ]
-    write_text(labels, "".join(csv_lines([("image", *class_names(data)), *rows])))
-    pictures = os.path.commonpath([(root / name).parent for name, _ in images])
+    write_text(labels, "".join(csv_lines([("image", *classes), *rows])))
+    pictures = os.path.commonpath([Path(name).parent for name, _ in images])
     paths = {"train_path": pictures, "val_path": pictures}
     return {"dataset": "custom", **paths, "labels": str(labels), "val_labels": str(labels)}

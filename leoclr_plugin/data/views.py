@@ -208,11 +208,15 @@ def take_normalization(cfg: DictConfig) -> None:
 
     Evaluations read the ``data`` node, and must normalise images as the training did.
     """
-    mean_and_std_of_views = normalization_of(cfg)
     expected = given_mean_and_std(cfg.data) or mean_and_std(cfg.data.dataset)
-    if mean_and_std_of_views != expected:
-        for key, values in zip(("mean", "std"), mean_and_std_of_views, strict=True):
-            OmegaConf.update(cfg, f"data.{key}", list(values), force_add=True)
+    if normalization_of(cfg) != expected:
+        set_normalization(cfg, normalization_of(cfg))
+
+
+def set_normalization(cfg: DictConfig, values: MeanAndStd) -> None:
+    """Set ``data.mean`` and ``data.std``."""
+    for key, of_channels in zip(("mean", "std"), values, strict=True):
+        OmegaConf.update(cfg, f"data.{key}", list(of_channels), force_add=True)
 
 
 def shift_and_scale(
